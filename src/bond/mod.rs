@@ -1,0 +1,12 @@
+//! The bonding engine: one stream over many links, each packet to the link that brings it in time.
+//!
+//! [`Sender`] takes an SRT caller's datagrams and gives datagrams on links; it is a machine without
+//! clock and socket. `io/bond.rs` drives it with real sockets, `sim/world.rs` in virtual time.
+
+mod config;
+mod sender;
+mod stats;
+
+pub use config::{Config, Dialect, LinkConfig};
+pub use sender::{Sender, Transmit};
+pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};

@@ -1,0 +1,1 @@
+//! Config: one section a room, checked as a whole.

@@ -1,0 +1,1 @@
+//! Control: the one place that decides.

@@ -1,0 +1,1 @@
+//! The cloud side: many boxes, one port.

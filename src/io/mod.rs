@@ -1,0 +1,4 @@
+//! The wing that touches the world; each room drives its namesake in the thinking wing.
+
+pub mod clock;
+pub mod task;

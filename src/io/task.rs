@@ -1,0 +1,89 @@
+//! Named tasks, their end, and shutdown.
+
+use std::future::Future;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::io::clock;
+use crate::message::{Fact, Orders, Part, What};
+use std::sync::Arc;
+
+/// What every part is given: where Orders come from, where Facts go.
+#[derive(Clone, Debug)]
+pub struct Ends {
+    /// The latest Orders; a fresh task is right at once.
+    pub orders: watch::Receiver<Arc<Orders>>,
+    /// Facts, in order. Periodic ones are dropped when it is full, others wait.
+    pub facts: mpsc::Sender<Fact>,
+    /// Who states them.
+    pub part: Part,
+}
+
+impl Ends {
+    /// States a fact that must be heard; waits if control is busy.
+    pub async fn state(&self, what: What) {
+        let _ = self.facts.send(Fact { at: clock::now(), part: self.part, what }).await;
+    }
+
+    /// States a periodic fact; dropped if control is busy, since the next one says more.
+    pub fn measure(&self, what: What) {
+        let _ = self.facts.try_send(Fact { at: clock::now(), part: self.part, what });
+    }
+
+    /// States a fact from a thread of its own.
+    pub fn state_blocking(&self, what: What) {
+        let _ = self.facts.blocking_send(Fact { at: clock::now(), part: self.part, what });
+    }
+}
+
+/// Runs a part for as long as the house stands: started by a factory, its end or panic told to
+/// control, started afresh when Orders carry a higher generation for it.
+pub async fn supervise<F, R>(mut ends: Ends, mut factory: F)
+where
+    F: FnMut(Ends) -> R,
+    R: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let part = ends.part;
+    loop {
+        let generation = generation(&ends);
+        ends.state(What::PartStarted).await;
+        let mut task = tokio::spawn(factory(ends.clone()));
+        let why = tokio::select! {
+            end = &mut task => match end {
+                Ok(Ok(())) if ends.orders.borrow().shutdown => return,
+                Ok(Ok(())) => "it ended".to_owned(),
+                Ok(Err(error)) => format!("{error:#}"),
+                Err(panic) => panic.to_string(),
+            },
+            () = renewed(&mut ends, generation) => {
+                task.abort();
+                let _ = task.await;
+                if ends.orders.borrow().shutdown { return; }
+                continue;
+            }
+        };
+        tracing::warn!(?part, why, "part ended");
+        ends.state(What::PartEnded { why }).await;
+        renewed(&mut ends.clone(), generation).await;
+        if ends.orders.borrow().shutdown {
+            return;
+        }
+    }
+}
+
+fn generation(ends: &Ends) -> u32 {
+    ends.orders.borrow().parts.get(&ends.part).copied().unwrap_or(0)
+}
+
+async fn renewed(ends: &mut Ends, than: u32) {
+    while generation(ends) <= than {
+        if ends.orders.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if ends.orders.borrow().shutdown && generation(ends) <= than {
+            // parts see the shutdown themselves and end; the caller bounds the wait
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            return;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Source, line, picture size and rate: the words of pictures and sound.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A picture or sound coming in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceId {
+    /// The camera.
+    Camera,
+    /// The slides laptop.
+    Slides,
+    /// Mixer line A.
+    MixerA,
+    /// Mixer line B.
+    MixerB,
+}
+
+impl SourceId {
+    /// All of them, pictures first.
+    pub const ALL: [Self; 4] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB];
+
+    /// The name in config files, topics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Slides => "slides",
+            Self::MixerA => "mixer_a",
+            Self::MixerB => "mixer_b",
+        }
+    }
+
+    /// True for a picture, false for sound.
+    #[must_use]
+    pub const fn is_picture(self) -> bool {
+        matches!(self, Self::Camera | Self::Slides)
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One of the two mixer feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Line {
+    /// The first feed.
+    #[default]
+    A,
+    /// The second feed.
+    B,
+}
+
+impl Line {
+    /// The source that this line is.
+    #[must_use]
+    pub const fn source(self) -> SourceId {
+        match self {
+            Self::A => SourceId::MixerA,
+            Self::B => SourceId::MixerB,
+        }
+    }
+}
+
+impl FromStr for Line {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "a" | "A" => Ok(Self::A),
+            "b" | "B" => Ok(Self::B),
+            _ => Err(format!("\"{text}\" is no audio line; there is a and b")),
+        }
+    }
+}
+
+/// Width and height in pixels, both even.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PictureSize {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+}
+
+impl FromStr for PictureSize {
+    type Err = String;
+    /// Reads `"1280x720"`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("\"{text}\" is not a size such as \"1280x720\" (even numbers, 64 to 3840)");
+        let (width, height) = text.split_once('x').ok_or_else(wrong)?;
+        let side = |s: &str| s.parse::<u32>().ok().filter(|n| n % 2 == 0 && (64..=3840).contains(n));
+        Ok(Self { width: side(width).ok_or_else(wrong)?, height: side(height).ok_or_else(wrong)? })
+    }
+}
+
+/// Pictures per second as a fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameRate {
+    /// Numerator.
+    pub num: u32,
+    /// Denominator.
+    pub den: u32,
+}
+
+impl FrameRate {
+    /// When picture `index` of the programme is due, in nanoseconds after picture 0. Exact: no drift.
+    #[must_use]
+    pub const fn nanos_of(self, index: u64) -> u64 {
+        (index as u128 * 1_000_000_000 * self.den as u128 / self.num as u128) as u64
+    }
+
+    /// Pictures per second.
+    #[must_use]
+    pub fn as_f64(self) -> f64 {
+        f64::from(self.num) / f64::from(self.den)
+    }
+}
+
+impl FromStr for FrameRate {
+    type Err = String;
+    /// Reads `"25"`, `"30"`, `"30000/1001"`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("\"{text}\" is not a frame rate such as \"25\" or \"30000/1001\" (5 to 60)");
+        let (num, den) = text.split_once('/').unwrap_or((text, "1"));
+        let rate = Self { num: num.parse().map_err(|_| wrong())?, den: den.parse().map_err(|_| wrong())? };
+        if rate.den == 0 || !(5.0..=60.0).contains(&rate.as_f64()) {
+            return Err(wrong());
+        }
+        Ok(rate)
+    }
+}

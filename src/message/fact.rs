@@ -1,0 +1,140 @@
+//! What a part has found, in the past tense.
+
+use serde::Serialize;
+
+use crate::bond::GroupStats;
+use crate::health::Sample;
+use crate::media::{EncoderKind, SourceId};
+use crate::time::Instant;
+use crate::units::{Bitrate, Dbfs};
+use crate::uplink::Uplink;
+
+/// A task that obeys Orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Pictures and sound.
+    Media,
+    /// The bonding engine's driver.
+    Bond,
+    /// What the kernel says of the ways out.
+    Uplink,
+    /// Sensors and loads.
+    Health,
+    /// The broker.
+    Mqtt,
+    /// Display, keys, lamps.
+    Panel,
+    /// The local socket.
+    Console,
+    /// Reads the settings again.
+    Config,
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// When the part knew.
+    pub at: Instant,
+    /// Who states it.
+    pub part: Part,
+    /// What happened.
+    pub what: What,
+}
+
+/// Why a source is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossCause {
+    /// The device is not there.
+    Absent,
+    /// The device is there and has no signal.
+    NoSignal,
+    /// It was open and gave nothing for too long.
+    Stalled,
+    /// It ended or failed.
+    Failed,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// A source gives pictures or sound, and they may go on air.
+    SourceArrived {
+        /// Which source.
+        source: SourceId,
+        /// What it gives, for people: `1920x1080@30 YUYV, uvc usb-0000:00:14.0-1`.
+        detail: String,
+    },
+    /// A source gives nothing; the slate or silence stands in.
+    SourceLost {
+        /// Which source.
+        source: SourceId,
+        /// Why.
+        cause: LossCause,
+        /// The device's own words.
+        detail: String,
+    },
+    /// The encoder that the board's order and this machine led to.
+    EncoderChosen {
+        /// Which one.
+        kind: EncoderKind,
+    },
+    /// Once a second while the programme runs.
+    ProgrammeMeasured {
+        /// Pictures encoded in the last second.
+        fps: f64,
+        /// Transport stream bits of the last second.
+        bitrate: Bitrate,
+        /// The slate is in the picture in place of a source that the layout wants.
+        slate: bool,
+        /// Pictures encoded since the start.
+        frames: u64,
+    },
+    /// Levels of both lines, a few times a second. `None`: the line gives nothing.
+    AudioMeasured {
+        /// Peak of line A in the last interval.
+        a: Option<Dbfs>,
+        /// Peak of line B in the last interval.
+        b: Option<Dbfs>,
+    },
+    /// The SRT session through the bond is open.
+    OutputOpened,
+    /// The SRT session is not open; it is tried again by itself.
+    OutputClosed {
+        /// libsrt's words.
+        why: String,
+    },
+    /// The engine's figures: ten times a second, and at once on a collapse.
+    GroupMeasured(GroupStats),
+    /// An uplink as the kernel shows it now.
+    UplinkChanged(Uplink),
+    /// A reading of the machine's health.
+    Sampled(Sample),
+    /// The broker accepted us.
+    BrokerConnected,
+    /// The broker is away.
+    BrokerLost {
+        /// Why, without secrets.
+        why: String,
+    },
+    /// A device of the panel is gone or back.
+    PanelChanged {
+        /// It works.
+        present: bool,
+        /// The device's own words.
+        detail: String,
+    },
+    /// The settings file was read again and refused; the old settings stand.
+    ConfigRejected {
+        /// Every fault, ready to read.
+        faults: Vec<String>,
+    },
+    /// A part's task runs.
+    PartStarted,
+    /// A part's task ended or panicked.
+    PartEnded {
+        /// Why.
+        why: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! Status as telemetry, requests as Commands.

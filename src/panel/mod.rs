@@ -1,0 +1,1 @@
+//! Panel: keys and Status in, a picture and Commands out.

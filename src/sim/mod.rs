@@ -1,0 +1,1 @@
+//! A box and a receiver in virtual time.

@@ -1,0 +1,5 @@
+//! The ways out of the box.
+
+mod state;
+
+pub use state::Uplink;

@@ -1,0 +1,1 @@
+//! The wire: what a byte means.

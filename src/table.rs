@@ -195,7 +195,11 @@ impl<'d> Section<'d> {
         match read(&entry.node.value) {
             Ok(value) => Some(value),
             Err(why) => {
-                self.fault(entry.line, key, why.unwrap_or_else(|| format!("{} is not {wanted}", shown(&entry.node.value))));
+                self.fault(
+                    entry.line,
+                    key,
+                    why.unwrap_or_else(|| format!("{} is not {wanted}", shown(&entry.node.value))),
+                );
                 None
             }
         }
@@ -250,7 +254,9 @@ impl<'d> Section<'d> {
     pub fn opt_integer(&mut self, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
         self.scalar(key, "a whole number", |v| match v {
             Value::Integer(number) if range.contains(number) => Ok(*number),
-            Value::Integer(number) => Err(Some(format!("{number} is not within {} and {}", range.start(), range.end()))),
+            Value::Integer(number) => {
+                Err(Some(format!("{number} is not within {} and {}", range.start(), range.end())))
+            }
             _ => Err(None),
         })
     }

@@ -1,1 +1,23 @@
-//! The subcommands, one file each.
+//! The subcommands, one file each. Exit codes: 0 good, 1 failed, 2 wrong usage, 3 the box is not reachable.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The portable live box: cameras and mixer in, bonded SRT out.
+#[derive(Debug, Parser)]
+#[command(name = "livebox", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {}
+
+/// Runs the subcommand that the command line names.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {}
+}

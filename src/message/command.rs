@@ -65,7 +65,9 @@ impl Refusal {
         match self {
             Self::AlreadyLive => Text::new("已在直播，无需再次开始", "already on air; nothing to start"),
             Self::NotLive => Text::new("当前未在直播，无法停止", "not on air; nothing to stop"),
-            Self::ShuttingDown => Text::new("系统正在关闭，请稍后再试", "the box is shutting down; try again when it is back"),
+            Self::ShuttingDown => {
+                Text::new("系统正在关闭，请稍后再试", "the box is shutting down; try again when it is back")
+            }
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::future::Future;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::io::clock;
-use crate::message::{Fact, Orders, Part, What};
+use crate::message::{Command, Fact, Orders, Part, Refusal, What};
 use std::sync::Arc;
 
 /// What every part is given: where Orders come from, where Facts go.
@@ -33,6 +33,34 @@ impl Ends {
     /// States a fact from a thread of its own.
     pub fn state_blocking(&self, what: What) {
         let _ = self.facts.blocking_send(Fact { at: clock::now(), part: self.part, what });
+    }
+}
+
+/// A command on its way to control, with the way back for the answer.
+#[derive(Debug)]
+pub struct Asked {
+    /// What is asked, and by whom.
+    pub command: Command,
+    /// Where the answer goes; whoever asked may have left.
+    pub answer: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// The faces' end of the command queue.
+#[derive(Debug, Clone)]
+pub struct Commander {
+    /// Commands in order; each one counts.
+    pub tx: mpsc::Sender<Asked>,
+}
+
+impl Commander {
+    /// Asks control and waits for its answer; without a living control the box is shutting down.
+    ///
+    /// # Errors
+    /// The refusal that control gives.
+    pub async fn ask(&self, command: Command) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.tx.send(Asked { command, answer }).await.map_err(|_| Refusal::ShuttingDown)?;
+        answered.await.unwrap_or(Err(Refusal::ShuttingDown))
     }
 }
 

@@ -163,6 +163,17 @@ impl Config {
         .collect()
     }
 
+    /// This config, as far as a running process can take it up: what is read only at the start
+    /// stays as it was in `old`.
+    #[must_use]
+    pub fn keeping(mut self, old: &Self) -> Self {
+        self.device.clone_from(&old.device);
+        self.lang = old.lang;
+        self.state_dir.clone_from(&old.state_dir);
+        self.socket.clone_from(&old.socket);
+        self
+    }
+
     /// The parts that have to start afresh to follow `new`.
     #[must_use]
     pub fn restarts(&self, new: &Self) -> Vec<Part> {

@@ -1,5 +1,7 @@
 //! The subcommands, one file each. Exit codes: 0 good, 1 failed, 2 wrong usage, 3 the box is not reachable.
 
+mod check;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -13,11 +15,20 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Config and board: each fault with file, line, and the mend.
+    Check(check::Args),
+}
 
 /// Runs the subcommand that the command line names.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {}
+    let end = match cli.command {
+        Verb::Check(args) => check::run(args),
+    };
+    end.unwrap_or_else(|error| {
+        eprintln!("livebox: {error:#}");
+        ExitCode::FAILURE
+    })
 }

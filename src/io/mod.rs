@@ -1,4 +1,8 @@
 //! The wing that touches the world; each room drives its namesake in the thinking wing.
 
 pub mod clock;
+pub mod config;
+pub mod control;
+pub mod intent;
+pub mod system;
 pub mod task;

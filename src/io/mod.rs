@@ -5,4 +5,6 @@ pub mod config;
 pub mod control;
 pub mod intent;
 pub mod system;
+pub mod health;
+pub mod mqtt;
 pub mod task;

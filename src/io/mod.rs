@@ -4,3 +4,4 @@ pub mod clock;
 pub mod seed;
 pub mod task;
 pub mod udp;
+pub mod uplink;

@@ -1,6 +1,8 @@
 //! The wing that touches the world; each room drives its namesake in the thinking wing.
 
+pub mod bond;
 pub mod clock;
+pub mod gateway;
 pub mod seed;
 pub mod task;
 pub mod udp;

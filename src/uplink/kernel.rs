@@ -59,13 +59,7 @@ impl Kernel {
         }
     }
 
-    fn uplink(
-        &self,
-        slot: &str,
-        metered: bool,
-        found: Option<(&u32, &Device)>,
-        address: Option<Ipv4Addr>,
-    ) -> Uplink {
+    fn uplink(&self, slot: &str, metered: bool, found: Option<(&u32, &Device)>, address: Option<Ipv4Addr>) -> Uplink {
         Uplink {
             slot: slot.to_owned(),
             metered,

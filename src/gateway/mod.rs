@@ -241,7 +241,7 @@ impl Gateway {
     /// REG2: an address wants to be a link of a group.
     fn join(&mut self, now: Instant, from: SocketAddr, id: &GroupId) {
         // every id is compared, whole: the time taken says nothing about them
-        let found = self.groups.iter().filter(|(_, g)| g.id.matches(id)).map(|(key, _)| *key).last();
+        let found = self.groups.iter().fold(None, |found, (key, g)| if g.id.matches(id) { Some(*key) } else { found });
         let Some(key) = found else {
             return self.answer(from, Repr::RegNgp.to_padded());
         };

@@ -3,6 +3,7 @@
 pub mod bond;
 pub mod clock;
 pub mod gateway;
+pub mod netem;
 pub mod seed;
 pub mod task;
 pub mod udp;

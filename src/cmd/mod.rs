@@ -2,9 +2,17 @@
 
 mod check;
 
+mod bond;
+mod gateway;
+
+use std::future::Future;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 /// The portable live box: cameras and mixer in, bonded SRT out.
 #[derive(Debug, Parser)]
@@ -18,6 +26,8 @@ struct Cli {
 enum Verb {
     /// Config and board: each fault with file, line, and the mend.
     Check(check::Args),
+    Bond(bond::Args),
+    Gateway(gateway::Args),
 }
 
 /// Runs the subcommand that the command line names.
@@ -30,5 +40,28 @@ pub fn main() -> ExitCode {
     end.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");
         ExitCode::FAILURE
+    })
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::stderr().is_terminal();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
+    let done = match cli.command {
+        Verb::Bond(args) => bond::run(args),
+        Verb::Gateway(args) => gateway::run(args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("livebox: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Comes true on SIGTERM or SIGINT.
+fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be heard")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     })
 }

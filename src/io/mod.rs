@@ -1,5 +1,6 @@
 //! The wing that touches the world; each room drives its namesake in the thinking wing.
 
+pub mod bond;
 pub mod clock;
 pub mod config;
 pub mod control;
@@ -7,4 +8,9 @@ pub mod intent;
 pub mod system;
 pub mod health;
 pub mod mqtt;
+pub mod gateway;
+pub mod netem;
+pub mod seed;
 pub mod task;
+pub mod udp;
+pub mod uplink;

@@ -85,6 +85,7 @@ fi
 
 if [[ $1 = test ]]; then
   for part in fmt clippy; do
-    cargo "$part" --version > /dev/null 2>&1 || rustup component add "${part/fmt/rustfmt}"
+    cargo "$part" --version > /dev/null 2>&1 || rustup component add "${part/fmt/rustfmt}" ||
+      { echo "needs.sh: \`cargo $part\` is missing from the Rust toolchain; add it" >&2; exit 1; }
   done
 fi

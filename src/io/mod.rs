@@ -2,6 +2,12 @@
 
 pub mod bond;
 pub mod clock;
+pub mod config;
+pub mod control;
+pub mod intent;
+pub mod system;
+pub mod health;
+pub mod mqtt;
 pub mod gateway;
 pub mod netem;
 pub mod seed;

@@ -1,12 +1,13 @@
 //! Named tasks, their end, and shutdown.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::io::clock;
-use crate::message::{Fact, Orders, Part, What};
-use std::sync::Arc;
+use crate::message::{Command, Fact, Intent, Orders, Part, Refusal, What};
 
 /// What every part is given: where Orders come from, where Facts go.
 #[derive(Clone, Debug)]
@@ -33,6 +34,34 @@ impl Ends {
     /// States a fact from a thread of its own.
     pub fn state_blocking(&self, what: What) {
         let _ = self.facts.blocking_send(Fact { at: clock::now(), part: self.part, what });
+    }
+}
+
+/// A command on its way to control, with the way back for the answer.
+#[derive(Debug)]
+pub struct Asked {
+    /// What is asked, and by whom.
+    pub command: Command,
+    /// Where the answer goes; whoever asked may have left.
+    pub answer: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// The faces' end of the command queue.
+#[derive(Debug, Clone)]
+pub struct Commander {
+    /// Commands in order; each one counts.
+    pub tx: mpsc::Sender<Asked>,
+}
+
+impl Commander {
+    /// Asks control and waits for its answer; without a living control the box is shutting down.
+    ///
+    /// # Errors
+    /// The refusal that control gives.
+    pub async fn ask(&self, command: Command) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.tx.send(Asked { command, answer }).await.map_err(|_| Refusal::ShuttingDown)?;
+        answered.await.unwrap_or(Err(Refusal::ShuttingDown))
     }
 }
 
@@ -86,4 +115,30 @@ async fn renewed(ends: &mut Ends, than: u32) {
             return;
         }
     }
+}
+
+/// Counts up whenever a vital task has moved: the watchdog looks whether it did.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<AtomicU64>);
+
+impl Pulse {
+    /// The task moved.
+    pub fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it moved since the process began.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// An intent on its way to the disk, with the command that waits for it.
+#[derive(Debug)]
+pub struct Keep {
+    /// What must be on the disk …
+    pub intent: Intent,
+    /// … before whoever asked hears that it was accepted.
+    pub answer: Option<oneshot::Sender<Result<(), Refusal>>>,
 }

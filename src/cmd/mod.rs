@@ -23,9 +23,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Config and board: each fault with file, line, and the mend.
-    Check(check::Args),
     Bond(bond::Args),
+    Check(check::Args),
     Gateway(gateway::Args),
 }
 
@@ -36,12 +35,12 @@ pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
-    let done = match cli.command {
-        Verb::Check(args) => check::run(args),
+    let end = match cli.command {
         Verb::Bond(args) => bond::run(args),
+        Verb::Check(args) => check::run(args),
         Verb::Gateway(args) => gateway::run(args),
     };
-    done.unwrap_or_else(|error| {
+    end.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");
         ExitCode::FAILURE
     })

@@ -5,3 +5,7 @@
 
 /// The never arrows, the map, and what no file may hold.
 mod house;
+/// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
+mod mqtt;
+/// A box in standby with everything in order, for the tests of the faces.
+mod standing;

@@ -13,7 +13,7 @@ use anyhow::{Context as _, anyhow};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{LastWill, LastWillProperties, Packet, Publish, PublishProperties};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
-use rumqttc::{Outgoing, TlsConfiguration, Transport};
+use rumqttc::{TlsConfiguration, Transport};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -186,9 +186,10 @@ impl Session<'_> {
                 // the library sends in order: the goodbye goes first
                 leaving = self.client.try_disconnect().is_ok();
             }
-            match rx.recv().await {
-                Some(Event::Outgoing(Outgoing::Disconnect)) | None => return,
-                Some(_) => {}
+            // until the broker hangs up: closing with its answers unread would reset the connection,
+            // and the broker might never read the goodbye
+            if rx.recv().await.is_none() {
+                return;
             }
         }
     }

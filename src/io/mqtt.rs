@@ -79,7 +79,7 @@ pub async fn run(
         }
         tokio::select! {
             () = tokio::time::sleep(backoff.pause()) => {}
-            () = shutdown(&mut ends) => return Ok(()),
+            () = ends.shutdown() => return Ok(()),
         }
         face.handle_status(clock::now(), status.borrow_and_update().clone());
     }
@@ -146,7 +146,7 @@ impl Session<'_> {
                     Some(at) => tokio::time::sleep_until(clock::tokio_at(at)).await,
                     None => std::future::pending().await,
                 }} => face.handle_timeout(clock::now()),
-                () = shutdown(self.ends) => {
+                () = self.ends.shutdown() => {
                     face.handle_shutdown();
                     let goodbye = self.goodbye(face, &mut rx);
                     tokio::select! {
@@ -215,12 +215,6 @@ async fn answered(asking: &mut Option<Asking>) -> (Ticket, Result<(), Refusal>) 
     match asking {
         Some(asking) => asking.await,
         None => std::future::pending().await,
-    }
-}
-
-async fn shutdown(ends: &mut Ends) {
-    if ends.orders.wait_for(|orders| orders.shutdown).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

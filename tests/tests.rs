@@ -3,5 +3,11 @@
 //! One binary, because each further one links GStreamer again.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected ends there and says where")]
 
+/// `livebox status` and `livebox send` against a running console socket.
+mod console_socket;
 /// The never arrows, the map, and what no file may hold.
 mod house;
+/// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
+mod mqtt;
+/// A box in standby with everything in order, for the tests of the faces.
+mod standing;

@@ -3,6 +3,7 @@
 pub mod bond;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod control;
 pub mod gateway;
 pub mod health;

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod sim;
+
 /// The portable live box: cameras and mixer in, bonded SRT out.
 #[derive(Debug, Parser)]
 #[command(name = "livebox", version, about)]
@@ -13,11 +15,24 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Sim(sim::Args),
+}
 
 /// Runs the subcommand that the command line names.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {}
+    let outcome = match cli.command {
+        Verb::Sim(args) => sim::run(args),
+    };
+    outcome.unwrap_or_else(|why| {
+        complain(&why);
+        ExitCode::FAILURE
+    })
+}
+
+#[allow(clippy::print_stderr, reason = "the last word of a command that failed")]
+fn complain(why: &anyhow::Error) {
+    eprintln!("livebox: {why:#}");
 }

@@ -67,6 +67,13 @@ impl Capacity {
         }
     }
 
+    /// So many bytes sent at once took so long beyond the empty round trip, µs: quickly believed upwards, slowly down.
+    pub(super) fn dispersed(&mut self, bytes: f64, took_us: f64) {
+        // less is jitter
+        let rate = bytes / took_us.max(2_000.0);
+        self.rate += if rate > self.rate { 0.5 } else { 0.2 } * (rate - self.rate);
+    }
+
     /// The scheduler would have sent more here, had the window been open.
     pub(super) fn was_limited(&mut self) {
         self.limited = true;

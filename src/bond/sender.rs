@@ -43,8 +43,6 @@ const MOST_BYTES: usize = 48 << 20;
 const LINGER: Duration = Duration::from_millis(500);
 /// A handshake that waits for the first link; older ones would shift the listener's clock.
 const HANDSHAKE_KEEPS: Duration = Duration::from_millis(250);
-/// A link that has shown nothing for so long is measured with a train of copies.
-const TRAIN_EVERY: Duration = Duration::from_secs(10);
 /// One acknowledgement of the field's far ends.
 const TRAIN: u8 = srtla::ACK_COUNT as u8;
 /// Largest UDP payload that a caller can mean.
@@ -504,8 +502,12 @@ impl Sender {
         numbers.clear();
         lost.clear();
         for seq in list {
-            let Some(held) = self.store.get_mut(seq) else { continue };
-            let Some(copy) = held.copies().find(|copy| copy.link == id) else { continue };
+            let held = self.store.get_mut(seq);
+            let copy = held.as_ref().and_then(|held| held.copies().find(|copy| copy.link == id));
+            let (Some(held), Some(copy)) = (held, copy) else {
+                self.links[at].train_answered(now, seq);
+                continue;
+            };
             numbers.push(copy.number);
             if held.delivered.replace(now).is_none() {
                 self.delivered.take(now, held.payload.len() as u64);
@@ -693,24 +695,22 @@ impl Sender {
             self.counters.resent += 1;
         }
         self.transmits.push_back(Transmit { link: id, payload });
-        if !again && self.queue.is_empty() && self.overload_us < 1000.0 {
-            self.train(now, seq, at);
-        }
     }
 
-    /// A link that has shown nothing for long carries copies of some packets, so that it is known when it is needed.
-    fn train(&mut self, now: Instant, seq: Seq, used: usize) {
-        let due = (0..self.links.len()).find(|at| {
-            let link = &self.links[*at];
-            *at != used && link.train > 0 && link.usable() && link.has_room(MOST_PAYLOAD, 0.0)
-        });
-        let Some(at) = due else { return };
-        let Some(held) = self.store.get_mut(seq) else { return };
-        let link = &mut self.links[at];
-        link.train -= 1;
-        let number = link.send(now, seq, held.payload.len());
-        held.add_copy(Copy { link: link.id, number });
-        self.transmits.push_back(Transmit { link: link.id, payload: held.payload.clone() });
+    /// A link that has shown nothing for long carries copies of the newest packets, as many as one acknowledgement
+    /// counts, so that it is known when it is needed.
+    fn send_train(&mut self, now: Instant, at: usize) {
+        let end = self.store.end();
+        let newest = (1..=u32::from(TRAIN)).map(|back| end.plus(0x8000_0000 - back));
+        let train: Vec<(Seq, Bytes)> =
+            newest.filter_map(|seq| self.store.get(seq).map(|held| (seq, held.payload.clone()))).collect();
+        if train.len() < usize::from(TRAIN) {
+            return;
+        }
+        for (seq, payload) in train {
+            self.links[at].send_in_train(now, seq, payload.len());
+            self.transmit(now, at, payload);
+        }
     }
 
     fn drop_late(&mut self, seq: Seq) {
@@ -746,14 +746,8 @@ impl Sender {
             if let Some(payload) = self.links[at].keepalive(now, active) {
                 self.transmit(now, at, payload.into());
             }
-            let link = &mut self.links[at];
-            let idle = link.capacity.last_arrival().is_none_or(|last| now.since(last) > TRAIN_EVERY);
-            let unproven = link.capacity.is_unproven();
-            if active && idle && link.usable() && (unproven || now.since(link.last_train) > TRAIN_EVERY) {
-                if link.train == 0 && now.since(link.last_train) > Duration::from_secs(1) {
-                    link.train = TRAIN;
-                    link.last_train = now;
-                }
+            if active && self.queue.is_empty() && self.links[at].wants_train(now) {
+                self.send_train(now, at);
             }
         }
         self.settle_doubts(now);

@@ -1,5 +1,8 @@
 //! The subcommands, one file each. Exit codes: 0 good, 1 failed, 2 wrong usage, 3 the box is not reachable.
 
+#[cfg(feature = "gstreamer")]
+mod judge;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -13,11 +16,22 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Judges a received programme by the test pattern in it.
+    #[cfg(feature = "gstreamer")]
+    Judge(judge::Args),
+}
 
 /// Runs the subcommand that the command line names.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {}
+    let done: anyhow::Result<ExitCode> = match cli.command {
+        #[cfg(feature = "gstreamer")]
+        Verb::Judge(args) => judge::run(args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("livebox: {error:#}");
+        ExitCode::from(1)
+    })
 }

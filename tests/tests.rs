@@ -11,3 +11,9 @@ mod house;
 mod mqtt;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
+//! The promises of the box, one module a room.
+#![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
+
+/// Pictures and sound, from the devices to a stock receiver.
+#[cfg(feature = "gstreamer")]
+mod media;

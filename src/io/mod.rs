@@ -4,4 +4,5 @@ pub mod clock;
 pub mod console;
 pub mod health;
 pub mod mqtt;
+pub mod panel;
 pub mod task;

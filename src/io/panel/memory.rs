@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::Glass;
+use super::glass::Glass;
 use crate::panel::{Frame, HEIGHT, WIDTH};
 
 /// Each point becomes a square of so many, to be seen on a desk's screen.

@@ -1,5 +1,6 @@
 //! The panel task: draws Status, and a thread of its own shows it on the display.
 
+mod glass;
 mod memory;
 mod oled;
 
@@ -18,6 +19,7 @@ use crate::io::task::Ends;
 use crate::lang::Lang;
 use crate::message::{Status, What};
 use crate::panel::{Frame, home};
+use glass::Glass;
 use memory::Memory;
 use oled::Oled;
 
@@ -29,12 +31,6 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause: a display that is plugged in again shows within this time.
 const MOST_PAUSE: Duration = Duration::from_secs(30);
-
-/// Something that shows a picture.
-trait Glass {
-    /// Shows it; after an error the glass is opened afresh.
-    fn show(&mut self, frame: &Frame) -> anyhow::Result<()>;
-}
 
 /// Draws until everybody ends; without a display there is nothing to do. A display that is absent
 /// or vanishes is tried again for ever, and the live goes on.

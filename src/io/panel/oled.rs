@@ -6,7 +6,7 @@ use ssd1306::mode::{BufferedGraphicsMode, DisplayConfig as _};
 use ssd1306::prelude::{DisplayRotation, DisplaySize128x64, I2CInterface};
 use ssd1306::{I2CDisplayInterface, Ssd1306};
 
-use super::Glass;
+use super::glass::Glass;
 use crate::panel::Frame;
 
 /// The display and what it shows: only what differs travels over the bus.
@@ -48,10 +48,13 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
+    /// Address and bytes of one write.
+    type Written = (u8, Vec<u8>);
+
     /// Notes what is written, or does not acknowledge.
     #[derive(Clone, Default)]
     struct Bus {
-        written: Rc<RefCell<Vec<(u8, Vec<u8>)>>>,
+        written: Rc<RefCell<Vec<Written>>>,
         dead: Rc<RefCell<bool>>,
     }
 

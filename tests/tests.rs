@@ -9,6 +9,8 @@ mod console_socket;
 mod house;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
+/// The home screen as pictures, nothing cut off.
+mod panel;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
 //! The promises of the box, one module a room.

@@ -14,6 +14,7 @@ pub mod seed;
 pub mod system;
 #[cfg(feature = "gstreamer")]
 pub mod media;
+pub mod panel;
 pub mod task;
 pub mod udp;
 pub mod uplink;

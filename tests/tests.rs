@@ -5,3 +5,9 @@
 
 /// The never arrows, the map, and what no file may hold.
 mod house;
+
+/// What the box decides: on air, bitrate, restarts, alarms.
+mod control;
+
+/// Every file that ships loads, the reference explains every key, and wrong files tell everything.
+mod settings;

@@ -3,6 +3,8 @@
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod health;
 pub mod intent;
+pub mod mqtt;
 pub mod system;
 pub mod task;

@@ -12,7 +12,6 @@ use crate::bond;
 use crate::control::{Effect, Settings, effect};
 use crate::lang::Lang;
 use crate::media::{self, SourceId};
-use crate::message::Part;
 use crate::mqtt;
 use crate::table::{Document, Fault, Keeper, SecretRef, Section};
 
@@ -181,22 +180,6 @@ impl Config {
         self.state_dir.clone_from(&old.state_dir);
         self.socket.clone_from(&old.socket);
         self
-    }
-
-    /// The parts that have to start afresh to follow `new`.
-    #[must_use]
-    pub fn restarts(&self, new: &Self) -> Vec<Part> {
-        let mut parts: Vec<Part> = self
-            .changes(new)
-            .into_iter()
-            .filter_map(|(_, effect)| match effect {
-                Effect::Restarts(part) => Some(part),
-                Effect::Live | Effect::Process => None,
-            })
-            .collect();
-        parts.sort();
-        parts.dedup();
-        parts
     }
 }
 

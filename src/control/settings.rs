@@ -57,3 +57,18 @@ pub fn effect(key: &str) -> Option<Effect> {
     let of = |wanted: &str| EFFECTS.iter().find(|(name, _)| *name == wanted).map(|(_, effect)| *effect);
     of(key).or_else(|| of(key.split('.').next().unwrap_or_default()))
 }
+
+/// The parts that have to start afresh to follow these changes, each once.
+#[must_use]
+pub fn restarts(changes: &[(&'static str, Effect)]) -> Vec<Part> {
+    let mut parts: Vec<_> = changes
+        .iter()
+        .filter_map(|(_, effect)| match effect {
+            Effect::Restarts(part) => Some(*part),
+            Effect::Live | Effect::Process => None,
+        })
+        .collect();
+    parts.sort();
+    parts.dedup();
+    parts
+}

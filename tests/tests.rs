@@ -19,3 +19,9 @@ mod standing;
 /// Pictures and sound, from the devices to a stock receiver.
 #[cfg(feature = "gstreamer")]
 mod media;
+
+/// What the box decides: on air, bitrate, restarts, alarms.
+mod control;
+
+/// Every file that ships loads, the reference explains every key, and wrong files tell everything.
+mod settings;

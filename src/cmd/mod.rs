@@ -5,7 +5,11 @@ mod check;
 mod ctl;
 mod gateway;
 #[cfg(feature = "gstreamer")]
+mod judge;
+mod live;
+#[cfg(feature = "gstreamer")]
 mod run;
+mod sim;
 
 use std::future::Future;
 use std::io::IsTerminal as _;
@@ -33,6 +37,9 @@ enum Verb {
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
+    Sim(sim::Args),
+    #[cfg(feature = "gstreamer")]
+    Judge(judge::Args),
 }
 
 /// Runs the subcommand that the command line names.
@@ -50,6 +57,9 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
+        Verb::Sim(args) => sim::run(args),
+        #[cfg(feature = "gstreamer")]
+        Verb::Judge(args) => judge::run(args),
     };
     end.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");

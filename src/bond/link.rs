@@ -99,6 +99,8 @@ pub(super) struct Link {
     pub(super) capacity: Capacity,
     /// Since when its proof is overdue.
     pub(super) suspect: Option<Instant>,
+    /// When the proof should have come that did not.
+    missing_since: Instant,
     written_off: bool,
     sent: VecDeque<Sent>,
     /// Number of the first of `sent`.
@@ -142,6 +144,7 @@ impl Link {
             rtt: Rtt::new(now),
             capacity: Capacity::new(),
             suspect: None,
+            missing_since: now,
             written_off: false,
             sent: VecDeque::new(),
             first: 0,
@@ -215,6 +218,20 @@ impl Link {
 
     pub(super) fn last_proof(&self) -> Instant {
         self.last_proof
+    }
+
+    /// When the proof should have come for lack of which the link is suspect.
+    pub(super) fn missing_since(&self) -> Instant {
+        self.missing_since
+    }
+
+    /// The kernel refuses to send here: the link is as good as silent.
+    pub(super) fn refused(&mut self, now: Instant) {
+        if self.is_inside() && self.suspect.is_none() {
+            self.suspect = Some(now);
+            self.missing_since = self.last_proof;
+            self.ask_again = now + REGISTER_AGAIN;
+        }
     }
 
     /// Something came from the far end on this link.
@@ -570,6 +587,8 @@ impl Link {
         });
         if (late || deaf) && self.suspect.is_none() {
             self.suspect = Some(now);
+            let due = due.filter(|_| late).or(self.missed_ack).unwrap_or(now);
+            self.missing_since = due.max(self.last_proof);
             self.ask_again = now + REGISTER_AGAIN;
             self.next_keepalive = self.next_keepalive.min(now);
             return true;

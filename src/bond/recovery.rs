@@ -16,7 +16,7 @@ const STORE: f64 = 0.25;
 const LEAST_STORE: f64 = 100_000.0;
 /// From this latency on a rescue waits until it is needed: most silent links come back.
 const PATIENT: Duration = Duration::from_secs(1);
-/// A link that proved life so much later than the silent one shows that the far end is there (µs of `Duration`).
+/// Another link that proved life so much later than this one should have shows that the far end is there.
 const LIFE_SINCE: Duration = Duration::from_millis(20);
 /// After a proof that a packet has arrived or is lost, the SRT ACK gets so long to tell which.
 const TOLD_WITHIN: Duration = Duration::from_millis(25);
@@ -154,7 +154,7 @@ impl Sender {
             let link = &self.links[at];
             if link.suspect.is_some() {
                 // silent together with all others: the far end paused, not the link
-                if freshest <= link.last_proof() + LIFE_SINCE {
+                if freshest <= link.missing_since() + LIFE_SINCE {
                     continue;
                 }
                 self.rescue_silent(now, at, wait, sum, calm, &mut spare);

@@ -21,3 +21,11 @@ mod panel;
 mod settings;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
+//! The promises of the product, each a test with a sentence for a name.
+
+/// One stream over many links: what is lost, what is late, and what the SRT caller hears.
+mod bonding;
+/// One seed, one run.
+mod determinism;
+/// The field's wire, byte by byte.
+mod srtla_wire;

@@ -5,3 +5,9 @@
 
 /// The never arrows, the map, and what no file may hold.
 mod house;
+/// Sender and gateway on real sockets.
+mod loopback;
+/// Who they speak with.
+mod peers;
+/// What the kernel says of the uplinks, in network namespaces.
+mod uplinks;

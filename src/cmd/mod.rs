@@ -32,7 +32,9 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // that crate warns of every attribute that is newer than it, at every look
+    let quiet = || EnvFilter::new("info,netlink_packet_route=error");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet());
     let ansi = std::io::stderr().is_terminal();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
     let end = match cli.command {

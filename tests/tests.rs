@@ -2,6 +2,7 @@
 //!
 //! One binary, because each further one links GStreamer again.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected ends there and says where")]
+#![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
 
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;
@@ -9,22 +10,19 @@ mod console_socket;
 mod house;
 /// Sender and gateway on real sockets.
 mod loopback;
-/// Who they speak with.
-mod peers;
-/// What the kernel says of the uplinks, in network namespaces.
-mod uplinks;
+/// Pictures and sound, from the devices to a stock receiver.
+#[cfg(feature = "gstreamer")]
+mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
 /// The home screen as pictures, nothing cut off.
 mod panel;
+/// Who they speak with.
+mod peers;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
-//! The promises of the box, one module a room.
-#![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
-
-/// Pictures and sound, from the devices to a stock receiver.
-#[cfg(feature = "gstreamer")]
-mod media;
+/// What the kernel says of the uplinks, in network namespaces.
+mod uplinks;
 
 /// What the box decides: on air, bitrate, restarts, alarms.
 mod control;

@@ -4,8 +4,10 @@ mod bond;
 mod check;
 mod ctl;
 mod gateway;
+mod live;
 #[cfg(feature = "gstreamer")]
 mod run;
+mod sim;
 
 use std::future::Future;
 use std::io::IsTerminal as _;
@@ -30,6 +32,7 @@ enum Verb {
     Run(run::Args),
     Gateway(gateway::Args),
     Bond(bond::Args),
+    Sim(sim::Args),
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Gateway(args) => gateway::run(args),
         Verb::Bond(args) => bond::run(args),
+        Verb::Sim(args) => sim::run(args),
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),

@@ -12,6 +12,7 @@ use crate::sim::Scenario;
 
 /// What `--live` needs beside the scenario.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// With --live: the address that senders take for the far end, such as 127.0.0.1:5100
     #[arg(long, value_name = "ADDR:PORT", requires = "live")]

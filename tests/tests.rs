@@ -10,6 +10,8 @@ mod console_socket;
 mod control;
 /// The never arrows, the map, and what no file may hold.
 mod house;
+/// Sender and gateway on real sockets.
+mod loopback;
 /// Pictures and sound, from the devices to a stock receiver.
 #[cfg(feature = "gstreamer")]
 mod media;
@@ -17,6 +19,16 @@ mod media;
 mod mqtt;
 /// The home screen as pictures, nothing cut off.
 mod panel;
+/// Who they speak with.
+mod peers;
+/// A box in standby with everything in order, for the tests of the faces.
+mod standing;
+/// What the kernel says of the uplinks, in network namespaces.
+mod uplinks;
+
+/// What the box decides: on air, bitrate, restarts, alarms.
+mod control;
+
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.
 mod settings;
 /// A box in standby with everything in order, for the tests of the faces.

@@ -4,6 +4,7 @@ mod bond;
 mod check;
 mod ctl;
 mod gateway;
+mod live;
 #[cfg(feature = "gstreamer")]
 mod judge;
 mod live;
@@ -34,6 +35,7 @@ enum Verb {
     Run(run::Args),
     Gateway(gateway::Args),
     Bond(bond::Args),
+    Sim(sim::Args),
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
@@ -46,7 +48,9 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // that crate warns of every attribute that is newer than it, at every look
+    let quiet = || EnvFilter::new("info,netlink_packet_route=error");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet());
     let ansi = std::io::stderr().is_terminal();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
     let end = match cli.command {
@@ -54,6 +58,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Gateway(args) => gateway::run(args),
         Verb::Bond(args) => bond::run(args),
+        Verb::Sim(args) => sim::run(args),
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
@@ -77,4 +82,14 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        super::Cli::command().debug_assert();
+    }
 }

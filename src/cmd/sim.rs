@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::live;
 use crate::bond::Dialect;
 use crate::sim::{Play, Scenario, Score, World, oracle};
 use crate::units::{Bitrate, parse_duration};
@@ -14,8 +15,13 @@ use crate::units::{Bitrate, parse_duration};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Scenario files, as docs/sim.md describes them.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "live")]
     scenarios: Vec<PathBuf>,
+    /// Emulate the links of this scenario on real sockets instead; the n-th link is 127.0.1.n.
+    #[arg(long, value_name = "FILE", conflicts_with = "scenarios")]
+    live: Option<PathBuf>,
+    #[command(flatten)]
+    live_args: live::Args,
     /// The number that all randomness of a run comes from.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -75,6 +81,9 @@ fn dialect(text: &str) -> Result<Dialect, String> {
 #[allow(clippy::print_stdout, reason = "the score is this command's output")]
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Dialect::Srtla = args.dialect;
+    if let Some(file) = &args.live {
+        return live::run(&args.live_args, read(file, args.traces.as_deref())?, args.seed);
+    }
     let scenarios =
         args.scenarios.iter().map(|file| read(file, args.traces.as_deref())).collect::<anyhow::Result<Vec<_>>>()?;
     if args.limit {

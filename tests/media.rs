@@ -68,8 +68,11 @@ struct Receiver {
 
 impl Receiver {
     fn start(options: &str) -> Self {
+        Self::start_at(UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(), options)
+    }
+
+    fn start_at(port: u16, options: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = folder.path().join("received.ts");
         let child = Command::new("srt-live-transmit")
             .args(["-q", "-chunk:1316", &format!("srt://127.0.0.1:{port}?mode=listener{options}"), "file://con"])
@@ -291,6 +294,15 @@ fn a_receiver_that_comes_later_or_dies_is_called_again_and_the_programme_goes_on
     wait(1.0);
     receiver.end();
     show.hear("off air", |w| matches!(w, What::OutputClosed { .. }));
+    let mut later = Receiver::start_at(receiver.port, "");
+    for _ in 0..300 {
+        if fs::metadata(&later.file).is_ok_and(|m| m.len() > 200_000) {
+            break;
+        }
+        wait(0.1);
+    }
+    later.end();
+    assert!(judge_file(&later.file, 0, None, &[]).unwrap().missing == 0, "the later receiver gets the programme");
     let frames = |show: &Show| {
         show.facts()
             .iter()
@@ -438,4 +450,56 @@ fn devices_that_are_absent_at_start_are_named_and_the_programme_runs() {
     }
     show.hear("the programme", |w| matches!(w, What::ProgrammeMeasured { frames: 50.., slate: true, .. }));
     show.end();
+}
+
+/// The bench: a capture device and a sound card of this machine, named by `LIVEBOX_BUS` (a V4L2 bus
+/// path) and `LIVEBOX_CARD` (an ALSA card id).
+#[test]
+fn capture_devices_of_this_machine_reach_the_receiver() {
+    let _stage = stage();
+    let named = |key| std::env::var(key).ok();
+    let (Some(bus), Some(card)) = (named("LIVEBOX_BUS"), named("LIVEBOX_CARD")) else {
+        eprintln!("SKIPPED: LIVEBOX_BUS and LIVEBOX_CARD name no devices");
+        return;
+    };
+    let board = Board {
+        camera: Some(PictureDevice::V4l2 { bus }),
+        mixer_a: Some(SoundDevice::Alsa { card, device: 0 }),
+        slides: None,
+        mixer_b: None,
+        ..board()
+    };
+    let config = Config { rate: FrameRate { num: 30, den: 1 }, ..config() };
+    let mut facts = Vec::new();
+    let receiver = stored(board, config, live(), "", |show| {
+        for source in [SourceId::Camera, SourceId::MixerA] {
+            show.hear("the devices", |w| matches!(w, What::SourceArrived { source: s, .. } if *s == source));
+        }
+        wait(10.0);
+        // a simulated HDMI signal can be pulled
+        let pull = |mode: &str| {
+            let node = named("BOX_VIDEO0").unwrap_or_default();
+            let control = format!("dv_timings_signal_mode={mode}");
+            Command::new("v4l2-ctl").args(["-d", &node, "-c", &control]).status().is_ok_and(|s| s.success())
+        };
+        if named("BOX_VIDEO0").is_some() && pull("1") {
+            let lost =
+                |w: &What| matches!(w, What::SourceLost { source: SourceId::Camera, cause: LossCause::NoSignal, .. });
+            show.hear("the loss of the signal", lost);
+            wait(2.0);
+            assert!(pull("0"), "the signal comes back");
+            wait(5.0);
+        }
+        facts = show.facts();
+    });
+
+    let report = judge_file(&receiver.file, 0, Some(1000.0), &[]).unwrap();
+    eprintln!("{facts:#?}\n{:?}", report.sound);
+    assert!(report.pictures > 200 && report.pts_irregular == 0 && report.pts_step == 3000, "{report:#?}");
+    let last = facts.iter().rev().find_map(|w| match w {
+        What::SourceArrived { source: SourceId::Camera, .. } => Some(true),
+        What::SourceLost { source: SourceId::Camera, .. } => Some(false),
+        _ => None,
+    });
+    assert_eq!(last, Some(true), "the camera is back at the end");
 }

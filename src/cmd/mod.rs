@@ -26,10 +26,15 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done: anyhow::Result<ExitCode> = match cli.command {
+    match cli.command {
         #[cfg(feature = "gstreamer")]
-        Verb::Judge(args) => judge::run(args),
-    };
+        Verb::Judge(args) => end(judge::run(args)),
+    }
+}
+
+/// What a subcommand ended with; an error is told where people read it.
+#[cfg(feature = "gstreamer")]
+fn end(done: anyhow::Result<ExitCode>) -> ExitCode {
     done.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");
         ExitCode::from(1)

@@ -50,7 +50,8 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
     let guard = pipeline::Guard(pipe.clone());
     let clock = gst::SystemClock::obtain();
     pipe.use_clock(Some(&clock));
-    pipeline::add(&pipe, &plan::v4l2(&node, &caps, config.size))?;
+    let large = device.format().is_ok_and(|f| f.width > config.size.width || f.height > config.size.height);
+    pipeline::add(&pipe, &plan::v4l2(&node, &caps, large, config.size))?;
     let gate = Arc::new(AtomicBool::new(true));
     listen(&pipe, feed, &gate, Stamps::of(&clock))?;
     feed.opened(describe(&device, &card, bus));

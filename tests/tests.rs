@@ -3,6 +3,7 @@
 //! One binary, because each further one links GStreamer again.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected ends there and says where")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;

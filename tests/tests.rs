@@ -3,6 +3,8 @@
 //! One binary, because each further one links GStreamer again.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected ends there and says where")]
 
+/// The console page in a headless Chromium against a running box.
+mod console_page;
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;
 /// The never arrows, the map, and what no file may hold.

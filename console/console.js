@@ -233,7 +233,7 @@ function renderLinks() {
   }));
 }
 
-function renderLists() {
+function renderLists(stale) {
   const health = view.health;
   const alarms = health?.alarms ?? [];
   const now = boxNow();
@@ -242,7 +242,7 @@ function renderLists() {
     ? alarms.map((alarm) => make("li", { class: alarm.severity, "data-alarm": alarm.kind },
       make("span", { class: "grade" }, word(alarm.severity), make("time", {}, ago(alarm.since_s))),
       make("b", {}, alarm.text?.[lang] ?? alarm.kind), make("em", {}, alarm.advice?.[lang] ?? "")))
-    : [make("li", { class: "none" }, health ? word("noAlarms") : "–")]));
+    : [make("li", { class: stale ? "" : "none" }, stale ? "–" : word("noAlarms"))]));
   $("inputs").querySelector("ul").replaceChildren(...(health?.inputs ?? []).map((input) => {
     const level = typeof input.level === "number" ? make("span", { class: "meter" }, make("i")) : null;
     if (level) level.firstElementChild.style.width = `${meter(input.level)}%`;
@@ -273,7 +273,7 @@ function render() {
   renderFigures();
   renderHand(stale);
   renderLinks();
-  renderLists();
+  renderLists(stale);
 }
 
 // ---- hands

@@ -4,7 +4,7 @@
 const WORDS = {
   zh: {
     settings: "连接", broker: "消息服务器", deviceName: "设备名", user: "用户名", password: "密码", connect: "连接",
-    connecting: "正在连接…", connected: "已连接", disconnected: "连接断开，正在重连…", badAddress: "地址无效",
+    connecting: "正在连接消息服务器…", connected: "消息服务器已连接", disconnected: "消息服务器断开，正在重连…", badAddress: "地址无效",
     standby: "待机", starting: "正在开播", live: "直播中", stopping: "正在停止",
     lost: "设备失联", gone: "设备已关机", unknown: "等待设备", alert: "有告警",
     slate: "垫片正在播出", start: "开始直播", stop: "停止直播", sure: "再按一次停止（画面将中断）",
@@ -22,7 +22,7 @@ const WORDS = {
   },
   en: {
     settings: "Connection", broker: "Broker", deviceName: "Device", user: "User", password: "Password", connect: "Connect",
-    connecting: "connecting…", connected: "connected", disconnected: "connection lost, trying again…", badAddress: "not an address",
+    connecting: "connecting to the broker…", connected: "broker connected", disconnected: "broker lost, trying again…", badAddress: "not an address",
     standby: "STANDBY", starting: "STARTING", live: "ON AIR", stopping: "STOPPING",
     lost: "BOX LOST", gone: "BOX IS OFF", unknown: "WAITING FOR THE BOX", alert: "alarm",
     slate: "the slate is on air", start: "Go on air", stop: "Leave the air", sure: "Press again to stop (the picture ends)",

@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use livebox::alarm::{AlarmKind, Severity};
+use livebox::bond::LinkPhase;
+use livebox::lang::Text;
+use livebox::message::{AlarmLine, Event, Reading, Status, Verdict};
 use livebox::mqtt::Config;
+use livebox::time::Instant;
 
 use crate::mqtt::{Broker, Running};
 
@@ -19,7 +24,7 @@ fn the_page_shows_the_box_commands_it_and_tells_when_it_is_lost() {
 
     let mut drive = Command::new("node")
         .arg(root().join("tests/console/drive.cjs"))
-        .args(["--broker", &format!("ws://127.0.0.1:{}", broker.websockets()), "--device", "hall-1", "--lose"])
+        .args(["--broker", &format!("ws://127.0.0.1:{}", broker.websockets()), "--device", "hall-1", "--harm"])
         .arg("--page")
         .arg(page)
         .arg("--shots")
@@ -31,14 +36,36 @@ fn the_page_shows_the_box_commands_it_and_tells_when_it_is_lost() {
     let mut said = Vec::new();
     for line in BufReader::new(drive.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        if line == "lose the box" {
-            box_.take().expect("said once").vanish();
+        match line.as_str() {
+            "harm the box" => box_.as_ref().expect("not lost yet").change(harm),
+            "lose the box" => box_.take().expect("said once").vanish(),
+            _ => {}
         }
         said.push(line);
     }
 
     assert!(drive.wait().unwrap().success(), "the page was driven so far: {said:?}; pictures in {}", shots.display());
     assert_eq!(said.last().map(String::as_str), Some("all seen"));
+}
+
+fn harm(status: &mut Status) {
+    status.links[0].phase = LinkPhase::Down;
+    status.links[0].carrier = false;
+    status.links[0].rate_mbit = 0.0;
+    status.links[4].phase = LinkPhase::Probing;
+    status.inputs[0].present = false;
+    status.inputs[0].detail = "no such device".to_owned();
+    status.programme.slate = true;
+    status.programme.bitrate = Reading { measured: Some(3.1), wanted: Some(4.9), verdict: Verdict::Warn };
+    status.alarms = vec![AlarmLine {
+        kind: AlarmKind::UplinkDown,
+        subject: "wired".to_owned(),
+        severity: Severity::Major,
+        since: Instant::from_millis(1000),
+        text: Text::new("有线网络已断开", "the wired uplink is down"),
+        advice: Text::new("请检查网线和交换机", "check the cable and the switch"),
+    }];
+    status.events = vec![Event { seq: 1, at: Instant::from_millis(1000), text: status.alarms[0].text.clone() }];
 }
 
 /// The browser's driver as the lock file names it, outside the source tree.

@@ -147,11 +147,7 @@ fn a_broker_that_comes_late_or_comes_back_is_told_everything_once_and_not_floode
     drop(broker);
     box_.fact("the lost broker", |what| matches!(what, What::BrokerLost { .. }));
     for n in 0..500 {
-        box_.status.send_modify(|status| {
-            let mut next = Status::clone(status);
-            next.phase = if n % 2 == 0 { Phase::Live } else { Phase::Standby };
-            *status = Arc::new(next);
-        });
+        box_.change(|status| status.phase = if n % 2 == 0 { Phase::Live } else { Phase::Standby });
     }
     let broker = Broker::plain_on(port);
     let all = broker.listen("livebox/v1/hall-1/#");
@@ -423,6 +419,11 @@ impl Running {
         let ends = Ends { orders: orders_rx, facts: facts_tx, part: Part::Mqtt };
         let task = runtime.spawn(mqtt::run(Arc::new(config), status_rx, Commander { tx }, ends));
         Self { runtime, orders, status, facts: Mutex::new(facts), heard, task }
+    }
+
+    /// The box finds itself otherwise.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_modify(|status| change(Arc::make_mut(status)));
     }
 
     fn heard(&self) -> Vec<Ask> {

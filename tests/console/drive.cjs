@@ -1,6 +1,7 @@
 // Drives the console page against a running box, as a hand would:
-//   node drive.cjs --page console/index.html --broker ws://127.0.0.1:9001 --device hall-1 [--shots DIR] [--lose]
-// With --lose it says "lose the box" at the end and waits until the page tells that the box is lost.
+//   node drive.cjs --page console/index.html --broker ws://127.0.0.1:9001 --device hall-1 [--shots DIR] [--harm]
+// With --harm somebody must do what it says: at "harm the box" raise an alarm and take the wired link
+// down, at "lose the box" let it vanish; it waits until the page tells so.
 "use strict";
 
 const path = require("node:path");
@@ -63,6 +64,15 @@ async function drive(page) {
   await answered("done");
   await saw("slides and line b");
 
+  if (process.argv.includes("--harm")) {
+    console.log("harm the box");
+    await page.waitForSelector("#air.live.alert");
+    await page.waitForSelector('[data-alarm="uplink_down"]');
+    await shows("#alarms", "check the cable");
+    await page.waitForSelector('[data-slot="wired"].bad');
+    await saw("harmed");
+  }
+
   // the button is off while on air; another console's start gets the box's own refusal
   await page.evaluate(() => send("start"));
   await answered("refused");
@@ -78,7 +88,7 @@ async function drive(page) {
   await shows("#phase", "待机");
   await saw("stopped");
 
-  if (process.argv.includes("--lose")) {
+  if (process.argv.includes("--harm")) {
     console.log("lose the box");
     await shows("#phase", "设备失联");
     await page.waitForSelector("body.away");

@@ -1,8 +1,17 @@
 //! Board: which device hangs where on this hardware, as plain facts from `board/*/profile.toml`.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::table::{Document, Fault, Section};
+use crate::units::parse_duration;
+
+/// SRTLA receivers in the field keep so many links of a group and refuse more.
+pub const MAX_UPLINKS: usize = 16;
+
+/// The kernel's limit for an interface name, in bytes.
+const MAX_INTERFACE_NAME: usize = 15;
 
 /// The encoders the house knows, hardware first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -18,6 +27,23 @@ pub enum EncoderKind {
     Vah264enc,
     /// The processor.
     X264enc,
+}
+
+impl EncoderKind {
+    /// All of them, hardware first: the order in which a board that names none tries them.
+    pub const ALL: [Self; 5] = [Self::Mpph264enc, Self::V4l2h264enc, Self::Vah264lpenc, Self::Vah264enc, Self::X264enc];
+
+    /// The name in profiles, which is also the element's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mpph264enc => "mpph264enc",
+            Self::V4l2h264enc => "v4l2h264enc",
+            Self::Vah264lpenc => "vah264lpenc",
+            Self::Vah264enc => "vah264enc",
+            Self::X264enc => "x264enc",
+        }
+    }
 }
 
 /// A scripted fault of a simulated device, in time since the process began.
@@ -104,7 +130,7 @@ pub enum Display {
     Memory,
     /// SSD1306 128×64 on an I²C bus.
     Ssd1306 {
-        /// The bus device, such as `/dev/i2c-1`.
+        /// The bus device, such as `/dev/i2c-1`, or the adapter's name where the number changes.
         bus: PathBuf,
         /// Its address.
         address: u8,
@@ -130,4 +156,238 @@ pub struct Board {
     pub uplinks: Vec<UplinkSlot>,
     /// The display, if there is one.
     pub display: Option<Display>,
+}
+
+impl Board {
+    /// Reads a profile; `file` is its name in faults, and relative paths in it start at its folder.
+    ///
+    /// # Errors
+    /// Every fault of the file at once, in the order of its lines.
+    pub fn read(file: &str, text: &str) -> Result<Self, Vec<Fault>> {
+        let document = Document::parse(file, text);
+        let board = read(&mut document.root(), Path::new(file).parent().unwrap_or(Path::new("")));
+        let faults = document.faults();
+        if faults.is_empty() { Ok(board) } else { Err(faults) }
+    }
+}
+
+fn read(root: &mut Section<'_>, folder: &Path) -> Board {
+    if root.line_of("camera") == 0 && root.line_of("slides") == 0 {
+        root.fault(0, "camera", "no picture hangs on this board; describe one under [camera] or [slides]");
+    }
+    Board {
+        name: root.required_text("name", "sim"),
+        camera: picture(root.section("camera"), folder),
+        slides: picture(root.section("slides"), folder),
+        mixer_a: sound(root.section("mixer_a"), folder),
+        mixer_b: sound(root.section("mixer_b"), folder),
+        encoders: encoders(root),
+        uplinks: uplinks(root),
+        display: display(root.section("display")),
+    }
+}
+
+fn kind(section: &mut Section<'_>, choices: &[&'static str]) -> Option<&'static str> {
+    let line = section.line_of("kind");
+    let there = section.text("kind");
+    let names: Vec<_> = choices.iter().map(|c| format!("\"{c}\"")).collect();
+    let wanted = names.join(", ");
+    match there {
+        None => section.fault(0, "kind", format!("is missing; write kind = one of {wanted}")),
+        Some(name) => match choices.iter().find(|c| **c == name) {
+            Some(choice) => return Some(choice),
+            None => section.fault(line, "kind", format!("\"{name}\" is not one of {wanted}")),
+        },
+    }
+    section.pass_over();
+    None
+}
+
+fn picture(mut section: Section<'_>, folder: &Path) -> Option<PictureDevice> {
+    if section.is_absent() {
+        section.pass_over();
+        return None;
+    }
+    Some(match kind(&mut section, &["pattern", "file", "v4l2"])? {
+        "pattern" => PictureDevice::Pattern { outages: outages(&mut section) },
+        "file" => PictureDevice::File { path: folder.join(section.required_text("path", "clip.mp4")) },
+        _ => PictureDevice::V4l2 { bus: section.required_text("bus", "usb-0000:00:14.0-1") },
+    })
+}
+
+fn sound(mut section: Section<'_>, folder: &Path) -> Option<SoundDevice> {
+    if section.is_absent() {
+        section.pass_over();
+        return None;
+    }
+    Some(match kind(&mut section, &["tone", "file", "alsa"])? {
+        "tone" => SoundDevice::Tone {
+            hertz: section.opt_number("hertz", 20.0..=20_000.0).unwrap_or(440.0),
+            outages: outages(&mut section),
+        },
+        "file" => SoundDevice::File { path: folder.join(section.required_text("path", "clip.mp4")) },
+        _ => SoundDevice::Alsa {
+            card: section.required_text("card", "MixerA"),
+            device: u32::try_from(section.integer("device", 0, 0..=31)).unwrap_or_default(),
+        },
+    })
+}
+
+fn outages(section: &mut Section<'_>) -> Vec<Outage> {
+    let mut list = spans(section, "outages", false);
+    list.extend(spans(section, "stalls", true));
+    list.sort_by_key(|o| o.from);
+    list
+}
+
+fn spans(section: &mut Section<'_>, key: &'static str, stall: bool) -> Vec<Outage> {
+    let line = section.line_of(key);
+    let mut outages = Vec::new();
+    for pair in section.text_lists(key) {
+        let times: Vec<_> = pair.iter().filter_map(|text| parse_duration(text).ok()).collect();
+        match (pair.len(), times.as_slice()) {
+            (2, [from, to]) if from < to => outages.push(Outage { from: *from, to: *to, stall }),
+            _ => section.fault(
+                line,
+                key,
+                format!("{pair:?} is not two times, the earlier first, such as [\"20s\", \"23s\"]"),
+            ),
+        }
+    }
+    outages
+}
+
+fn encoders(root: &mut Section<'_>) -> Vec<EncoderKind> {
+    let line = root.line_of("encoders");
+    let mut kinds = Vec::new();
+    for name in root.texts("encoders") {
+        match EncoderKind::ALL.into_iter().find(|k| k.name() == name) {
+            Some(kind) if kinds.contains(&kind) => {
+                root.fault(line, "encoders", format!("\"{name}\" stands there twice"))
+            }
+            Some(kind) => kinds.push(kind),
+            None => {
+                let names = EncoderKind::ALL.map(EncoderKind::name).join(", ");
+                root.fault(line, "encoders", format!("\"{name}\" is no encoder; there is {names}"));
+            }
+        }
+    }
+    if kinds.is_empty() {
+        kinds = EncoderKind::ALL.to_vec();
+    }
+    kinds
+}
+
+fn uplinks(root: &mut Section<'_>) -> Vec<UplinkSlot> {
+    let mut slots: Vec<UplinkSlot> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for mut section in root.sections("uplink") {
+        let at = section.line_of("slot");
+        let slot = section.required_text("slot", "lte1");
+        let metered = section.flag("metered", slot != "wired");
+        let interface = section.text("interface");
+        let line = section.line_of("address");
+        let address = section.parsed::<Ipv4Addr>("address", "an IPv4 address such as \"127.0.1.1\"");
+        let bind_address = section.flag("bind_address", address.is_some());
+        if slot.len() > 16 || !slot.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+            section.fault(at, "slot", format!("\"{slot}\" is not a slot name; letters, digits, - and _, at most 16"));
+        }
+        if names.contains(&slot) {
+            section.fault(at, "slot", format!("\"{slot}\" stands there twice; every slot has its own name"));
+        }
+        names.push(slot.clone());
+        let by = match (interface, address) {
+            (Some(_), Some(_)) => {
+                section.fault(line, "address", "stands beside interface; keep the one by which the uplink is found");
+                continue;
+            }
+            (Some(name), None) if name.is_empty() || name.len() > MAX_INTERFACE_NAME || name.contains('/') => {
+                let why = format!("\"{name}\" is not an interface name (1 to {MAX_INTERFACE_NAME} letters)");
+                section.fault(section.line(), "interface", why);
+                continue;
+            }
+            (Some(name), None) => UplinkMatch::Interface(name),
+            (None, Some(address)) => UplinkMatch::Address(address),
+            (None, None) => {
+                if line == 0 {
+                    section.fault(0, "interface", "is missing; write interface = \"eth0\" or address = \"127.0.1.1\"");
+                }
+                continue;
+            }
+        };
+        if slots.iter().any(|s| s.by == by) {
+            section.fault(0, "slot", format!("\"{slot}\" is found as another slot is; each uplink hangs on its own"));
+        }
+        slots.push(UplinkSlot { slot, metered, by, bind_address });
+    }
+    if slots.len() > MAX_UPLINKS {
+        root.fault(0, "uplink", format!("{} uplinks are too many; the wire knows {MAX_UPLINKS}", slots.len()));
+    }
+    slots
+}
+
+fn display(mut section: Section<'_>) -> Option<Display> {
+    if section.is_absent() {
+        section.pass_over();
+        return None;
+    }
+    Some(match kind(&mut section, &["memory", "ssd1306"])? {
+        "memory" => Display::Memory,
+        _ => Display::Ssd1306 {
+            bus: PathBuf::from(section.required_text("bus", "/dev/i2c-1")),
+            address: u8::try_from(section.integer("address", 0x3c, 0x08..=0x77)).unwrap_or(0x3c),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_says_what_hangs_where() {
+        let text = "name = \"desk\"\nencoders = [\"vah264enc\"]\n\
+                    [camera]\nkind = \"v4l2\"\nbus = \"usb-1\"\n\
+                    [mixer_a]\nkind = \"file\"\npath = \"clip.mp4\"\n\
+                    [mixer_b]\nkind = \"tone\"\nhertz = 660\nstalls = [[\"40s\", \"42s\"]]\noutages = [[\"20s\", \"23s\"]]\n\
+                    [[uplink]]\nslot = \"wired\"\ninterface = \"eth0\"\n\
+                    [[uplink]]\nslot = \"lte1\"\naddress = \"127.0.1.2\"\n\
+                    [display]\nkind = \"ssd1306\"\nbus = \"panel-sim\"\n";
+
+        let board = Board::read("board/desk/profile.toml", text).unwrap();
+
+        assert_eq!(board.camera, Some(PictureDevice::V4l2 { bus: "usb-1".into() }));
+        assert_eq!(board.slides, None);
+        assert_eq!(board.mixer_a, Some(SoundDevice::File { path: "board/desk/clip.mp4".into() }));
+        let secs = |from, to, stall| Outage { from: Duration::from_secs(from), to: Duration::from_secs(to), stall };
+        let outages = vec![secs(20, 23, false), secs(40, 42, true)];
+        assert_eq!(board.mixer_b, Some(SoundDevice::Tone { hertz: 660.0, outages }));
+        assert_eq!(board.encoders, [EncoderKind::Vah264enc]);
+        assert_eq!((board.uplinks[0].metered, board.uplinks[1].metered), (false, true));
+        assert!(board.uplinks[1].bind_address);
+        assert_eq!(board.display, Some(Display::Ssd1306 { bus: "panel-sim".into(), address: 0x3c }));
+    }
+
+    #[test]
+    fn a_wrong_profile_tells_every_fault_with_its_line() {
+        let text = "name = \"desk\"\nencoders = [\"nvenc\"]\n\
+                    [camera]\nkind = \"webcam\"\nwhatever = 1\n\
+                    [mixer_a]\nkind = \"tone\"\noutages = [[\"9s\", \"3s\"]]\npitch = 3\n\
+                    [[uplink]]\nslot = \"wired\"\n\
+                    [[uplink]]\nslot = \"wired\"\ninterface = \"eth0\"\naddress = \"127.0.1.2\"\n";
+
+        let told: Vec<_> = Board::read("p.toml", text).unwrap_err().iter().map(|f| (f.line, f.key.clone())).collect();
+
+        let wanted = [
+            (2, "encoders"),
+            (4, "camera.kind"),
+            (8, "mixer_a.outages"),
+            (9, "mixer_a.pitch"),
+            (11, "uplink[0].interface"),
+            (13, "uplink[1].slot"),
+            (15, "uplink[1].address"),
+        ]
+        .map(|(line, key)| (line, key.to_owned()));
+        assert!(wanted.iter().all(|w| told.contains(w)), "{told:?}");
+    }
 }

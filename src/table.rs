@@ -5,8 +5,10 @@
 //! is a fault too. Out come the values and [`Document::faults`]; any fault means: use nothing.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -41,6 +43,26 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Where a secret is kept, never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeper {
+    /// A file that only the box may read.
+    File(PathBuf),
+    /// A credential that systemd hands over, by its name.
+    Credential(String),
+}
+
+/// A key of a settings file that says where a secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRef {
+    /// Dotted key, for faults.
+    pub key: String,
+    /// Line in the file, for faults.
+    pub line: usize,
+    /// Where it is kept.
+    pub keeper: Keeper,
+}
+
 #[derive(Debug, Clone)]
 enum Value {
     Text(String),
@@ -71,6 +93,7 @@ pub struct Document {
     file: String,
     entries: Vec<Entry>,
     faults: RefCell<Vec<Fault>>,
+    asked: RefCell<BTreeSet<String>>,
 }
 
 impl Document {
@@ -78,7 +101,8 @@ impl Document {
     #[must_use]
     pub fn parse(file: &str, text: &str) -> Self {
         let line_at = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
-        let mut document = Self { file: file.to_owned(), entries: Vec::new(), faults: RefCell::default() };
+        let mut document =
+            Self { file: file.to_owned(), entries: Vec::new(), faults: RefCell::default(), asked: RefCell::default() };
         match DeTable::parse(text) {
             Ok(table) => document.entries = entries(table.get_ref(), &line_at),
             Err(wrong) => document.faults.get_mut().push(Fault {
@@ -101,6 +125,30 @@ impl Document {
             known: Vec::new(),
             syntax: !self.faults.borrow().is_empty(),
         }
+    }
+
+    /// Every key that the rooms asked for so far, dotted: what a reference file has to explain.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.borrow().iter().cloned().collect()
+    }
+
+    /// Every key that is written in the file, dotted.
+    #[must_use]
+    pub fn written(&self) -> Vec<String> {
+        fn walk(path: &str, entries: &[Entry], into: &mut Vec<String>) {
+            for entry in entries {
+                let key = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+                if let Value::Table(inner) = &entry.node.value {
+                    walk(&key, inner, into);
+                }
+                into.push(key);
+            }
+        }
+        let mut keys = Vec::new();
+        walk("", &self.entries, &mut keys);
+        keys.sort();
+        keys
     }
 
     /// Every fault noted so far, in the order of the lines.
@@ -159,6 +207,23 @@ impl<'d> Section<'d> {
         self.line
     }
 
+    /// Line of a key that nobody took yet; 0 if it is not written.
+    #[must_use]
+    pub fn line_of(&self, key: &str) -> usize {
+        self.entries.iter().find(|e| e.key == key).map_or(0, |e| e.line)
+    }
+
+    /// True if not even the section's head is written.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.line == 0
+    }
+
+    /// Takes everything that is left, unread: what it means hangs on a key that is itself at fault.
+    pub fn pass_over(&mut self) {
+        self.entries.clear();
+    }
+
     /// True if nothing is written here.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -167,6 +232,7 @@ impl<'d> Section<'d> {
 
     fn take(&mut self, key: &'static str) -> Option<Entry> {
         self.known.push(key);
+        self.document.asked.borrow_mut().insert(self.dotted(key));
         let at = self.entries.iter().position(|e| e.key == key)?;
         Some(self.entries.remove(at))
     }
@@ -320,6 +386,28 @@ impl<'d> Section<'d> {
             }
             _ => Err(None),
         })
+    }
+
+    /// Where a secret is kept: an absolute path, or `credential:NAME`; nothing if absent or empty.
+    /// The fault never repeats what is written, since it may be the secret itself.
+    pub fn secret(&mut self, key: &'static str) -> Option<SecretRef> {
+        let wrong = "is not the place of a secret; write an absolute path such as \"/etc/livebox/secret\", \
+                     or \"credential:NAME\" for a systemd credential";
+        let line = self.entries.iter().find(|e| e.key == key).map_or(0, |e| e.line);
+        let text = self.scalar(key, "", |v| match v {
+            Value::Text(text) => Ok(text.clone()),
+            _ => Err(Some(wrong.to_owned())),
+        })?;
+        let keeper = match text.strip_prefix("credential:") {
+            _ if text.is_empty() => return None,
+            Some(name) if !name.is_empty() && !name.contains('/') => Keeper::Credential(name.to_owned()),
+            None if text.starts_with('/') => Keeper::File(PathBuf::from(text)),
+            _ => {
+                self.fault(line, key, wrong);
+                return None;
+            }
+        };
+        Some(SecretRef { key: self.dotted(key), line, keeper })
     }
 
     /// A list of texts; empty if the key is absent.

@@ -1,6 +1,13 @@
 //! Every alarm: severity, words, and what to do.
+//!
+//! A sentence carries its subject (a slot, a source, a part) and a detail (the interface, the
+//! device's own words), so that whoever reads it knows which cable to take in hand.
+
+use std::time::Duration;
 
 use serde::Serialize;
+
+use crate::lang::Text;
 
 /// How grave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -46,4 +53,180 @@ pub enum AlarmKind {
     DiskLow,
     /// Too hot.
     TooHot,
+}
+
+impl AlarmKind {
+    /// All of them, in the order of the catalog.
+    pub const ALL: [Self; 13] = [
+        Self::SourceLost,
+        Self::UplinkDown,
+        Self::NoDefaultRoute,
+        Self::LinkSilent,
+        Self::NoLinks,
+        Self::OutputClosed,
+        Self::RateShort,
+        Self::BrokerLost,
+        Self::PanelLost,
+        Self::ConfigRejected,
+        Self::PartFailed,
+        Self::DiskLow,
+        Self::TooHot,
+    ];
+
+    /// How grave it is, on air or not.
+    #[must_use]
+    pub const fn severity(self, on_air: bool) -> Severity {
+        match self {
+            Self::NoLinks | Self::OutputClosed | Self::RateShort if on_air => Severity::Critical,
+            Self::SourceLost | Self::PartFailed if on_air => Severity::Major,
+            Self::NoLinks | Self::OutputClosed | Self::RateShort | Self::PartFailed | Self::DiskLow | Self::TooHot => {
+                Severity::Major
+            }
+            Self::SourceLost | Self::UplinkDown | Self::NoDefaultRoute | Self::LinkSilent => Severity::Minor,
+            Self::BrokerLost | Self::PanelLost | Self::ConfigRejected => Severity::Warning,
+        }
+    }
+
+    /// How long it must stand before it is raised, and be gone before it is cleared.
+    #[must_use]
+    pub const fn dwell(self) -> (Duration, Duration) {
+        let (raise, clear) = match self {
+            // the slate is on air within 200 ms; a blink that heals itself is no alarm
+            Self::SourceLost | Self::UplinkDown => (1000, 2000),
+            // DHCP brings the address before the route
+            Self::NoDefaultRoute => (3000, 1000),
+            // a registration takes up to five seconds in the field's receivers
+            Self::LinkSilent => (6000, 3000),
+            Self::NoLinks => (500, 1000),
+            Self::OutputClosed => (500, 1000),
+            Self::RateShort => (2000, 5000),
+            Self::BrokerLost => (3000, 1000),
+            Self::PanelLost => (1000, 2000),
+            Self::ConfigRejected => (0, 0),
+            // a part that lives so long after a start is taken as mended
+            Self::PartFailed => (0, 10_000),
+            Self::DiskLow | Self::TooHot => (10_000, 30_000),
+        };
+        (Duration::from_millis(raise), Duration::from_millis(clear))
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn text(self, subject: &str, detail: &str) -> Text {
+        let name = spoken(subject);
+        let (zh, en) = (&name.zh, &name.en);
+        let (zh, en) = match self {
+            Self::SourceLost => (format!("{zh}无信号"), format!("{en} gives nothing")),
+            Self::UplinkDown => (format!("上行链路 {zh} 断开"), format!("uplink {en} is down")),
+            Self::NoDefaultRoute => (
+                format!("上行链路 {zh}（{detail}）没有默认路由"),
+                format!("uplink {en} ({detail}) has no default route"),
+            ),
+            Self::LinkSilent => (
+                format!("上行链路 {zh} 已连通，但云端没有应答"),
+                format!("uplink {en} is up, but the far end does not answer on it"),
+            ),
+            Self::NoLinks => ("没有任何链路可达云端".into(), "no link reaches the far end".into()),
+            Self::OutputClosed => ("推流会话未建立".into(), "the SRT session is not open".into()),
+            Self::RateShort => ("链路带宽低于最低码率".into(), "the links carry less than the lowest bitrate".into()),
+            Self::BrokerLost => ("与 MQTT 服务器断开".into(), "the MQTT broker is away".into()),
+            Self::PanelLost => ("前面板无响应".into(), "the front panel does not answer".into()),
+            Self::ConfigRejected => {
+                ("新配置有误，已保留原配置".into(), "the new settings are wrong; the old ones stand".into())
+            }
+            Self::PartFailed => (format!("{zh}出现故障，正在自动重启"), format!("{en} failed and is started again")),
+            Self::DiskLow => ("磁盘空间不足".into(), "the disk is nearly full".into()),
+            Self::TooHot => ("设备温度过高".into(), "the box is too hot".into()),
+        };
+        // these name their detail in the sentence itself, or have none
+        let quiet = matches!(self, Self::NoDefaultRoute | Self::LinkSilent | Self::NoLinks);
+        if quiet || detail.is_empty() {
+            Text::new(zh, en)
+        } else {
+            Text::new(format!("{zh}（{detail}）"), format!("{en} ({detail})"))
+        }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn advice(self, subject: &str, detail: &str) -> Text {
+        match self {
+            Self::SourceLost if subject.starts_with("mixer") => Text::new(
+                "检查调音台输出和音频线；必要时切换到另一路音频",
+                "check the mixer's output and the lead; switch to the other line if needed",
+            ),
+            Self::SourceLost => Text::new(
+                "检查该设备的电源、信号线和输出分辨率",
+                "check the device's power, its lead and the resolution it puts out",
+            ),
+            Self::UplinkDown => Text::new(
+                "检查网线或模块、SIM 卡和天线；其余链路继续工作",
+                "check the cable, or the modem with its SIM and antenna; the other links carry on",
+            ),
+            Self::NoDefaultRoute => Text::new(
+                format!(
+                    "执行 nmcli device modify {detail} ipv4.never-default no ipv4.route-metric 700，或 ip route add default via <网关> dev {detail} metric 700；每个接口使用不同的 metric"
+                ),
+                format!(
+                    "run nmcli device modify {detail} ipv4.never-default no ipv4.route-metric 700, or ip route add default via GATEWAY dev {detail} metric 700; every interface with a metric of its own"
+                ),
+            ),
+            Self::LinkSilent => Text::new(
+                "检查 SIM 卡流量、运营商信号，以及该链路上的防火墙是否放行 UDP",
+                "check the SIM's data, the carrier, and whether a firewall on this way lets UDP through",
+            ),
+            Self::NoLinks => Text::new(
+                "检查 media.destination 的地址和端口、云端网关是否运行，以及防火墙",
+                "check address and port in media.destination, whether the gateway runs, and the firewall",
+            ),
+            Self::OutputClosed => Text::new(
+                "检查接收端是否在监听，以及口令和 stream id 是否一致；本机会自动重试",
+                "check that the receiver listens, and that passphrase and stream id agree; the box tries again by itself",
+            ),
+            Self::RateShort => Text::new(
+                "换到信号更好的位置、增加链路，或降低 media.bitrate_min",
+                "move to better signal, add a link, or lower media.bitrate_min",
+            ),
+            Self::BrokerLost => Text::new(
+                "直播不受影响；检查 mqtt 配置中的服务器地址和账号",
+                "the programme is not touched; check the broker's address and the account in the mqtt settings",
+            ),
+            Self::PanelLost => Text::new(
+                "直播不受影响；检查前面板排线，可用网页控制",
+                "the programme is not touched; check the panel's ribbon cable, and use the web page meanwhile",
+            ),
+            Self::ConfigRejected => Text::new(
+                "用 livebox check 查看全部错误，改正后重新加载",
+                "see every fault with livebox check, mend them and reload",
+            ),
+            Self::PartFailed => Text::new(
+                "若反复出现，请保存日志（journalctl -u livebox）并联系技术支持",
+                "if it comes again, keep the log (journalctl -u livebox) and call support",
+            ),
+            Self::DiskLow => Text::new("清理旧录像或更换磁盘", "remove old recordings or change the disk"),
+            Self::TooHot => Text::new(
+                "检查风扇和通风口，避免阳光直射",
+                "check the fan and the vents, and keep the box out of the sun",
+            ),
+        }
+    }
+}
+
+/// A subject as people call it; slots keep their names.
+fn spoken(subject: &str) -> Text {
+    match subject {
+        "camera" => Text::new("摄像机", "the camera"),
+        "slides" => Text::new("幻灯片电脑", "the slides laptop"),
+        "mixer_a" => Text::new("调音台 A 路", "mixer line A"),
+        "mixer_b" => Text::new("调音台 B 路", "mixer line B"),
+        "media" => Text::new("音视频模块", "the picture and sound part"),
+        "bond" => Text::new("链路聚合模块", "the bonding part"),
+        "uplink" => Text::new("上行链路监测模块", "the uplink watch"),
+        "health" => Text::new("健康监测模块", "the health watch"),
+        "mqtt" => Text::new("MQTT 模块", "the MQTT part"),
+        "panel" => Text::new("前面板模块", "the panel part"),
+        "console" => Text::new("本地控制接口", "the local socket"),
+        "config" => Text::new("配置模块", "the settings reader"),
+        other => Text::new(other, other),
+    }
 }

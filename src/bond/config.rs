@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::table::Section;
 use crate::units::Bitrate;
 
 /// Which frames are spoken on a link.
@@ -26,6 +27,19 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self { dialect: Dialect::Srtla, latency: Duration::from_secs(1), ceiling: Bitrate::mbps(20) }
+    }
+}
+
+impl Config {
+    /// Reads the section `[bond]`.
+    pub fn read(section: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        let ms = Duration::from_millis;
+        Self {
+            dialect: section.choice("dialect", &[("srtla", Dialect::Srtla)], default.dialect),
+            latency: section.duration("latency", default.latency, ms(100)..=ms(10_000)),
+            ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),
+        }
     }
 }
 

@@ -1,10 +1,20 @@
 //! The subcommands, one file each. Exit codes: 0 good, 1 failed, 2 wrong usage, 3 the box is not reachable.
 
+mod bond;
+mod check;
 mod ctl;
+mod gateway;
+#[cfg(feature = "gstreamer")]
+mod run;
 
+use std::future::Future;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 /// The portable live box: cameras and mixer in, bonded SRT out.
 #[derive(Debug, Parser)]
@@ -16,22 +26,45 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// What a running box says.
+    #[cfg(feature = "gstreamer")]
+    Run(run::Args),
+    Gateway(gateway::Args),
+    Bond(bond::Args),
     Status(ctl::StatusArgs),
-    /// What a face could say, from a shell.
     Send(ctl::SendArgs),
+    Check(check::Args),
 }
 
 /// Runs the subcommand that the command line names.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::stderr().is_terminal();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
     let end = match cli.command {
+        #[cfg(feature = "gstreamer")]
+        Verb::Run(args) => run::run(args),
+        Verb::Gateway(args) => gateway::run(args),
+        Verb::Bond(args) => bond::run(args),
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
+        Verb::Check(args) => check::run(args),
     };
     end.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");
         ExitCode::FAILURE
+    })
+}
+
+/// Comes true on SIGTERM or SIGINT.
+fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be heard")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     })
 }

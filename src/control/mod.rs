@@ -1,1 +1,310 @@
 //! Control: the one place that decides.
+//!
+//! Everything that happens comes in ([`Control::handle_command`], [`Control::handle_fact`],
+//! [`Control::handle_config`], [`Control::handle_timeout`]); two values come out: [`Orders`], what
+//! every part should be doing now, and [`Status`], what everyone may know now. It has no clock and
+//! no hidden input: the same inputs give the same decisions.
+//!
+//! ```text
+//!   facts ──► known ──► judge ──► alarm book ─┐
+//!               │                             ├──► view ──► Status
+//!   commands ─► lifecycle, rate, restart ─────┘
+//!                         └──► Orders
+//! ```
+
+mod judge;
+mod known;
+mod lifecycle;
+mod rate;
+mod restart;
+mod settings;
+mod view;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
+
+use crate::alarm::{Book, Turn};
+use crate::lang::{Text, told};
+use crate::media::{Layout, Line, SourceId};
+use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, What};
+use crate::time::{Instant, Timestamp};
+use judge::Scene;
+use known::Known;
+use lifecycle::Lifecycle;
+use rate::Rate;
+use restart::Restarts;
+use view::View;
+
+/// So many events are kept for slow faces: a minute of a very bad evening.
+const EVENTS: usize = 64;
+
+/// The one place that decides. After any `handle_*`: look at [`Control::orders`],
+/// [`Control::intent`] and [`Control::status`], then sleep until [`Control::next_timeout`] or the
+/// next input.
+#[derive(Debug)]
+pub struct Control {
+    settings: Settings,
+    born: Instant,
+    lifecycle: Lifecycle,
+    rate: Rate,
+    restarts: Restarts,
+    known: Known,
+    book: Book,
+    orders: Arc<Orders>,
+    intent: Intent,
+    events: VecDeque<Event>,
+    seq: u64,
+}
+
+impl Control {
+    /// Control of a box that starts now, with the intent it had when it ended.
+    #[must_use]
+    pub fn new(now: Instant, settings: Settings, intent: Intent) -> Self {
+        let mut control = Self {
+            born: now,
+            lifecycle: Lifecycle::new(now, intent.on_air),
+            rate: Rate::new(now, settings.media.bitrate, settings.media.audio_bitrate),
+            restarts: Restarts::default(),
+            known: Known::default(),
+            book: Book::new(),
+            orders: Arc::default(),
+            intent,
+            events: VecDeque::new(),
+            seq: 0,
+            settings,
+        };
+        if intent.on_air {
+            control.tell(now, told::resuming());
+        }
+        control.conclude(now);
+        control
+    }
+
+    /// A face asks something.
+    ///
+    /// # Errors
+    /// The refusal; its sentence is what the operator reads.
+    pub fn handle_command(&mut self, now: Instant, command: Command) -> Result<(), Refusal> {
+        let phase = self.lifecycle.phase();
+        match command.ask {
+            _ if self.lifecycle.ending() => return Err(Refusal::ShuttingDown),
+            Ask::Start => {
+                self.lifecycle.start(now)?;
+                self.intent.on_air = true;
+            }
+            Ask::Stop => {
+                self.lifecycle.stop(now, self.known.output_open)?;
+                self.intent.on_air = false;
+            }
+            Ask::Layout { layout } => self.choose_layout(now, layout)?,
+            Ask::Audio { line } => self.choose_line(now, line)?,
+        }
+        self.tell_phase(now, phase);
+        if self.known.output_open && self.lifecycle.phase() == Phase::Starting {
+            // it was still open from before: media will not say so again
+            self.with_phase_told(now, |lifecycle| lifecycle.output(now, true));
+        }
+        self.conclude(now);
+        Ok(())
+    }
+
+    /// A part states a fact.
+    pub fn handle_fact(&mut self, now: Instant, fact: &Fact) {
+        let encoder = self.known.encoder;
+        self.known.note(now, fact.part, &fact.what);
+        match &fact.what {
+            What::OutputOpened => self.with_phase_told(now, |lifecycle| lifecycle.output(now, true)),
+            What::OutputClosed { .. } => self.with_phase_told(now, |lifecycle| lifecycle.output(now, false)),
+            What::GroupMeasured(stats) => self.rate.handle_target(now, stats.target, self.lifecycle.on_air()),
+            What::EncoderChosen { kind } if encoder != Some(*kind) => self.tell(now, told::encoder(kind.name())),
+            What::PartStarted => self.restarts.started(now, fact.part),
+            What::PartEnded { .. } => {
+                self.restarts.ended(now, fact.part);
+                if fact.part == Part::Media {
+                    self.with_phase_told(now, |lifecycle| lifecycle.output(now, false));
+                }
+            }
+            _ => {}
+        }
+        self.conclude(now);
+    }
+
+    /// New settings; the named parts start afresh, since they cannot follow them live.
+    pub fn handle_config(&mut self, now: Instant, settings: Settings, restarts: &[Part]) {
+        self.settings = settings;
+        self.known.rejected.clear();
+        self.rate.handle_config(self.settings.media.bitrate, self.settings.media.audio_bitrate);
+        self.tell(now, told::settings());
+        for part in restarts {
+            self.renew(*part);
+        }
+        self.conclude(now);
+    }
+
+    /// The process is asked to end: everybody ends, nothing is accepted any more. The intent stays,
+    /// so that a box that was on air is on air again after the restart.
+    pub fn handle_shutdown(&mut self, now: Instant) {
+        if !self.lifecycle.ending() {
+            self.tell(now, told::ending());
+            self.with_phase_told(now, |lifecycle| lifecycle.shutdown(now));
+            self.conclude(now);
+        }
+    }
+
+    /// The time that [`Control::next_timeout`] named has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let phase = self.lifecycle.phase();
+        self.with_phase_told(now, |lifecycle| lifecycle.handle_timeout(now));
+        if phase == Phase::Stopping && self.lifecycle.phase() == Phase::Standby {
+            // media did not say so in time; never call an output open that nobody vouches for
+            self.known.output_open = false;
+        }
+        if !self.lifecycle.ending() {
+            for part in self.restarts.due(now) {
+                self.renew(part);
+            }
+        }
+        self.conclude(now);
+    }
+
+    /// When to call [`Control::handle_timeout`], if nothing happens before.
+    #[must_use]
+    pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        let restarts = self.restarts.next_timeout().filter(|_| !self.lifecycle.ending());
+        let lifecycle = self.lifecycle.next_timeout();
+        let patience = self.scene().next_timeout(now);
+        [lifecycle, restarts, patience, self.book.next_timeout(), self.known.next_stale(now)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What every part should be doing now.
+    #[must_use]
+    pub fn orders(&self) -> &Arc<Orders> {
+        &self.orders
+    }
+
+    /// What a power cut must not forget.
+    #[must_use]
+    pub fn intent(&self) -> Intent {
+        self.intent
+    }
+
+    /// The number of the latest event: when it grows, something happened that faces should see at once.
+    #[must_use]
+    pub fn latest_event(&self) -> u64 {
+        self.seq
+    }
+
+    /// What everyone may know now.
+    #[must_use]
+    pub fn status(&self, now: Instant, wall: Option<Timestamp>) -> Status {
+        let view = View {
+            settings: &self.settings,
+            known: &self.known,
+            lifecycle: &self.lifecycle,
+            rate: &self.rate,
+            book: &self.book,
+            media: &self.orders.media,
+            events: &self.events,
+        };
+        view.status(now, wall)
+    }
+
+    fn choose_layout(&mut self, now: Instant, layout: Layout) -> Result<(), Refusal> {
+        let wanted: &[SourceId] = match layout {
+            Layout::Camera => &[SourceId::Camera],
+            Layout::Slides => &[SourceId::Slides],
+            Layout::PictureInPicture | Layout::SideBySide => &[SourceId::Camera, SourceId::Slides],
+        };
+        if !wanted.iter().all(|source| self.settings.sources.contains(source)) {
+            return Err(Refusal::NotOnBoard);
+        }
+        if self.intent.layout != layout {
+            self.intent.layout = layout;
+            self.tell(now, told::layout(layout.name()));
+        }
+        Ok(())
+    }
+
+    fn choose_line(&mut self, now: Instant, line: Line) -> Result<(), Refusal> {
+        if !self.settings.sources.contains(&line.source()) {
+            return Err(Refusal::NotOnBoard);
+        }
+        if self.intent.line != line {
+            self.intent.line = line;
+            self.tell(now, told::line(if line == Line::A { "A" } else { "B" }));
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self, part: Part) {
+        *Arc::make_mut(&mut self.orders).parts.entry(part).or_default() += 1;
+    }
+
+    fn scene(&self) -> Scene {
+        Scene {
+            born: self.born,
+            phase: self.lifecycle.phase(),
+            since: self.lifecycle.since(),
+            short: self.rate.short(),
+            ending: self.lifecycle.ending(),
+        }
+    }
+
+    /// What follows from any input: the alarms that turn, and the orders.
+    fn conclude(&mut self, now: Instant) {
+        let scene = self.scene();
+        judge::judge(now, &mut self.book, &self.settings, &self.known, &scene);
+        for turn in self.book.settle(now) {
+            let text = match &turn {
+                Turn::Raised(entry) => told::raised(&entry.kind.text(&entry.subject, &entry.detail)),
+                Turn::Cleared(entry) => told::cleared(&entry.kind.text(&entry.subject, "")),
+            };
+            self.tell(now, text);
+        }
+
+        let mut orders = (*self.orders).clone();
+        orders.media.on_air = self.lifecycle.on_air();
+        orders.media.layout = self.intent.layout;
+        orders.media.line = self.intent.line;
+        orders.media.bitrate = self.rate.told();
+        orders.bond = !self.lifecycle.ending();
+        orders.shutdown = self.lifecycle.ending();
+        if orders != *self.orders {
+            self.orders = Arc::new(orders);
+        }
+    }
+
+    fn with_phase_told(&mut self, now: Instant, change: impl FnOnce(&mut Lifecycle)) {
+        let before = self.lifecycle.phase();
+        change(&mut self.lifecycle);
+        self.tell_phase(now, before);
+    }
+
+    fn tell_phase(&mut self, now: Instant, before: Phase) {
+        let phase = self.lifecycle.phase();
+        if phase != before {
+            self.tell(
+                now,
+                match phase {
+                    Phase::Standby => told::standby(),
+                    Phase::Starting => told::starting(),
+                    Phase::Live => told::live(),
+                    Phase::Stopping => told::stopping(),
+                },
+            );
+        }
+    }
+
+    fn tell(&mut self, now: Instant, text: Text) {
+        self.seq += 1;
+        if self.events.len() == EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(Event { seq: self.seq, at: now, text });
+    }
+}

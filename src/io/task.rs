@@ -1,12 +1,13 @@
 //! Named tasks, their end, and shutdown.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::io::clock;
-use crate::message::{Command, Fact, Orders, Part, Refusal, What};
-use std::sync::Arc;
+use crate::message::{Command, Fact, Intent, Orders, Part, Refusal, What};
 
 /// What every part is given: where Orders come from, where Facts go.
 #[derive(Clone, Debug)]
@@ -122,4 +123,30 @@ async fn renewed(ends: &mut Ends, than: u32) {
             return;
         }
     }
+}
+
+/// Counts up whenever a vital task has moved: the watchdog looks whether it did.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<AtomicU64>);
+
+impl Pulse {
+    /// The task moved.
+    pub fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it moved since the process began.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// An intent on its way to the disk, with the command that waits for it.
+#[derive(Debug)]
+pub struct Keep {
+    /// What must be on the disk …
+    pub intent: Intent,
+    /// … before whoever asked hears that it was accepted.
+    pub answer: Option<oneshot::Sender<Result<(), Refusal>>>,
 }

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::stream::{FrameRate, PictureSize};
+use crate::table::{SecretRef, Section};
 use crate::units::Bitrate;
+
+/// The longest stream id that SRT carries.
+const MAX_STREAM_ID: usize = 512;
 
 /// How the programme is made and sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +31,74 @@ pub struct Config {
     pub passphrase: Secret,
     /// The far end: an SRTLA receiver or `livebox gateway`.
     pub destination: SocketAddr,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            size: PictureSize { width: 1280, height: 720 },
+            rate: FrameRate { num: 25, den: 1 },
+            gop: Duration::from_secs(2),
+            bitrate: (Bitrate::kbps(500), Bitrate::mbps(6)),
+            audio_bitrate: Bitrate::kbps(128),
+            srt_latency: Duration::from_secs(2),
+            stream_id: String::new(),
+            passphrase: Secret::default(),
+            destination: SocketAddr::from(([127, 0, 0, 1], 5000)),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the section `[media]`, and where the passphrase is kept; the passphrase itself is left empty.
+    pub fn read(section: &mut Section<'_>) -> (Self, Option<SecretRef>) {
+        let default = Self::default();
+        let ms = Duration::from_millis;
+        let line = section.line_of("bitrate_max");
+        let least = section.bitrate("bitrate_min", default.bitrate.0, Bitrate::kbps(100)..=Bitrate::mbps(20));
+        let most = section.bitrate("bitrate_max", default.bitrate.1, Bitrate::kbps(100)..=Bitrate::mbps(50));
+        if most < least {
+            section.fault(line, "bitrate_max", format!("{most} is less than bitrate_min; write {least} or more"));
+        }
+        let line = section.line_of("stream_id");
+        let stream_id = section.text("stream_id").unwrap_or_default();
+        if stream_id.len() > MAX_STREAM_ID || stream_id.chars().any(char::is_control) {
+            let why = format!("is not a stream id; at most {MAX_STREAM_ID} bytes without control characters");
+            section.fault(line, "stream_id", why);
+        }
+        let line = section.line_of("destination");
+        let destination: SocketAddr = section
+            .parsed(
+                "destination",
+                "an address with a port such as \"203.0.113.5:5000\" (a host name is not resolved here)",
+            )
+            .unwrap_or(default.destination);
+        if destination.port() == 0 || !destination.is_ipv4() || destination.ip().is_unspecified() {
+            section.fault(
+                line,
+                "destination",
+                format!("{destination} cannot be sent to; write an IPv4 address and a port"),
+            );
+        }
+        let config = Self {
+            size: section.parsed("size", "a size such as \"1280x720\" (even, 64 to 3840)").unwrap_or(default.size),
+            rate: section
+                .parsed("rate", "a frame rate such as \"25\" or \"30000/1001\" (5 to 60)")
+                .unwrap_or(default.rate),
+            gop: section.duration("gop", default.gop, ms(200)..=ms(10_000)),
+            bitrate: (least, most),
+            audio_bitrate: section.bitrate(
+                "audio_bitrate",
+                default.audio_bitrate,
+                Bitrate::kbps(32)..=Bitrate::kbps(320),
+            ),
+            srt_latency: section.duration("srt_latency", default.srt_latency, ms(120)..=ms(30_000)),
+            stream_id,
+            passphrase: Secret::default(),
+            destination,
+        };
+        (config, section.secret("passphrase_file"))
+    }
 }
 
 /// A text that no log, Status or message shows.

@@ -54,17 +54,26 @@ pub enum Refusal {
     AlreadyLive,
     /// Stop, while not on air.
     NotLive,
+    /// A layout or line whose source does not hang on this board.
+    NotOnBoard,
     /// Everything is ending.
     ShuttingDown,
 }
 
 impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::AlreadyLive, Self::NotLive, Self::NotOnBoard, Self::ShuttingDown];
+
     /// The operator's sentence.
     #[must_use]
     pub fn text(self) -> Text {
         match self {
             Self::AlreadyLive => Text::new("已在直播，无需再次开始", "already on air; nothing to start"),
             Self::NotLive => Text::new("当前未在直播，无法停止", "not on air; nothing to stop"),
+            Self::NotOnBoard => Text::new(
+                "本机没有接入该画面或音频来源",
+                "this box has no such source; its board profile says what hangs on it",
+            ),
             Self::ShuttingDown => {
                 Text::new("系统正在关闭，请稍后再试", "the box is shutting down; try again when it is back")
             }

@@ -31,6 +31,27 @@ pub enum Part {
     Config,
 }
 
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Media, Self::Bond, Self::Uplink, Self::Health, Self::Mqtt, Self::Panel, Self::Console, Self::Config];
+
+    /// The name in alarms and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Media => "media",
+            Self::Bond => "bond",
+            Self::Uplink => "uplink",
+            Self::Health => "health",
+            Self::Mqtt => "mqtt",
+            Self::Panel => "panel",
+            Self::Console => "console",
+            Self::Config => "config",
+        }
+    }
+}
+
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact {

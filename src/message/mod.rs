@@ -8,5 +8,5 @@ mod status;
 
 pub use command::{Ask, Command, Origin, Refusal};
 pub use fact::{Fact, LossCause, Part, What};
-pub use orders::{MediaOrders, Orders};
+pub use orders::{Intent, MediaOrders, Orders};
 pub use status::{AlarmLine, Event, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::fact::Part;
 use crate::media::{Layout, Line};
 use crate::units::Bitrate;
@@ -36,4 +38,15 @@ impl Default for MediaOrders {
     fn default() -> Self {
         Self { on_air: false, layout: Layout::default(), line: Line::default(), bitrate: Bitrate::mbps(2) }
     }
+}
+
+/// What a power cut must not forget: after any restart control starts from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Intent {
+    /// The programme is wanted on the air.
+    pub on_air: bool,
+    /// How the picture is shared.
+    pub layout: Layout,
+    /// The mixer line on air.
+    pub line: Line,
 }

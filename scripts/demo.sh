@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# make demo: a live programme over seven uplinks to a stock SRT server, with faults on the way.
+#
+# Starts, on loopback only: mosquitto, srt-live-transmit as the studio, `livebox gateway`, the link
+# emulator with a scripted minute, and `livebox run` on board/sim. At the end it judges what the
+# studio really received. Leaves its files under target/demo/ and no process behind.
+# FOREVER=1 keeps everything running until Ctrl-C.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+forever=${FOREVER:-}
+out=$PWD/target/demo
+box=${LIVEBOX:-$PWD/target/release/livebox}
+mqtt_port=18830 ws_port=18831 studio_port=18840 gateway_port=18841 emulator=127.0.1.100:18842
+
+say() { printf '\033[1m%s\033[0m\n' "$*"; }
+fail() { echo "demo: $*" >&2; exit 1; }
+
+for port in $mqtt_port $ws_port $studio_port $gateway_port ${emulator#*:}; do
+  if ss -Hlntu "sport = :$port" | grep -q .; then
+    fail "port $port is in use here; see who holds it with: ss -lntup 'sport = :$port'"
+  fi
+done
+rm -rf "$out"; mkdir -p "$out/board" "$out/state"
+
+# Whatever is started here is ended here, youngest first, by its pid.
+pids=()
+end() {
+  local i
+  for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+    kill -TERM "${pids[i]}" 2> /dev/null || true
+    for _ in {1..80}; do kill -0 "${pids[i]}" 2> /dev/null || break; sleep 0.1; done
+    kill -KILL "${pids[i]}" 2> /dev/null || true
+    wait "${pids[i]}" 2> /dev/null || true
+  done
+  pids=()
+}
+trap end EXIT
+trap 'exit 130' INT TERM
+start() { # start LOG COMMAND…
+  local log=$1; shift
+  "$@" >> "$out/$log" 2>&1 < /dev/null & pids+=($!)
+}
+
+# The board without hardware, with a camera that is killed once and comes back.
+sed '/^\[camera\]/a outages = [["46s", "50s"]]' board/sim/profile.toml > "$out/board/profile.toml"
+cat > "$out/livebox.toml" <<C
+name = "livebox"
+language = "en"
+state_dir = "$out/state"
+socket = "$out/livebox.sock"
+[media]
+destination = "$emulator"
+bitrate_max = "4Mbps"
+[mqtt]
+broker = "127.0.0.1:$mqtt_port"
+C
+printf '%s\n' "listener $mqtt_port 127.0.0.1" "listener $ws_port 127.0.0.1" "protocol websockets" \
+  "allow_anonymous true" "persistence false" > "$out/mosquitto.conf"
+export LIVEBOX_SOCKET=$out/livebox.sock
+
+say "broker, studio, gateway, seven emulated links, the box: starting on loopback"
+start mosquitto.log mosquitto -c "$out/mosquitto.conf"
+srt-live-transmit -loglevel error "srt://127.0.0.1:$studio_port?mode=listener" file://con \
+  > "$out/received.ts" 2> "$out/studio.log" < /dev/null & pids+=($!)
+start gateway.log "$box" gateway --listen "127.0.0.1:$gateway_port" --to "127.0.0.1:$studio_port"
+start links.log "$box" sim --live scripts/demo-links.toml --listen "$emulator" \
+  --to "127.0.0.1:$gateway_port" ${forever:+--forever}
+start box.log "$box" run --board "$out/board" --config "$out/livebox.toml"
+box_pid=${pids[-1]}
+
+for _ in {1..100}; do "$box" status > /dev/null 2>&1 && break; sleep 0.1; done
+"$box" status > /dev/null || fail "the box did not come up; its last words are in $out/box.log: $(tail -n 3 "$out/box.log")"
+"$box" send start
+start status.jsonl "$box" status --watch --json
+
+if [[ -n $forever ]]; then
+  say "on air until Ctrl-C. Watch it, in another terminal:"
+  echo "  mosquitto_sub -h 127.0.0.1 -p $mqtt_port -t 'livebox/v1/#' -v"
+  echo "  LIVEBOX_SOCKET=$LIVEBOX_SOCKET $box status --watch"
+  echo "  the console: file://$PWD/console/index.html?broker=ws://127.0.0.1:$ws_port&device=livebox"
+  while kill -0 "$box_pid" 2> /dev/null; do sleep 1; done
+  fail "the box ended; its last words are in $out/box.log"
+fi
+
+say "on air for a minute: 16 s wired pulled, 34 s two modems lost, 46 s camera killed; each comes back"
+while kill -0 "$box_pid" 2> /dev/null; do
+  python3 scripts/demo-report.py progress "$out/status.jsonl" || break
+  sleep 2
+done
+kill -0 "$box_pid" 2> /dev/null || fail "the box ended by itself; its last words are in $out/box.log"
+"$box" send stop
+sleep 3
+end
+
+say "what the studio received"
+rc=0
+"$box" judge "$out/received.ts" --json > "$out/judge.json" || rc=$?
+python3 scripts/demo-report.py table "$out" || rc=$?
+ffmpeg -loglevel error -y -i "$out/received.ts" -vf "fps=1/2,scale=240:-2,tile=6x5" -frames:v 1 "$out/contact-sheet.png"
+echo
+echo "programme:      $out/received.ts"
+echo "contact sheet:  $out/contact-sheet.png"
+echo "to keep it running:  make demo FOREVER=1"
+echo "and then watch it:   mosquitto_sub -h 127.0.0.1 -p $mqtt_port -t 'livebox/v1/#' -v"
+((rc == 0)) && say "nothing is lost" || say "something is lost: exit $rc"
+exit "$rc"

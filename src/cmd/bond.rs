@@ -1,0 +1,301 @@
+//! `livebox bond`: the bonding sender alone, in place of an SRTLA sender, for any SRT encoder.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::stopped;
+use crate::board::{UplinkMatch, UplinkSlot};
+use crate::bond::{Config, GroupStats};
+use crate::io;
+use crate::io::bond::Road;
+use crate::units::parse_duration;
+use crate::uplink::Kernel;
+
+/// How often the figures are written.
+const WRITE: Duration = Duration::from_secs(1);
+
+/// How often a destination's name is asked for again: the resolver may be behind an uplink that is not there yet.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Takes an SRT caller's datagrams on a UDP port and sends them over all uplinks to an SRTLA receiver.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where the SRT caller sends to, such as 127.0.0.1:6000
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: SocketAddr,
+    /// The livebox gateway or SRTLA receiver, such as gateway.example:5000
+    #[arg(long, value_name = "HOST:PORT")]
+    to: String,
+    /// A way out: the address to send from, or the interface; once for each
+    #[arg(long, value_name = "IP|IFACE", required_unless_present = "uplinks_file", conflicts_with = "uplinks_file")]
+    uplink: Vec<String>,
+    /// A file with one address or interface a line, «metered» behind those that cost money; read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    uplinks_file: Option<PathBuf>,
+    /// The frames spoken on the uplinks
+    #[arg(long, value_name = "srtla|native", default_value = "srtla")]
+    dialect: Dialect,
+    /// A packet is worth sending until so long after it came
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = latency)]
+    latency: Duration,
+    /// Where to write what is measured, once a second
+    #[arg(long, value_name = "FILE")]
+    stats_json: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Dialect {
+    Srtla,
+    Native,
+}
+
+fn latency(text: &str) -> Result<Duration, String> {
+    let span = parse_duration(text).map_err(|wrong| wrong.to_string())?;
+    if (Duration::from_millis(50)..=Duration::from_secs(30)).contains(&span) {
+        Ok(span)
+    } else {
+        Err(format!("{text} is not within 50ms and 30s"))
+    }
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if args.dialect == Dialect::Native {
+        eprintln!("livebox bond: the native dialect is not built yet; leave --dialect out, or write --dialect srtla");
+        return Ok(ExitCode::from(2));
+    }
+    // the engine is one task: a second thread would only hand wakeups back and forth
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(bond(args))
+}
+
+async fn bond(args: Args) -> anyhow::Result<ExitCode> {
+    let slots = match listed(&args) {
+        Ok(slots) => slots,
+        Err(error) => return refused(&format!("{error:#}")),
+    };
+    let kernel = io::uplink::look().await?;
+    for slot in &slots {
+        if let Err(why) = checked(&kernel, slot) {
+            return refused(&why);
+        }
+        warn_if_absent(&kernel, slot);
+    }
+    let listener = UdpSocket::bind(args.listen)
+        .with_context(|| format!("cannot listen on UDP {}; is another sender running?", args.listen))?;
+    let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be heard")?;
+    let stop = stopped()?;
+    tokio::pin!(stop);
+    let destination = tokio::select! {
+        found = resolved(&args.to) => match found {
+            Ok(destination) => destination,
+            Err(why) => return refused(&why),
+        },
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
+    };
+    tracing::info!(listen = %args.listen, to = %destination, uplinks = slots.len(), "bonding");
+
+    let (wanted, slots) = watch::channel(slots);
+    let (told, uplinks) = watch::channel(Vec::new());
+    let (_settings, config) = watch::channel(Config { latency: args.latency, ..Config::default() });
+    let (stats, mut measured) = watch::channel(None::<GroupStats>);
+    let road = Road { config, destination, listener, uplinks };
+    let drive = io::bond::drive(
+        road,
+        io::seed::fresh()?,
+        stop,
+        || true,
+        move |s| {
+            stats.send_replace(Some(s));
+        },
+    );
+    let reread = async {
+        while hangups.recv().await.is_some() {
+            if let Some(slots) = renewed(&args).await {
+                wanted.send_replace(slots);
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    let written = async {
+        let mut tick = tokio::time::interval(WRITE);
+        loop {
+            tick.tick().await;
+            let stats = measured.borrow_and_update().clone();
+            if let (Some(file), Some(stats)) = (&args.stats_json, stats)
+                && let Err(error) = write(file, &stats)
+            {
+                tracing::warn!(%error, "figures not written");
+            }
+        }
+    };
+    tokio::select! {
+        ended = drive => ended?,
+        ended = io::uplink::follow(slots, told) => ended?,
+        () = reread => {}
+        () = written => {}
+    }
+    if let (Some(file), Some(stats)) = (&args.stats_json, &*measured.borrow()) {
+        write(file, stats)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refused(why: &str) -> anyhow::Result<ExitCode> {
+    eprintln!("livebox bond: {why}");
+    Ok(ExitCode::from(2))
+}
+
+/// The uplinks of the command line or the file.
+fn listed(args: &Args) -> anyhow::Result<Vec<UplinkSlot>> {
+    let lines = match &args.uplinks_file {
+        Some(file) => std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}; write one address or interface a line", file.display()))?,
+        None => args.uplink.join("\n"),
+    };
+    let slots = parse(&lines)?;
+    anyhow::ensure!(!slots.is_empty(), "no uplink is listed; write one address or interface a line");
+    Ok(slots)
+}
+
+/// One address or interface a line, `metered` behind it if its bytes cost money; `#` opens a comment.
+fn parse(lines: &str) -> anyhow::Result<Vec<UplinkSlot>> {
+    let mut slots: Vec<UplinkSlot> = Vec::new();
+    for (at, line) in lines.lines().enumerate() {
+        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let Some(name) = words.next() else { continue };
+        let metered = match words.next() {
+            None => false,
+            Some("metered") => true,
+            Some(other) => anyhow::bail!("line {}: \"{other}\" is not understood; only «metered» may follow", at + 1),
+        };
+        let by = match name.parse::<IpAddr>() {
+            Ok(IpAddr::V4(address)) => UplinkMatch::Address(address),
+            Ok(IpAddr::V6(_)) => {
+                anyhow::bail!("line {}: {name} is IPv6; name its interface or an IPv4 address", at + 1)
+            }
+            Err(_) => UplinkMatch::Interface(name.to_owned()),
+        };
+        anyhow::ensure!(slots.iter().all(|s| s.slot != name), "line {}: {name} is listed twice", at + 1);
+        slots.push(UplinkSlot { slot: name.to_owned(), metered, by, bind_address: true });
+    }
+    Ok(slots)
+}
+
+/// Refuses an address that two interfaces own: the kernel would choose, and choose wrongly.
+fn checked(kernel: &Kernel, slot: &UplinkSlot) -> Result<(), String> {
+    let UplinkMatch::Address(address) = slot.by else { return Ok(()) };
+    let owners = kernel.owners(address);
+    if owners.len() > 1 {
+        let names = kernel.names(&owners);
+        let line = names.iter().map(|name| format!("--uplink {name}")).collect::<Vec<_>>().join(" ");
+        return Err(format!(
+            "{} interfaces own {address} ({}); name them instead: {line}",
+            names.len(),
+            names.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+fn warn_if_absent(kernel: &Kernel, slot: &UplinkSlot) {
+    let there = match &slot.by {
+        UplinkMatch::Address(address) => !kernel.owners(*address).is_empty(),
+        UplinkMatch::Interface(name) => kernel.devices.values().any(|device| device.name == *name),
+    };
+    if !there {
+        tracing::warn!(uplink = slot.slot, "is not there; taken up when it appears");
+    }
+}
+
+/// The file read again; the old uplinks stand if it is wrong.
+async fn renewed(args: &Args) -> Option<Vec<UplinkSlot>> {
+    if args.uplinks_file.is_none() {
+        tracing::info!("SIGHUP: there is no --uplinks-file to read again");
+        return None;
+    }
+    let read = async {
+        let slots = listed(args)?;
+        let kernel = io::uplink::look().await?;
+        for slot in &slots {
+            checked(&kernel, slot).map_err(anyhow::Error::msg)?;
+            warn_if_absent(&kernel, slot);
+        }
+        anyhow::Ok(slots)
+    };
+    match read.await {
+        Ok(slots) => {
+            tracing::info!(uplinks = slots.len(), "SIGHUP: uplinks read again");
+            Some(slots)
+        }
+        Err(error) => {
+            tracing::warn!("SIGHUP: the old uplinks stand: {error:#}");
+            None
+        }
+    }
+}
+
+/// The destination's IPv4 address. A name that nobody answers for yet is asked for again.
+async fn resolved(to: &str) -> Result<SocketAddr, String> {
+    let wrong = || format!("--to \"{to}\" is not HOST:PORT");
+    let (host, port) = to.rsplit_once(':').ok_or_else(wrong)?;
+    let port: u16 = port.parse().map_err(|_| wrong())?;
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return Ok(SocketAddr::from((address, port)));
+    }
+    if host.is_empty() || host.contains(':') {
+        return Err(format!("--to \"{to}\": uplinks are IPv4; write a name or an IPv4 address, then the port"));
+    }
+    let mut told = false;
+    loop {
+        let error = match tokio::net::lookup_host((host, port)).await {
+            Ok(mut found) => match found.find(SocketAddr::is_ipv4) {
+                Some(address) => return Ok(address),
+                None => "it has no IPv4 address".to_owned(),
+            },
+            Err(error) => error.to_string(),
+        };
+        if !told {
+            tracing::warn!(host, error, "the destination's name is not known; asking again");
+            told = true;
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Writes beside the file and renames, so that a reader never sees half of it.
+fn write(file: &Path, stats: &GroupStats) -> anyhow::Result<()> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    let text = serde_json::to_string(stats)?;
+    std::fs::write(&beside, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
+    std::fs::rename(&beside, file).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_holds_one_uplink_a_line_with_comments_and_what_costs_money() {
+        let slots = parse("# venue\n10.0.0.2\n\nwwan0 metered # SIM 1\n").unwrap();
+
+        assert_eq!(slots.len(), 2);
+        assert_eq!(slots[0].by, UplinkMatch::Address(Ipv4Addr::new(10, 0, 0, 2)));
+        assert_eq!(slots[1].by, UplinkMatch::Interface("wwan0".to_owned()));
+        assert_eq!((slots[0].metered, slots[1].metered), (false, true));
+    }
+
+    #[test]
+    fn a_line_that_makes_no_sense_is_told_with_its_number() {
+        for (lines, line) in [("eth0\neth0", "line 2"), ("eth0 cheap", "line 1"), ("\n\nfe80::1", "line 3")] {
+            let told = parse(lines).unwrap_err().to_string();
+            assert!(told.starts_with(line), "{told}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Judge: what is wrong now, from what is known.
+//!
+//! Only that which this board has can be wrong with it; and where one fault explains others (no
+//! link at all explains every silent one), only that one is named.
+
+use std::time::Duration;
+
+use super::known::Known;
+use super::settings::Settings;
+use crate::alarm::{AlarmKind, Book};
+use crate::bond::LinkPhase;
+use crate::media::SourceId;
+use crate::message::{Part, Phase};
+use crate::time::Instant;
+
+/// So long may links register and the SRT session open before their absence is a fault.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// Raised at, cleared below, in degrees Celsius: Rockchip and Intel both slow down at about 95.
+const HOT: (f64, f64) = (90.0, 85.0);
+
+/// Raised below, cleared above, as the share of the disk that is free.
+const DISK: (f64, f64) = (0.05, 0.07);
+
+/// What the judgement hangs on, besides what is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scene {
+    pub(super) born: Instant,
+    pub(super) phase: Phase,
+    pub(super) since: Instant,
+    /// The links leave less than the least bitrate.
+    pub(super) short: bool,
+    pub(super) ending: bool,
+}
+
+impl Scene {
+    /// When patience with the links or the output ends.
+    pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        let output = (self.phase == Phase::Starting).then(|| self.since + GRACE);
+        [output, Some(self.born + GRACE)].into_iter().flatten().filter(|due| *due > now).min()
+    }
+}
+
+/// Notes in the book what is wrong now and what is not.
+pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &Known, scene: &Scene) {
+    if scene.ending {
+        return;
+    }
+    let mut note = |kind, subject: &str, wrong: Option<&str>| book.note(now, kind, subject, wrong);
+
+    for source in SourceId::ALL.into_iter().filter(|s| settings.sources.contains(s)) {
+        let input = known.inputs.get(&source);
+        let detail = input.map_or("", |input| input.detail.as_str());
+        let gone = !input.is_some_and(|input| input.present);
+        note(AlarmKind::SourceLost, source.name(), gone.then_some(detail));
+    }
+
+    let patient = now < scene.born + GRACE && !known.ever_connected;
+    let no_links = !known.any_link(now) && !patient;
+    for (slot, _) in &settings.uplinks {
+        let uplink = known.uplinks.get(slot);
+        let phase = known.link(now, slot).map(|link| link.phase);
+        let interface = uplink.and_then(|u| u.interface.as_deref()).unwrap_or_default();
+        let usable = uplink.map_or(phase == Some(LinkPhase::Up), |u| u.usable());
+        let routed = uplink.is_none_or(|u| u.default_route);
+        let silent = matches!(phase, Some(LinkPhase::Suspect | LinkPhase::Registering));
+        note(AlarmKind::UplinkDown, slot, (!usable).then_some(interface));
+        note(AlarmKind::NoDefaultRoute, slot, (usable && !routed).then_some(interface));
+        note(AlarmKind::LinkSilent, slot, (usable && routed && silent && !no_links).then_some(interface));
+    }
+    note(AlarmKind::NoLinks, "", no_links.then_some(""));
+
+    let late = match scene.phase {
+        Phase::Live => true,
+        Phase::Starting => now >= scene.since + GRACE,
+        Phase::Standby | Phase::Stopping => false,
+    };
+    let closed = late && !known.output_open && !no_links;
+    note(AlarmKind::OutputClosed, "", closed.then_some(known.output_why.as_str()));
+
+    let on_air = matches!(scene.phase, Phase::Starting | Phase::Live);
+    note(AlarmKind::RateShort, "", (on_air && scene.short && !no_links).then_some(""));
+    note(AlarmKind::BrokerLost, "", (settings.broker && !known.broker).then_some(known.broker_why.as_str()));
+    note(AlarmKind::PanelLost, "", known.panel_lost.as_deref());
+    for part in Part::ALL {
+        note(AlarmKind::PartFailed, part.name(), known.failed.get(&part).map(String::as_str));
+    }
+    let more = match known.rejected.len() {
+        0 => None,
+        1 => Some(known.rejected[0].clone()),
+        n => Some(format!("{} … +{}", known.rejected[0], n - 1)),
+    };
+    note(AlarmKind::ConfigRejected, "", more.as_deref());
+
+    let Some(sample) = &known.health else { return };
+    let hot = sample.temperature.map(|t| t.0);
+    let free = (sample.disk_total.0 > 0).then(|| sample.disk_free.0 as f64 / sample.disk_total.0 as f64);
+    let was_hot = book.is_raised(AlarmKind::TooHot, "");
+    let was_low = book.is_raised(AlarmKind::DiskLow, "");
+    let words = hot.filter(|t| *t >= if was_hot { HOT.1 } else { HOT.0 }).map(|t| format!("{t:.0} °C"));
+    book.note(now, AlarmKind::TooHot, "", words.as_deref());
+    let words = free.filter(|f| *f <= if was_low { DISK.1 } else { DISK.0 }).map(|f| format!("{:.0} %", f * 100.0));
+    book.note(now, AlarmKind::DiskLow, "", words.as_deref());
+}

@@ -1,0 +1,156 @@
+//! Known: what the parts have said last, and how old it is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::bond::{GroupStats, LinkPhase, LinkStats};
+use crate::health::Sample;
+use crate::media::{EncoderKind, SourceId};
+use crate::message::{Part, What};
+use crate::time::Instant;
+use crate::units::{Bitrate, Dbfs};
+use crate::uplink::Uplink;
+
+/// A measurement older than this is not shown as present: three of the slowest ones (once a second).
+const FRESH: Duration = Duration::from_secs(3);
+
+/// What a source said last.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Input {
+    pub(super) present: bool,
+    pub(super) detail: String,
+}
+
+/// What the running programme measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Measured {
+    pub(super) fps: f64,
+    pub(super) bitrate: Bitrate,
+    pub(super) slate: bool,
+}
+
+/// Everything that was said last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    pub(super) inputs: BTreeMap<SourceId, Input>,
+    pub(super) uplinks: BTreeMap<String, Uplink>,
+    pub(super) encoder: Option<EncoderKind>,
+    pub(super) output_open: bool,
+    /// libsrt's words when the output was not open.
+    pub(super) output_why: String,
+    pub(super) broker: bool,
+    /// Why the broker is away.
+    pub(super) broker_why: String,
+    /// The panel's words, if it is gone.
+    pub(super) panel_lost: Option<String>,
+    pub(super) failed: BTreeMap<Part, String>,
+    pub(super) rejected: Vec<String>,
+    pub(super) health: Option<Sample>,
+    pub(super) ever_connected: bool,
+    programme: Option<(Instant, Measured)>,
+    levels: Option<(Instant, [Option<Dbfs>; 2])>,
+    group: Option<(Instant, GroupStats)>,
+}
+
+impl Known {
+    pub(super) fn note(&mut self, now: Instant, part: Part, what: &What) {
+        match what {
+            What::SourceArrived { source, detail } => {
+                self.inputs.insert(*source, Input { present: true, detail: detail.clone() });
+            }
+            What::SourceLost { source, detail, .. } => {
+                self.inputs.insert(*source, Input { present: false, detail: detail.clone() });
+            }
+            What::EncoderChosen { kind } => self.encoder = Some(*kind),
+            What::ProgrammeMeasured { fps, bitrate, slate, .. } => {
+                self.programme = Some((now, Measured { fps: *fps, bitrate: *bitrate, slate: *slate }));
+            }
+            What::AudioMeasured { a, b } => self.levels = Some((now, [*a, *b])),
+            What::OutputOpened => {
+                self.output_open = true;
+                self.output_why.clear();
+            }
+            What::OutputClosed { why } => {
+                self.output_open = false;
+                self.output_why.clone_from(why);
+            }
+            What::GroupMeasured(stats) => {
+                self.ever_connected |= stats.connected;
+                self.group = Some((now, stats.clone()));
+            }
+            What::UplinkChanged(uplink) => {
+                self.uplinks.insert(uplink.slot.clone(), uplink.clone());
+            }
+            What::Sampled(sample) => self.health = Some(sample.clone()),
+            What::BrokerConnected => {
+                self.broker = true;
+                self.broker_why.clear();
+            }
+            What::BrokerLost { why } => {
+                self.broker = false;
+                self.broker_why.clone_from(why);
+            }
+            What::PanelChanged { present, detail } => self.panel_lost = (!present).then(|| detail.clone()),
+            What::ConfigRejected { faults } => self.rejected.clone_from(faults),
+            What::PartStarted => {
+                self.failed.remove(&part);
+            }
+            What::PartEnded { why } => {
+                self.failed.insert(part, why.clone());
+                self.forget(part);
+            }
+        }
+    }
+
+    /// What an ended part measured holds no longer.
+    fn forget(&mut self, part: Part) {
+        match part {
+            Part::Media => {
+                self.output_open = false;
+                self.programme = None;
+                self.levels = None;
+                for input in self.inputs.values_mut() {
+                    input.present = false;
+                }
+            }
+            Part::Bond => self.group = None,
+            Part::Mqtt => self.broker = false,
+            Part::Health => self.health = None,
+            Part::Uplink | Part::Panel | Part::Console | Part::Config => {}
+        }
+    }
+
+    pub(super) fn programme(&self, now: Instant) -> Option<Measured> {
+        self.programme.filter(|(at, _)| now.since(*at) <= FRESH).map(|(_, measured)| measured)
+    }
+
+    pub(super) fn level(&self, now: Instant, source: SourceId) -> Option<Dbfs> {
+        let (_, levels) = self.levels.filter(|(at, _)| now.since(*at) <= FRESH)?;
+        match source {
+            SourceId::MixerA => levels[0],
+            SourceId::MixerB => levels[1],
+            SourceId::Camera | SourceId::Slides => None,
+        }
+    }
+
+    pub(super) fn group(&self, now: Instant) -> Option<&GroupStats> {
+        self.group.as_ref().filter(|(at, _)| now.since(*at) <= FRESH).map(|(_, stats)| stats)
+    }
+
+    /// The link over the uplink of that name.
+    pub(super) fn link(&self, now: Instant, slot: &str) -> Option<&LinkStats> {
+        self.group(now)?.links.iter().find(|link| link.name == slot)
+    }
+
+    /// At least one link carries, or is about to.
+    pub(super) fn any_link(&self, now: Instant) -> bool {
+        let carries = |link: &LinkStats| matches!(link.phase, LinkPhase::Up | LinkPhase::Probing);
+        self.group(now).is_some_and(|group| group.links.iter().any(carries))
+    }
+
+    /// When a measurement grows too old to be shown.
+    pub(super) fn next_stale(&self, now: Instant) -> Option<Instant> {
+        let stale = |at: Instant| Some(at + FRESH + Duration::from_micros(1)).filter(|due| *due > now);
+        self.group.as_ref().and_then(|(at, _)| stale(*at))
+    }
+}

@@ -1,0 +1,74 @@
+//! What control needs of the config and the board, and what a change of a setting may touch.
+
+use crate::media::{self, SourceId};
+use crate::message::Part;
+
+/// What control needs to know of this box.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Name of the box.
+    pub device: String,
+    /// The sources that hang on the board.
+    pub sources: Vec<SourceId>,
+    /// The uplinks of the board, wired first: slot name, and whether bytes cost money.
+    pub uplinks: Vec<(String, bool)>,
+    /// A broker is configured.
+    pub broker: bool,
+    /// How the programme is made.
+    pub media: media::Config,
+}
+
+/// What it takes to follow a changed setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Followed at once; nobody notices.
+    Live,
+    /// The part starts afresh; media and bond interrupt the programme for a moment.
+    Restarts(Part),
+    /// Read only when the process starts.
+    Process,
+}
+
+/// Every key of the settings file (or a whole room of them), and what it takes to follow a change of it.
+pub const EFFECTS: &[(&str, Effect)] = &[
+    ("name", Effect::Process),
+    ("language", Effect::Process),
+    ("state_dir", Effect::Process),
+    ("socket", Effect::Process),
+    ("media.size", Effect::Restarts(Part::Media)),
+    ("media.rate", Effect::Restarts(Part::Media)),
+    ("media.gop", Effect::Restarts(Part::Media)),
+    ("media.bitrate_min", Effect::Live),
+    ("media.bitrate_max", Effect::Live),
+    ("media.audio_bitrate", Effect::Restarts(Part::Media)),
+    ("media.srt_latency", Effect::Restarts(Part::Media)),
+    ("media.stream_id", Effect::Restarts(Part::Media)),
+    ("media.passphrase_file", Effect::Restarts(Part::Media)),
+    ("media.destination", Effect::Restarts(Part::Bond)),
+    ("bond.dialect", Effect::Restarts(Part::Bond)),
+    ("bond.latency", Effect::Restarts(Part::Bond)),
+    ("bond.ceiling", Effect::Restarts(Part::Bond)),
+    ("mqtt", Effect::Restarts(Part::Mqtt)),
+];
+
+/// What it takes to follow a change of `key`: its own line, or its room's.
+#[must_use]
+pub fn effect(key: &str) -> Option<Effect> {
+    let of = |wanted: &str| EFFECTS.iter().find(|(name, _)| *name == wanted).map(|(_, effect)| *effect);
+    of(key).or_else(|| of(key.split('.').next().unwrap_or_default()))
+}
+
+/// The parts that have to start afresh to follow these changes, each once.
+#[must_use]
+pub fn restarts(changes: &[(&'static str, Effect)]) -> Vec<Part> {
+    let mut parts: Vec<_> = changes
+        .iter()
+        .filter_map(|(_, effect)| match effect {
+            Effect::Restarts(part) => Some(*part),
+            Effect::Live | Effect::Process => None,
+        })
+        .collect();
+    parts.sort();
+    parts.dedup();
+    parts
+}

@@ -1,0 +1,141 @@
+//! View: assembles Status from what is known; a setpoint is never shown as a measurement.
+
+use std::collections::VecDeque;
+
+use super::known::Known;
+use super::lifecycle::Lifecycle;
+use super::rate::Rate;
+use super::settings::Settings;
+use crate::alarm::Book;
+use crate::bond::LinkPhase;
+use crate::message::{AlarmLine, Event, InputStatus, LinkStatus, MediaOrders, Programme, Reading, Status, Verdict};
+use crate::time::{Instant, Timestamp};
+
+/// From this share of the wanted on, a rate counts as reached; jitter of one picture in a second.
+const REACHED: f64 = 0.96;
+
+/// Below this share it harms.
+const HARMFUL: f64 = 0.8;
+
+/// An encoder that sends so many times what it was told floods the links.
+const FLOOD: f64 = 1.3;
+
+/// Everything the view is made from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'c> {
+    pub(super) settings: &'c Settings,
+    pub(super) known: &'c Known,
+    pub(super) lifecycle: &'c Lifecycle,
+    pub(super) rate: &'c Rate,
+    pub(super) book: &'c Book,
+    pub(super) media: &'c MediaOrders,
+    pub(super) events: &'c VecDeque<Event>,
+}
+
+impl View<'_> {
+    pub(super) fn status(&self, now: Instant, wall: Option<Timestamp>) -> Status {
+        Status {
+            at: now,
+            wall,
+            device: self.settings.device.clone(),
+            phase: self.lifecycle.phase(),
+            since: self.lifecycle.since(),
+            programme: self.programme(now),
+            inputs: self.inputs(now),
+            links: self.links(now),
+            health: self.known.health.clone(),
+            alarms: self.alarms(),
+            events: self.events.iter().cloned().collect(),
+        }
+    }
+
+    fn programme(&self, now: Instant) -> Programme {
+        let measured = self.known.programme(now);
+        let group = self.known.group(now);
+        let (least, most) = self.rate.need();
+        let bitrate =
+            reading(measured.map(|m| m.bitrate.as_mbps()), self.rate.stream().as_mbps(), |share| match share {
+                // a still picture needs less than it may have
+                s if s > FLOOD => Verdict::Warn,
+                s if s <= 0.0 => Verdict::Bad,
+                _ => Verdict::Good,
+            });
+        let fps = reading(measured.map(|m| m.fps), self.settings.media.rate.as_f64(), |share| match share {
+            s if s >= REACHED => Verdict::Good,
+            s if s >= HARMFUL => Verdict::Warn,
+            _ => Verdict::Bad,
+        });
+        let enough = least.as_mbps() / most.as_mbps();
+        let safe_rate = reading(group.map(|g| g.target.as_mbps()), most.as_mbps(), |share| match share {
+            s if s >= 1.0 => Verdict::Good,
+            s if s >= enough => Verdict::Warn,
+            _ => Verdict::Bad,
+        });
+        Programme {
+            layout: self.media.layout,
+            line: self.media.line,
+            slate: measured.is_some_and(|m| m.slate),
+            encoder: self.known.encoder,
+            bitrate,
+            fps,
+            safe_rate,
+            output_open: self.known.output_open,
+        }
+    }
+
+    fn inputs(&self, now: Instant) -> Vec<InputStatus> {
+        let line = |source| {
+            let input = self.known.inputs.get(&source).cloned().unwrap_or_default();
+            let level = self.known.level(now, source).filter(|_| input.present).map(|level| level.0);
+            InputStatus { source, present: input.present, detail: input.detail, level }
+        };
+        self.settings.sources.iter().copied().map(line).collect()
+    }
+
+    fn links(&self, now: Instant) -> Vec<LinkStatus> {
+        let line = |(slot, metered): &(String, bool)| {
+            let uplink = self.known.uplinks.get(slot);
+            let link = self.known.link(now, slot);
+            LinkStatus {
+                slot: slot.clone(),
+                metered: *metered,
+                interface: uplink.and_then(|u| u.interface.clone()),
+                address: uplink.and_then(|u| u.address).map(|address| address.to_string()),
+                carrier: uplink.is_some_and(|u| u.usable()),
+                phase: link.map_or(LinkPhase::Down, |l| l.phase),
+                rtt_ms: link.and_then(|l| l.rtt).map(|rtt| rtt.as_secs_f64() * 1e3),
+                loss: link.map_or(0.0, |l| l.loss),
+                rate_mbit: link.map_or(0.0, |l| l.rate.as_mbps()),
+                capacity_mbit: link.map_or(0.0, |l| l.capacity.as_mbps()),
+                sent_bytes: link.map_or(0, |l| l.sent_bytes),
+            }
+        };
+        self.settings.uplinks.iter().map(line).collect()
+    }
+
+    fn alarms(&self) -> Vec<AlarmLine> {
+        let on_air = self.lifecycle.on_air();
+        let mut lines: Vec<_> = self
+            .book
+            .raised()
+            .map(|entry| AlarmLine {
+                kind: entry.kind,
+                severity: entry.kind.severity(on_air),
+                since: entry.since,
+                text: entry.kind.text(&entry.subject, &entry.detail),
+                advice: entry.kind.advice(&entry.subject, &entry.detail),
+                subject: entry.subject,
+            })
+            .collect();
+        lines.sort_by_key(|line| (line.severity, line.since));
+        lines
+    }
+}
+
+fn reading(measured: Option<f64>, wanted: f64, judge: impl FnOnce(f64) -> Verdict) -> Reading {
+    let verdict = match measured {
+        Some(measured) if wanted > 0.0 => judge(measured / wanted),
+        _ => Verdict::Unknown,
+    };
+    Reading { measured, wanted: Some(wanted), verdict }
+}

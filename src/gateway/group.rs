@@ -1,0 +1,71 @@
+//! Group: the links of one box, and what came in on each that is not acknowledged yet.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::time::Instant;
+use crate::wire::Seq;
+use crate::wire::srtla::{ACK_COUNT, GroupId, PADDED_LEN, emit_ack};
+
+/// This gateway's own number of a group; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupKey(pub u64);
+
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) heard: Instant,
+    /// Arrived and not acknowledged, fewer than [`ACK_COUNT`].
+    arrived: Vec<Seq>,
+}
+
+impl Link {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { heard: now, arrived: Vec::with_capacity(ACK_COUNT) }
+    }
+
+    /// Notes a data packet. `first`: it waits alone, a flush must be planned.
+    pub(super) fn note(&mut self, seq: Seq) -> Noted {
+        self.arrived.push(seq);
+        match self.arrived.len() {
+            1 => Noted::First,
+            ACK_COUNT => Noted::Full,
+            _ => Noted::Waits,
+        }
+    }
+
+    /// The acknowledgement of everything noted, if there is anything.
+    ///
+    /// A short one repeats its last number until it is as long as the padding of other answers:
+    /// some mobile networks drop tiny datagrams, and an acknowledged number may be said again.
+    pub(super) fn acknowledge(&mut self) -> Option<Vec<u8>> {
+        const LEAST: usize = (PADDED_LEN - 4) / 4;
+        let last = *self.arrived.last()?;
+        if self.arrived.len() < LEAST {
+            self.arrived.resize(LEAST, last);
+        }
+        let frame = emit_ack(&self.arrived);
+        self.arrived.clear();
+        Some(frame)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noted {
+    First,
+    Waits,
+    Full,
+}
+
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) id: GroupId,
+    /// Who registered it; may ask again while the answer is lost.
+    pub(super) founder: SocketAddr,
+    pub(super) links: BTreeMap<SocketAddr, Link>,
+    /// The link that delivered the latest SRT packet.
+    pub(super) last: SocketAddr,
+    /// When a link of it was last there.
+    pub(super) linked: Instant,
+    /// It has carried the programme.
+    pub(super) carried: bool,
+}

@@ -1,0 +1,255 @@
+//! Stories of the cloud side: who gets in, what goes where, what is dropped.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rng::Rng;
+use crate::wire::Seq;
+
+struct Story {
+    now: Instant,
+    gateway: Gateway,
+}
+
+fn link(n: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, n], 4000))
+}
+
+fn data(seq: u32) -> Bytes {
+    let data = srt::Data {
+        seq: Seq::new(seq),
+        message: 1,
+        retransmitted: false,
+        timestamp: 0,
+        socket: 7,
+        payload: &[0x47; 188],
+    };
+    srt::emit_data(&data).into()
+}
+
+impl Story {
+    fn new(limits: Limits) -> Self {
+        let now = Instant::ZERO;
+        Self { now, gateway: Gateway::new(now, limits, Rng::simulated(1)) }
+    }
+
+    fn says(&mut self, from: SocketAddr, datagram: impl Into<Bytes>) -> Vec<Transmit> {
+        self.gateway.handle_datagram(self.now, from, datagram.into());
+        self.sent()
+    }
+
+    fn sent(&mut self) -> Vec<Transmit> {
+        std::iter::from_fn(|| self.gateway.poll_transmit()).collect()
+    }
+
+    fn local(&mut self) -> Vec<(GroupKey, Bytes)> {
+        std::iter::from_fn(|| self.gateway.poll_local()).collect()
+    }
+
+    fn waits(&mut self, span: Duration) -> Vec<Transmit> {
+        let end = self.now + span;
+        while self.gateway.next_timeout() <= end {
+            self.now = self.gateway.next_timeout();
+            self.gateway.handle_timeout(self.now);
+        }
+        self.now = end;
+        self.sent()
+    }
+
+    fn registers(&mut self, from: SocketAddr, half: u8) -> GroupId {
+        let answers = self.says(from, Repr::Reg1(GroupId([half; 256])).to_vec());
+        match srtla::parse(&answers[0].payload) {
+            Ok(Repr::Reg2(id)) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn joins(&mut self, from: SocketAddr, id: GroupId) {
+        let answers = self.says(from, Repr::Reg2(id).to_vec());
+        assert_eq!(srtla::parse(&answers[0].payload), Ok(Repr::Reg3));
+        assert_eq!(answers[0].payload.len(), PADDED_LEN);
+    }
+
+    fn group_of(&mut self, links: u8) -> GroupId {
+        let id = self.registers(link(1), 1);
+        for n in 1..=links {
+            self.joins(link(n), id);
+        }
+        id
+    }
+}
+
+#[test]
+fn a_box_registers_its_group_once_and_every_link_joins_it() {
+    let mut story = Story::new(Limits::default());
+
+    let id = story.registers(link(1), 5);
+    let again = story.registers(link(1), 5);
+    for n in 1..=7 {
+        story.joins(link(n), id);
+    }
+
+    assert_eq!(id, again, "a lost answer is given again");
+    assert!(id.same_sender(&GroupId([5; 256])));
+    assert_ne!(id, GroupId([5; 256]), "half of the name is the gateway's own");
+    assert_eq!((story.gateway.stats().groups, story.gateway.stats().links), (1, 7));
+}
+
+#[test]
+fn who_does_not_know_the_whole_name_does_not_get_in() {
+    let mut story = Story::new(Limits::default());
+    let mut guess = story.group_of(1);
+    guess.0[255] ^= 1;
+
+    let answers = story.says(link(9), Repr::Reg2(guess).to_vec());
+
+    assert_eq!(srtla::parse(&answers[0].payload), Ok(Repr::RegNgp));
+    assert_eq!(story.gateway.stats().links, 1);
+}
+
+#[test]
+fn packets_reach_the_listener_as_they_came_and_are_acknowledged_by_tens_on_their_link() {
+    let mut story = Story::new(Limits::default());
+    story.group_of(2);
+
+    let answers: Vec<_> = (0..10).flat_map(|n| story.says(link(2), data(n))).collect();
+
+    assert_eq!(answers.len(), 1);
+    assert_eq!((answers[0].to, answers[0].payload.len()), (link(2), 44));
+    let Ok(Repr::Ack(list)) = srtla::parse(&answers[0].payload) else { panic!("no ack") };
+    assert_eq!(list.map(Seq::value).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+    assert_eq!(story.local().into_iter().map(|(_, d)| d).collect::<Vec<_>>(), (0..10).map(data).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_thin_link_is_acknowledged_too_and_soon() {
+    let mut story = Story::new(Limits::default());
+    story.group_of(1);
+    story.says(link(1), data(41));
+
+    assert_eq!(story.waits(Duration::from_millis(14)), []);
+    let answers = story.waits(Duration::from_millis(1));
+
+    let Ok(Repr::Ack(mut list)) = srtla::parse(&answers[0].payload) else { panic!("no ack") };
+    assert!(list.all(|seq| seq.value() == 41));
+    assert_eq!(answers[0].payload.len(), PADDED_LEN);
+    assert_eq!(story.waits(Duration::from_millis(500)), [], "once");
+}
+
+#[test]
+fn acknowledgements_and_losses_go_to_all_links_and_the_rest_to_the_latest() {
+    let mut story = Story::new(Limits::default());
+    story.group_of(3);
+    story.says(link(2), data(1));
+    let (key, _) = story.local()[0];
+
+    let ack = srt::emit_ack(srt::Ack { seq: Seq::new(2), number: Some(1) }, 0, 7);
+    story.gateway.handle_local(key, ack.into());
+    let acks = story.sent();
+    story.gateway.handle_local(key, srt::emit_nak(&[(Seq::new(3), Seq::new(5))], 0, 7).into());
+    let naks = story.sent();
+    story.gateway.handle_local(key, srt::emit_keepalive(0, 7).into());
+    let rest = story.sent();
+
+    let all = [link(1), link(2), link(3)];
+    assert_eq!(acks.iter().map(|t| t.to).collect::<Vec<_>>(), all);
+    assert_eq!(naks.iter().map(|t| t.to).collect::<Vec<_>>(), all);
+    assert_eq!(rest.iter().map(|t| t.to).collect::<Vec<_>>(), [link(2)]);
+}
+
+#[test]
+fn a_sign_of_life_is_echoed_to_members_alone() {
+    let mut story = Story::new(Limits::default());
+    story.group_of(1);
+    let long = Repr::Keepalive(srtla::Keepalive { stamp_ms: Some(77), report: None }).to_vec();
+
+    let echo = story.says(link(1), long.clone());
+    let stranger = story.says(link(9), long.clone());
+
+    assert!(echo[0].payload.starts_with(&long));
+    assert_eq!(echo[0].payload.len(), PADDED_LEN);
+    assert_eq!(stranger, []);
+    assert_eq!(story.gateway.stats().strangers, 1);
+}
+
+#[test]
+fn a_silent_link_is_forgotten_and_then_the_group_and_its_socket() {
+    let mut story = Story::new(Limits::default());
+    let id = story.group_of(1);
+
+    story.waits(Duration::from_secs(11));
+    assert_eq!((story.gateway.stats().groups, story.gateway.stats().links), (1, 0));
+    story.waits(Duration::from_secs(11));
+
+    assert_eq!(story.gateway.stats().groups, 0);
+    assert!(story.gateway.poll_closed().is_some());
+    let answers = story.says(link(1), Repr::Reg2(id).to_vec());
+    assert_eq!(srtla::parse(&answers[0].payload), Ok(Repr::RegNgp), "the box is told to register again");
+}
+
+#[test]
+fn a_flood_of_registrations_throws_no_group_off_the_air() {
+    let mut story = Story::new(Limits { groups: 3, ..Limits::default() });
+    story.group_of(1);
+    story.says(link(1), data(1));
+
+    for n in 10..250 {
+        story.says(link(n), Repr::Reg1(GroupId([n; 256])).to_vec());
+    }
+
+    assert_eq!(story.gateway.stats().groups, 3);
+    story.says(link(1), data(2));
+    assert_eq!(story.local().len(), 2, "still on air");
+}
+
+#[test]
+fn when_every_group_is_on_air_a_new_one_is_refused() {
+    let mut story = Story::new(Limits { groups: 1, ..Limits::default() });
+    story.group_of(1);
+    story.says(link(1), data(1));
+
+    let answers = story.says(link(9), Repr::Reg1(GroupId([9; 256])).to_vec());
+
+    assert_eq!(srtla::parse(&answers[0].payload), Ok(Repr::RegErr));
+    assert_eq!(story.gateway.stats().refused, 1);
+}
+
+#[test]
+fn strangers_and_nonsense_are_counted_and_dropped() {
+    let mut story = Story::new(Limits::default());
+    story.group_of(1);
+
+    for nonsense in [&[][..], &[0x90], &[0; 15], &[0x92, 0x00, 1, 2], &[0x91, 0x00], &[0x92, 0x02], &[0x80, 2, 0, 0]] {
+        assert_eq!(story.says(link(1), nonsense.to_vec()), []);
+    }
+    assert_eq!(story.says(link(9), data(1)), []);
+    assert_eq!(story.says(link(9), vec![0x47; 1400]), []);
+
+    assert_eq!(story.local(), []);
+    assert_eq!(story.gateway.stats().unreadable, 7);
+    assert_eq!(story.gateway.stats().strangers, 2);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_from_anywhere_break_it_or_make_it_grow(
+        datagrams in prop::collection::vec((0_u8..4, 0_u16..4, prop::collection::vec(any::<u8>(), 0..300)), 0..60)
+    ) {
+        let mut story = Story::new(Limits { groups: 4, links: 2, ..Limits::default() });
+        let id = story.group_of(2);
+
+        for (from, kind, mut bytes) in datagrams {
+            match kind {
+                0 => bytes.splice(0..0, [0x92, 0x01].into_iter().chain(id.0)).for_each(drop),
+                1 => bytes.splice(0..0, [0x92, 0x00]).for_each(drop),
+                _ => {}
+            }
+            story.says(link(from), bytes);
+            story.waits(Duration::from_millis(100));
+        }
+
+        let stats = story.gateway.stats();
+        prop_assert!(stats.groups <= 4 && stats.links <= 8);
+        prop_assert!(story.gateway.flushes.len() <= 1);
+    }
+}

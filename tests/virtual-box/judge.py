@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""judge.py OUT: does the file that the far end stored hold what the devices gave?
+
+Reads OUT/received.ts, OUT/reference.yuyv (one picture of the camera, grabbed beside the box) and
+OUT/links.txt (bytes each uplink carried: at the start, when the wired one was cut, at the end).
+Prints one line a check, measured beside wanted; exits 1 if one fails. Needs ffmpeg, no Python package.
+"""
+
+import cmath
+import json
+import math
+import subprocess
+import sys
+from array import array
+from pathlib import Path
+
+OUT = Path(sys.argv[1])
+RECEIVED = OUT / "received.ts"
+WIDTH, HEIGHT, RATE = 640, 360, 30
+TICKS = 90_000
+COLOUR_TOLERANCE = 12  # steps of 8 bits, in Y, U and V
+LINE_A, LINE_B = 440.0, 1000.0  # Hz: what the story plays into either mixer
+TONE_TOLERANCE = 1.0  # Hz
+TONE_ABOVE_REST = 20.0  # dB
+LEAST_SECONDS = 14.0
+WINDOW = 32768  # samples: 0.68 s at 48 kHz, bins of 1.46 Hz
+
+failed = False
+
+
+def check(name, good, measured, wanted):
+    global failed
+    failed |= not good
+    print(f"{'ok    ' if good else 'FAILED'} {name}: {measured} (wanted {wanted})")
+
+
+def tool(*command):
+    return subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL).stdout
+
+
+def probe(*arguments):
+    return json.loads(tool("ffprobe", "-v", "error", "-of", "json", *arguments, RECEIVED))
+
+
+def steps(kind):
+    """Distances between neighbouring stamps of one stream in ticks of 90 kHz, and the seconds from first to last."""
+    packets = probe("-select_streams", kind, "-show_entries", "packet=pts")["packets"]
+    stamps = [int(packet["pts"]) for packet in packets]
+    return [b - a for a, b in zip(stamps, stamps[1:])], (stamps[-1] - stamps[0]) / TICKS
+
+
+def patches(picture):
+    """Mean Y, U and V of a 16×16 patch in the middle of each of the eight bars, in three rows, from yuv444p."""
+    plane = WIDTH * HEIGHT
+    means = []
+    for row in (1, 2, 3):
+        for bar in range(8):
+            left, top = (2 * bar + 1) * WIDTH // 16 - 8, row * HEIGHT // 4 - 8
+            lines = [range((top + y) * WIDTH + left, (top + y) * WIDTH + left + 16) for y in range(16)]
+            means.append([sum(picture[p * plane + at] for line in lines for at in line) / 256 for p in range(3)])
+    return means
+
+
+def judge_format():
+    streams = {stream["codec_type"]: stream for stream in probe("-show_streams")["streams"]}
+    video, audio = streams.get("video", {}), streams.get("audio", {})
+    check("picture is H.264", video.get("codec_name") == "h264", video.get("codec_name"), "h264")
+    check("sound is AAC", audio.get("codec_name") == "aac", audio.get("codec_name"), "aac")
+    size = f"{video.get('width')}x{video.get('height')}"
+    check("size of the picture", size == f"{WIDTH}x{HEIGHT}", size, f"{WIDTH}x{HEIGHT}")
+    errors = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", RECEIVED, "-f", "null", "-"], capture_output=True, stdin=subprocess.DEVNULL
+    ).stderr.decode(errors="replace").splitlines()
+    check("faults while decoding", not errors, "; ".join(errors[:3]) or 0, 0)
+    return video
+
+
+def judge_stamps():
+    for kind, name, wanted in (("v", "picture", TICKS // RATE), ("a", "sound", 1024 * TICKS // 48_000)):
+        between, seconds = steps(kind)
+        odd = [step for step in between if step != wanted]
+        check(f"{name} stamps that are not one step apart", not odd, f"{len(odd)} {odd[:5]}", f"0 of {len(between)}")
+        check(f"length of the {name}", seconds >= LEAST_SECONDS, f"{seconds:.1f} s", f"at least {LEAST_SECONDS} s")
+
+
+def judge_colours(video):
+    # what a player does: believe the stream's matrix; without one, small pictures are BT.601
+    matrix = video.get("color_space", "unknown")
+    read_as = {"bt709": "bt709"}.get(matrix, "bt601")
+    reference = patches(
+        tool("ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuyv422", "-s", f"{WIDTH}x{HEIGHT}",
+             "-i", OUT / "reference.yuyv", "-frames:v", "1", "-pix_fmt", "yuv444p", "-f", "rawvideo", "-")
+    )  # fmt: skip
+    # two pictures a second, from 1 s on: the first may still be the slate's cross-over
+    raw = tool("ffmpeg", "-v", "error", "-i", RECEIVED,
+               "-vf", f"fps=2,trim=start=1,scale=in_color_matrix={read_as}:out_color_matrix=bt709,format=yuv444p",
+               "-f", "rawvideo", "-")  # fmt: skip
+    size = WIDTH * HEIGHT * 3
+    pictures = [raw[at : at + size] for at in range(0, len(raw) - size + 1, size)]
+    worst = [0.0, 0.0, 0.0]
+    for picture in pictures:
+        for seen, meant in zip(patches(picture), reference):
+            worst = [max(w, abs(s - m)) for w, s, m in zip(worst, seen, meant)]
+    good = bool(pictures) and max(worst) <= COLOUR_TOLERANCE
+    measured = "Y {:.1f} U {:.1f} V {:.1f}".format(*worst)
+    check(f"colour bars, farthest off in {len(pictures)} pictures (matrix {matrix})", good, measured,
+          f"at most {COLOUR_TOLERANCE}")  # fmt: skip
+    spread = max(m[0] for m in reference) - min(m[0] for m in reference)
+    check("the reference shows bars", spread > 100, f"Y spans {spread:.0f}", "over 100")
+
+
+def spectrum(samples):
+    """Power of each bin up to half the rate; a Hann window first."""
+
+    def transform(values):
+        count = len(values)
+        if count == 1:
+            return values
+        even, odd = transform(values[::2]), transform(values[1::2])
+        turned = [cmath.rect(1, -2 * math.pi * k / count) * value for k, value in enumerate(odd)]
+        return [e + o for e, o in zip(even, turned)] + [e - o for e, o in zip(even, turned)]
+
+    count = len(samples)
+    windowed = [s * (0.5 - 0.5 * math.cos(2 * math.pi * n / count)) for n, s in enumerate(samples)]
+    return [abs(value) ** 2 for value in transform(windowed)[: count // 2]]
+
+
+def loudest(samples):
+    """Pitch of the loudest tone in Hz, and by how many dB it stands above everything else together."""
+    power = spectrum(samples)
+    power[0] = power[1] = 0.0
+    top = max(range(2, len(power) - 1), key=power.__getitem__)
+    if power[top] <= 0:
+        return 0.0, 0.0
+    left, middle, right = (math.log(power[top + d] + 1e-12) for d in (-1, 0, 1))
+    pitch = (top + (left - right) / (2 * (left - 2 * middle + right))) * 48_000 / WINDOW
+    tone = sum(power[max(0, top - 4) : top + 5])
+    return pitch, 10 * math.log10(tone / max(sum(power) - tone, 1e-9))
+
+
+def judge_tone():
+    pcm = array("h", tool("ffmpeg", "-v", "error", "-i", RECEIVED, "-vn", "-ac", "1", "-ar", "48000", "-f", "s16le", "-"))
+    windows = [loudest(pcm[at : at + WINDOW]) for at in range(WINDOW, len(pcm) - WINDOW, WINDOW)]
+    heard = {}
+    for line, wanted in (("A", LINE_A), ("B", LINE_B)):
+        heard[line] = [n for n, (pitch, above) in enumerate(windows)
+                       if abs(pitch - wanted) <= TONE_TOLERANCE and above >= TONE_ABOVE_REST]  # fmt: skip
+        pitches = [windows[n][0] for n in heard[line]] or [0.0]
+        least = min((windows[n][1] for n in heard[line]), default=0.0)
+        check(f"tone of mixer {line}", len(heard[line]) >= 5,
+              f"{min(pitches):.2f} to {max(pitches):.2f} Hz, {least:.0f} dB above the rest, in {len(heard[line])} windows",
+              f"{wanted:.0f} ± {TONE_TOLERANCE:.0f} Hz, {TONE_ABOVE_REST:.0f} dB, in 5 windows")  # fmt: skip
+    # the window in which the line is switched holds both; no other may hold anything else
+    other = [windows[n] for n in range(len(windows)) if n not in heard["A"] and n not in heard["B"]]
+    check("windows with neither tone alone", len(other) <= 2, f"{len(other)} {other[:3]}", "at most the 2 of the switch")
+    order = not heard["A"] or not heard["B"] or max(heard["A"]) < min(heard["B"])
+    check("line A first, then line B", order, order, True)
+
+
+def judge_links():
+    moments = {}
+    for line in (OUT / "links.txt").read_text().splitlines():
+        moment, link, carried = line.split()
+        moments.setdefault(moment, {})[link] = int(carried)
+    start, cut, end = moments["start"], moments["cut"], moments["end"]
+    before = cut["wired0"] - start["wired0"]
+    check("wired carried before it was cut", before > 100_000, f"{before} bytes", "over 100000")
+    after = sum(end[link] - cut[link] for link in end if link.startswith("lte"))
+    check("modems carried after the cut", after > 300_000, f"{after} bytes", "over 300000")
+
+
+video = judge_format()
+judge_stamps()
+judge_colours(video)
+judge_tone()
+judge_links()
+print(f"{'FAILED' if failed else 'passed'} virtual box")
+sys.exit(failed)

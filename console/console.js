@@ -217,10 +217,11 @@ const meter = (level) => (typeof level === "number" ? Math.max(0, Math.min(100, 
 
 function renderLinks() {
   const slots = view.info?.slots ?? [...view.links.keys()].sort();
-  const busiest = Math.max(0.1, ...[...view.links.values()].map((link) => link.rate_mbit?.measured ?? 0));
   $("links").querySelector("div").replaceChildren(...slots.map((slot) => {
     const link = view.links.get(slot);
-    const share = Math.min(100, ((link?.rate_mbit?.measured ?? 0) / busiest) * 100);
+    const rate = link?.rate_mbit?.measured ?? 0;
+    // how much of what the link is believed to carry it carries
+    const share = (rate / Math.max(rate, link?.capacity_mbit?.measured ?? 0, 0.1)) * 100;
     const phase = link && !link.carrier ? word("noCarrier") : word(link?.phase ?? "unknown");
     const bar = make("i");
     bar.style.height = `${Math.max(share, link?.phase === "up" ? 2 : 0)}%`;

@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+/// The console page in a headless Chromium against a running box.
+mod console_page;
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;
 /// What the box decides: on air, bitrate, restarts, alarms.

@@ -43,7 +43,17 @@ start() { # start LOG COMMAND…
 
 # The board without hardware, with a camera that is killed once and comes back.
 sed '/^\[camera\]/a outages = [["46s", "50s"]]' board/sim/profile.toml > "$out/board/profile.toml"
-"$(dirname "$0")/demo-config.sh" "$out" "$emulator" "$mqtt_port" > "$out/livebox.toml"
+cat > "$out/livebox.toml" <<C
+name = "livebox"
+language = "en"
+state_dir = "$out/state"
+socket = "$out/livebox.sock"
+[media]
+destination = "$emulator"
+bitrate_max = "4Mbps"
+[mqtt]
+broker = "127.0.0.1:$mqtt_port"
+C
 printf '%s\n' "listener $mqtt_port 127.0.0.1" "listener $ws_port 127.0.0.1" "protocol websockets" \
   "allow_anonymous true" "persistence false" > "$out/mosquitto.conf"
 export LIVEBOX_SOCKET=$out/livebox.sock

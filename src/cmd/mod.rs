@@ -2,7 +2,10 @@
 
 mod bond;
 mod check;
+mod ctl;
 mod gateway;
+#[cfg(feature = "gstreamer")]
+mod run;
 
 use std::future::Future;
 use std::io::IsTerminal as _;
@@ -23,9 +26,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Bond(bond::Args),
-    Check(check::Args),
+    #[cfg(feature = "gstreamer")]
+    Run(run::Args),
     Gateway(gateway::Args),
+    Bond(bond::Args),
+    Status(ctl::StatusArgs),
+    Send(ctl::SendArgs),
+    Check(check::Args),
 }
 
 /// Runs the subcommand that the command line names.
@@ -36,9 +43,13 @@ pub fn main() -> ExitCode {
     let ansi = std::io::stderr().is_terminal();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
     let end = match cli.command {
-        Verb::Bond(args) => bond::run(args),
-        Verb::Check(args) => check::run(args),
+        #[cfg(feature = "gstreamer")]
+        Verb::Run(args) => run::run(args),
         Verb::Gateway(args) => gateway::run(args),
+        Verb::Bond(args) => bond::run(args),
+        Verb::Status(args) => ctl::status(args),
+        Verb::Send(args) => ctl::send(args),
+        Verb::Check(args) => check::run(args),
     };
     end.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");

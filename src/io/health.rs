@@ -24,10 +24,7 @@ pub async fn run(state_dir: PathBuf, mut ends: Ends) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            gone = ends.orders.wait_for(|orders| orders.shutdown) => {
-                if gone.is_ok() { return Ok(()) }
-                std::future::pending::<()>().await;
-            }
+            () = ends.shutdown() => return Ok(()),
         }
         let (read, sample) = tokio::task::spawn_blocking(move || {
             let sample = machine.read();

@@ -13,7 +13,7 @@ use anyhow::{Context as _, anyhow};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{LastWill, LastWillProperties, Packet, Publish, PublishProperties};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
-use rumqttc::{Outgoing, TlsConfiguration, Transport};
+use rumqttc::{TlsConfiguration, Transport};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -79,7 +79,7 @@ pub async fn run(
         }
         tokio::select! {
             () = tokio::time::sleep(backoff.pause()) => {}
-            () = shutdown(&mut ends) => return Ok(()),
+            () = ends.shutdown() => return Ok(()),
         }
         face.handle_status(clock::now(), status.borrow_and_update().clone());
     }
@@ -146,7 +146,7 @@ impl Session<'_> {
                     Some(at) => tokio::time::sleep_until(clock::tokio_at(at)).await,
                     None => std::future::pending().await,
                 }} => face.handle_timeout(clock::now()),
-                () = shutdown(self.ends) => {
+                () = self.ends.shutdown() => {
                     face.handle_shutdown();
                     let goodbye = self.goodbye(face, &mut rx);
                     tokio::select! {
@@ -186,9 +186,10 @@ impl Session<'_> {
                 // the library sends in order: the goodbye goes first
                 leaving = self.client.try_disconnect().is_ok();
             }
-            match rx.recv().await {
-                Some(Event::Outgoing(Outgoing::Disconnect)) | None => return,
-                Some(_) => {}
+            // until the broker hangs up: closing with its answers unread would reset the connection,
+            // and the broker might never read the goodbye
+            if rx.recv().await.is_none() {
+                return;
             }
         }
     }
@@ -214,12 +215,6 @@ async fn answered(asking: &mut Option<Asking>) -> (Ticket, Result<(), Refusal>) 
     match asking {
         Some(asking) => asking.await,
         None => std::future::pending().await,
-    }
-}
-
-async fn shutdown(ends: &mut Ends) {
-    if ends.orders.wait_for(|orders| orders.shutdown).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

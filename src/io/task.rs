@@ -35,6 +35,14 @@ impl Ends {
     pub fn state_blocking(&self, what: What) {
         let _ = self.facts.blocking_send(Fact { at: clock::now(), part: self.part, what });
     }
+
+    /// Comes when everybody ends; never, if control is gone without having said so.
+    pub async fn shutdown(&mut self) {
+        let said = self.orders.wait_for(|orders| orders.shutdown).await.is_ok();
+        if !said {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// A command on its way to control, with the way back for the answer.

@@ -101,4 +101,9 @@ fn tell(uplink: &Uplink) {
     let Uplink { slot, interface, address, carrier, default_route, .. } = uplink;
     let address = address.map(|a| a.to_string());
     tracing::info!(slot, interface, address, carrier, default_route, "uplink");
+    if uplink.usable() && !default_route {
+        let mend =
+            format!("ip route add default via GATEWAY dev {} metric NUMBER", interface.as_deref().unwrap_or(slot));
+        tracing::warn!(slot, mend, "no default route leaves through this uplink");
+    }
 }

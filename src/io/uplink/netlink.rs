@@ -59,7 +59,7 @@ impl Netlink {
     }
 
     /// The tables as they are now.
-    pub(super) async fn look(&self) -> anyhow::Result<Kernel> {
+    pub(super) async fn look(&mut self) -> anyhow::Result<Kernel> {
         let mut kernel = Kernel::default();
         let mut links = self.handle.link().get().execute();
         while let Some(link) = links.try_next().await.context("interfaces cannot be listed")? {

@@ -1,0 +1,190 @@
+//! Asks or commands a running box over its local socket.
+#![allow(clippy::print_stdout, reason = "what was asked for goes to standard output")]
+
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::io::console::Request;
+use crate::lang::Lang;
+use crate::media::{Layout, Line};
+use crate::message::Ask;
+
+/// Where a box that systemd started listens.
+const SOCKET: &str = "/run/livebox/livebox.sock";
+
+/// The box is not reachable.
+const NOT_REACHABLE: u8 = 3;
+
+/// A healthy box answers within milliseconds; one under full load within a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the box is reached.
+#[derive(Debug, clap::Args)]
+struct Reach {
+    /// The box's socket.
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+    /// Language of what is printed: zh or en [default: as LANG says].
+    #[arg(long, value_parser = lang, global = true)]
+    lang: Option<Lang>,
+}
+
+/// What a running box says.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    reach: Reach,
+    /// As JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+    /// Again with each change, until interrupted.
+    #[arg(long)]
+    watch: bool,
+}
+
+/// What a face could say, from a shell.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    reach: Reach,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+enum What {
+    /// Go on air.
+    Start,
+    /// Leave the air.
+    Stop,
+    /// Share the picture so: camera, slides, picture_in_picture or side_by_side.
+    Layout {
+        /// The layout wanted.
+        name: Layout,
+    },
+    /// Put this mixer line on air: a or b.
+    Audio {
+        /// The line wanted.
+        line: Line,
+    },
+}
+
+/// Prints what a running box says.
+pub(crate) fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
+    let Some(mut door) = Door::open(&args.reach) else { return Ok(NOT_REACHABLE.into()) };
+    let lang = args.reach.lang();
+    door.ask(if args.json {
+        Request::Status { watch: args.watch }
+    } else {
+        Request::Page { lang, watch: args.watch }
+    })?;
+    let mut out = std::io::stdout().lock();
+    loop {
+        let reply = door.reply()?;
+        if let Some(page) = reply["page"].as_str() {
+            // a terminal shows the latest page in place of the one before
+            let clear = if args.watch && out.is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+            write!(out, "{clear}{page}")?;
+        } else if !reply["status"].is_null() {
+            writeln!(out, "{}", reply["status"])?;
+        } else {
+            bail!("the box answered {reply}");
+        }
+        out.flush()?;
+        if !args.watch {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// Commands a running box; exit code 1 if it refuses.
+pub(crate) fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
+    let command = match args.what {
+        What::Start => Ask::Start,
+        What::Stop => Ask::Stop,
+        What::Layout { name } => Ask::Layout { layout: name },
+        What::Audio { line } => Ask::Audio { line },
+    };
+    let Some(mut door) = Door::open(&args.reach) else { return Ok(NOT_REACHABLE.into()) };
+    door.ask(Request::Send { command })?;
+    let reply = door.reply()?;
+    let key = if args.reach.lang() == Lang::Zh { "zh" } else { "en" };
+    if let Some(text) = reply["accepted"][key].as_str() {
+        println!("{text}");
+        Ok(ExitCode::SUCCESS)
+    } else if let Some(text) = reply["refused"][key].as_str() {
+        eprintln!("{text}");
+        Ok(ExitCode::FAILURE)
+    } else {
+        bail!("the box answered {reply}")
+    }
+}
+
+impl Reach {
+    fn socket(&self) -> PathBuf {
+        let set = || std::env::var_os("LIVEBOX_SOCKET").map(PathBuf::from);
+        self.socket.clone().or_else(set).unwrap_or_else(|| SOCKET.into())
+    }
+
+    fn lang(&self) -> Lang {
+        let of_shell = || match std::env::var("LC_ALL").or_else(|_| std::env::var("LANG")) {
+            Ok(locale) if locale.starts_with("zh") => Lang::Zh,
+            _ => Lang::En,
+        };
+        self.lang.unwrap_or_else(of_shell)
+    }
+}
+
+fn lang(text: &str) -> Result<Lang, String> {
+    match text {
+        "zh" => Ok(Lang::Zh),
+        "en" => Ok(Lang::En),
+        _ => Err("there is zh and en".to_owned()),
+    }
+}
+
+/// The way to a running box.
+struct Door {
+    stream: UnixStream,
+    replies: BufReader<UnixStream>,
+}
+
+impl Door {
+    /// `None`, and a sentence on standard error, if no box answers.
+    fn open(reach: &Reach) -> Option<Self> {
+        let socket = reach.socket();
+        let opened = UnixStream::connect(&socket).and_then(|stream| {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            let replies = BufReader::new(stream.try_clone()?);
+            Ok(Self { stream, replies })
+        });
+        opened
+            .map_err(|why| {
+                eprintln!(
+                    "no box listens on {}: {why}; is `livebox run` running, and may you read there?",
+                    socket.display()
+                );
+            })
+            .ok()
+    }
+
+    fn ask(&mut self, request: Request) -> anyhow::Result<()> {
+        let line = serde_json::to_string(&request)? + "\n";
+        self.stream.write_all(line.as_bytes()).context("asking the box")
+    }
+
+    fn reply(&mut self) -> anyhow::Result<Value> {
+        let mut line = String::new();
+        if self.replies.read_line(&mut line).context("the box does not answer")? == 0 {
+            bail!("the box hung up");
+        }
+        serde_json::from_str(&line).with_context(|| format!("the box answered {line:?}"))
+    }
+}

@@ -1,0 +1,174 @@
+//! The box: opens the board, wires every task in the order of the journey, waits for the end.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::board::Board;
+use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
+use crate::io;
+use crate::io::task::{Commander, Ends, Pulse, supervise};
+use crate::message::{Part, Status};
+
+/// The box: captures, encodes, bonds, and tells how it is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the board, with its profile.toml.
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_BOARD)]
+    board: PathBuf,
+
+    /// The settings.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    config: PathBuf,
+}
+
+/// Runs until SIGTERM or SIGINT: 0 after an orderly end, 2 if settings or board are wrong.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (config, board) = match (io::config::load(&args.config), io::config::board(&args.board)) {
+        (Ok(config), Ok(board)) => (config, board),
+        (config, board) => {
+            for fault in config.err().into_iter().chain(board.err()).flatten() {
+                eprintln!("{fault}");
+            }
+            eprintln!("livebox: nothing was started; mend the above and try again (livebox check reads the files alone)");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let end = runtime.block_on(house(args, Arc::new(config), Arc::new(board)));
+    // a device that does not let go must not hold the end up
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    end.map(|()| ExitCode::SUCCESS)
+}
+
+async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&config.state_dir)
+        .with_context(|| format!("making the state folder {}; is it writable?", config.state_dir.display()))?;
+
+    // who decides
+    let intent = io::intent::load(&config.state_dir);
+    let (control, orders, status) = io::control::start(&config, &board, intent);
+    let (orders, orders_out) = watch::channel(orders);
+    let (status, status_out) = watch::channel(status);
+    let (facts, facts_in) = mpsc::channel(256);
+    let (commands, commands_in) = mpsc::channel(32);
+    let (keeps, keeps_in) = mpsc::channel(32);
+    let (changes, changes_in) = mpsc::channel(1);
+    let (reload, reloads) = mpsc::channel(1);
+    let (stop, stop_in) = watch::channel(false);
+    let (settings, settings_out) = watch::channel(config.clone());
+    let pulse = Pulse::default();
+    let commander = Commander { tx: commands };
+    let ends = |part| Ends { orders: orders_out.clone(), facts: facts.clone(), part };
+
+    // the kernel may give the loopback port to nobody else while we hold it, whatever part restarts
+    let loopback = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("opening a UDP port on the loopback")?;
+    loopback.set_nonblocking(true).context("opening a UDP port on the loopback")?;
+    let srt_port = loopback.local_addr().context("opening a UDP port on the loopback")?.port();
+    let (uplinks, uplinks_out) = watch::channel(Vec::new());
+
+    // the parts, in the order of the journey
+    let mut parts = JoinSet::new();
+    parts.spawn(supervise(ends(Part::Media), {
+        let (board, settings) = (board.clone(), settings_out.clone());
+        move |ends| io::media::run(board.clone(), Arc::new(settings.borrow().media.clone()), srt_port, ends)
+    }));
+    parts.spawn(supervise(ends(Part::Uplink), {
+        let board = board.clone();
+        move |ends| io::uplink::run(board.uplinks.clone(), uplinks.clone(), ends)
+    }));
+    parts.spawn(supervise(ends(Part::Bond), {
+        let settings = settings_out.clone();
+        move |ends| {
+            let (config, listener) = (settings.borrow().clone(), loopback.try_clone());
+            let uplinks = uplinks_out.clone();
+            async move {
+                let listener = listener.context("sharing the loopback port")?;
+                io::bond::run(config.bond.clone(), config.media.destination, listener, uplinks, ends).await
+            }
+        }
+    }));
+    parts.spawn(supervise(ends(Part::Health), {
+        let folder = config.state_dir.clone();
+        move |ends| io::health::run(folder.clone(), ends)
+    }));
+
+    // the faces
+    if let Some(mqtt) = config.mqtt.clone().map(Arc::new) {
+        let (status, commander) = (status_out.clone(), commander.clone());
+        parts.spawn(supervise(ends(Part::Mqtt), move |ends| {
+            io::mqtt::run(mqtt.clone(), status.clone(), commander.clone(), ends)
+        }));
+    }
+    parts.spawn(supervise(ends(Part::Console), {
+        let (socket, status, commander) = (config.socket.clone(), status_out.clone(), commander.clone());
+        move |ends| io::console::run(socket.clone(), status.clone(), commander.clone(), ends)
+    }));
+    parts.spawn(supervise(ends(Part::Panel), {
+        let (display, lang, folder) = (board.display.clone(), config.lang, config.state_dir.clone());
+        let status = status_out.clone();
+        move |ends| io::panel::run(display.clone(), lang, folder.clone(), status.clone(), ends)
+    }));
+
+    // settings, the disk, and the system underneath
+    let reading = io::config::run(ends(Part::Config), args.config, settings, changes, reloads);
+    let mut stopping = stop_in.clone();
+    let config_reader = tokio::spawn(async move {
+        tokio::select! {
+            () = reading => {}
+            // it would hold an end of the facts for as long as somebody might ask for a reload
+            _ = stopping.wait_for(|stop| *stop) => {}
+        }
+    });
+    let keeper = tokio::spawn(io::intent::run(config.state_dir.clone(), keeps_in));
+    let hooks = io::system::Hooks {
+        pulses: vec![("control", pulse.clone())],
+        reload,
+        stop,
+        status: status_out.clone(),
+    };
+    let system = tokio::spawn(io::system::run(hooks, programme_runs(status_out.clone())));
+
+    // only the parts hold facts now: when the last of them is gone, control has heard everything
+    drop(facts);
+    drop(commander);
+    let doors = io::control::Doors {
+        facts: facts_in,
+        commands: commands_in,
+        changes: changes_in,
+        orders,
+        status,
+        keeps,
+        stop: stop_in,
+        pulse,
+    };
+    let deciding = tokio::spawn(io::control::run(control, config, board, doors));
+
+    // control and system are vital: the first of them to end, ends the process
+    tokio::select! {
+        end = deciding => end.context("control")?,
+        end = system => end.context("system")?.context("system")?,
+    }
+    config_reader.abort();
+    parts.shutdown().await;
+    keeper.await.context("the intent writer")?;
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// Comes true when the first Orders are obeyed: the encoder runs, so the programme does.
+async fn programme_runs(mut status: watch::Receiver<Arc<Status>>) {
+    if status.wait_for(|status| status.programme.encoder.is_some()).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -130,7 +130,7 @@ pub enum Display {
     Memory,
     /// SSD1306 128×64 on an I²C bus.
     Ssd1306 {
-        /// The bus device, such as `/dev/i2c-1`.
+        /// The bus device, such as `/dev/i2c-1`, or the adapter's name where the number changes.
         bus: PathBuf,
         /// Its address.
         address: u8,

@@ -12,8 +12,8 @@ use crate::bond;
 use crate::control::{Effect, Settings, effect};
 use crate::lang::Lang;
 use crate::media::{self, SourceId};
-use crate::message::Part;
-use crate::table::{Document, Fault, SecretRef, Section};
+use crate::mqtt;
+use crate::table::{Document, Fault, Keeper, SecretRef, Section};
 
 /// Where a box keeps its settings, if the command line names no other place.
 pub const DEFAULT_FILE: &str = "/etc/livebox/livebox.toml";
@@ -44,8 +44,12 @@ pub struct Config {
     pub media: media::Config,
     /// The bonding engine.
     pub bond: bond::Config,
+    /// The broker; none if none is named.
+    pub mqtt: Option<mqtt::Config>,
     /// Where the SRT passphrase is kept, if there is one.
     pub passphrase: Option<SecretRef>,
+    /// Where the broker's password and the certificates are kept: each must be there at the start.
+    pub mqtt_files: Vec<SecretRef>,
 }
 
 impl Config {
@@ -106,13 +110,16 @@ impl Config {
             );
         }
 
-        Self { device, lang, state_dir, socket, media, bond, passphrase }
+        let mut mqtt_section = root.section("mqtt");
+        let lines = ["password_file", "ca_file", "cert_file", "key_file"].map(|key| (key, mqtt_section.line_of(key)));
+        let mqtt = mqtt::Config::read(&mut mqtt_section);
+        let mqtt_files = mqtt.iter().flat_map(|mqtt| mqtt_files(mqtt, &lines)).collect();
+        Self { device, lang, state_dir, socket, media, bond, mqtt, passphrase, mqtt_files }
     }
 
-    /// Every secret that has to be fetched before this config can be used.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<&SecretRef> {
-        self.passphrase.iter().collect()
+    /// Every secret that has to be there before this config can be used.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.passphrase.iter().chain(&self.mqtt_files)
     }
 
     /// What control needs to know, of this config and the board.
@@ -128,7 +135,7 @@ impl Config {
             device: self.device.clone(),
             sources: SourceId::ALL.into_iter().filter(there).collect(),
             uplinks: board.uplinks.iter().map(|u| (u.slot.clone(), u.metered)).collect(),
-            broker: false,
+            broker: self.mqtt.is_some(),
             media: self.media.clone(),
         }
     }
@@ -155,11 +162,12 @@ impl Config {
             ("media.destination", a.destination != b.destination),
             ("bond.dialect", self.bond.dialect != new.bond.dialect),
             ("bond.latency", self.bond.latency != new.bond.latency),
+            ("mqtt", self.mqtt != new.mqtt),
             ("bond.ceiling", self.bond.ceiling != new.bond.ceiling),
         ]
         .into_iter()
         .filter(|(_, changed)| *changed)
-        .map(|(key, _)| (key, effect(key)))
+        .map(|(key, _)| (key, effect(key).unwrap_or(Effect::Process)))
         .collect()
     }
 
@@ -173,22 +181,6 @@ impl Config {
         self.socket.clone_from(&old.socket);
         self
     }
-
-    /// The parts that have to start afresh to follow `new`.
-    #[must_use]
-    pub fn restarts(&self, new: &Self) -> Vec<Part> {
-        let mut parts: Vec<Part> = self
-            .changes(new)
-            .into_iter()
-            .filter_map(|(_, effect)| match effect {
-                Effect::Restarts(part) => Some(part),
-                Effect::Live | Effect::Process => None,
-            })
-            .collect();
-        parts.sort();
-        parts.dedup();
-        parts
-    }
 }
 
 fn folder(root: &mut Section<'_>, key: &'static str, default: &str) -> PathBuf {
@@ -198,4 +190,26 @@ fn folder(root: &mut Section<'_>, key: &'static str, default: &str) -> PathBuf {
         root.fault(line, key, format!("is empty; write {key} = \"{default}\""));
     }
     PathBuf::from(text)
+}
+
+/// The files of the room `mqtt`, whose relative names are systemd credentials.
+fn mqtt_files(mqtt: &mqtt::Config, lines: &[(&str, usize)]) -> Vec<SecretRef> {
+    let tls = mqtt.tls.as_ref();
+    let client = tls.and_then(|tls| tls.client.as_ref());
+    let named = [
+        ("password_file", mqtt.login.as_ref().map(|login| &login.password_file)),
+        ("ca_file", tls.map(|tls| &tls.ca_file)),
+        ("cert_file", client.map(|(cert, _)| cert)),
+        ("key_file", client.map(|(_, key)| key)),
+    ];
+    let refer = |(key, path): (&str, &PathBuf)| SecretRef {
+        key: format!("mqtt.{key}"),
+        line: lines.iter().find(|(name, _)| *name == key).map_or(0, |(_, line)| *line),
+        keeper: if path.is_absolute() {
+            Keeper::File(path.clone())
+        } else {
+            Keeper::Credential(path.display().to_string())
+        },
+    };
+    named.into_iter().filter_map(|(key, path)| path.map(|path| refer((key, path)))).collect()
 }

@@ -9,5 +9,19 @@ mod console_socket;
 mod house;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
+/// The home screen as pictures, nothing cut off.
+mod panel;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
+//! The promises of the box, one module a room.
+#![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
+
+/// Pictures and sound, from the devices to a stock receiver.
+#[cfg(feature = "gstreamer")]
+mod media;
+
+/// What the box decides: on air, bitrate, restarts, alarms.
+mod control;
+
+/// Every file that ships loads, the reference explains every key, and wrong files tell everything.
+mod settings;

@@ -2,10 +2,21 @@
 //!
 //! [`Sender`] takes an SRT caller's datagrams and gives datagrams on links; it is a machine without
 //! clock and socket. `io/bond.rs` drives it with real sockets, `sim/world.rs` in virtual time.
+//! `docs/bonding.md` tells how it decides, and why.
 
+mod capacity;
 mod config;
+mod held;
+mod link;
+mod queue;
+mod recovery;
+mod rtt;
+mod scheduler;
 mod sender;
+mod session;
+mod srtla;
 mod stats;
+mod target;
 
 pub use config::{Config, Dialect, LinkConfig};
 pub use sender::{Sender, Transmit};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::time::Instant;
 use crate::units::Bitrate;
 
 /// Which link of the group; the driver gives the number and keeps it for the link's life.
@@ -89,4 +90,68 @@ pub struct GroupStats {
     pub ack_copies_dropped: u64,
     /// Datagrams from the caller that are no SRT.
     pub strange_packets: u64,
+}
+
+/// What passed in the last second, in ten parts.
+#[derive(Debug, Clone)]
+pub(super) struct RateMeter {
+    parts: [u64; 10],
+    /// Tenth of a second that the newest part counts.
+    tenth: u64,
+}
+
+impl RateMeter {
+    pub(super) fn new() -> Self {
+        Self { parts: [0; 10], tenth: 0 }
+    }
+
+    fn sum(&self, tenth: u64) -> u64 {
+        let first = tenth.saturating_sub(9);
+        (0..10)
+            .map(|age| self.tenth.saturating_sub(age))
+            .filter(|t| *t >= first)
+            .fold((0, u64::MAX), |(sum, last), t| {
+                // near the beginning of time the same tenth would be met twice
+                if t == last { (sum, last) } else { (sum + self.parts[(t % 10) as usize], t) }
+            })
+            .0
+    }
+
+    /// So many bytes passed now.
+    pub(super) fn take(&mut self, now: Instant, bytes: u64) {
+        let tenth = now.as_millis() / 100;
+        if tenth > self.tenth {
+            for skipped in (self.tenth + 1..=tenth).take(10) {
+                self.parts[(skipped % 10) as usize] = 0;
+            }
+            if tenth - self.tenth >= 10 {
+                self.parts = [0; 10];
+            }
+            self.tenth = tenth;
+        }
+        self.parts[(self.tenth % 10) as usize] += bytes;
+    }
+
+    /// Bits per second over the last second.
+    pub(super) fn rate(&self, now: Instant) -> Bitrate {
+        Bitrate::bps(self.sum(now.as_millis() / 100) * 8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_what_passed_in_the_last_second() {
+        let mut meter = RateMeter::new();
+
+        for ms in 0..5_000 {
+            meter.take(Instant::from_millis(ms), 125);
+        }
+
+        assert_eq!(meter.rate(Instant::from_millis(4_999)), Bitrate::mbps(1));
+        assert_eq!(meter.rate(Instant::from_millis(5_499)), Bitrate::kbps(500));
+        assert_eq!(meter.rate(Instant::from_millis(9_000)), Bitrate::bps(0));
+    }
 }

@@ -67,19 +67,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn settings(file: &Path) -> Result<Config, Vec<Fault>> {
     let config = io::config::read(file)?;
     let outside = std::env::var_os("CREDENTIALS_DIRECTORY").is_none();
-    let handed = config.secrets().into_iter().find(|secret| matches!(secret.keeper, Keeper::Credential(_)));
-    match handed {
-        Some(secret) if outside => {
-            println!(
-                "{}:{}: {}: a systemd credential; checked when the box starts",
-                file.display(),
-                secret.line,
-                secret.key
-            );
-            Ok(config)
-        }
-        _ => io::config::load(file),
+    let handed: Vec<_> = config.secrets().filter(|s| matches!(s.keeper, Keeper::Credential(_))).collect();
+    if handed.is_empty() || !outside {
+        return io::config::load(file);
     }
+    for secret in handed {
+        println!("{}:{}: {}: a systemd credential; checked at the start", file.display(), secret.line, secret.key);
+    }
+    Ok(config)
 }
 
 #[allow(clippy::print_stdout, reason = "this is what the command is for")]

@@ -23,7 +23,7 @@ mod view;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use settings::{EFFECTS, Effect, Settings, effect};
+pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
 use crate::alarm::{Book, Turn};
 use crate::lang::{Text, told};

@@ -29,7 +29,7 @@ pub enum Effect {
     Process,
 }
 
-/// Every key of the settings file, and what it takes to follow a change of it.
+/// Every key of the settings file (or a whole room of them), and what it takes to follow a change of it.
 pub const EFFECTS: &[(&str, Effect)] = &[
     ("name", Effect::Process),
     ("language", Effect::Process),
@@ -48,11 +48,27 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("bond.dialect", Effect::Restarts(Part::Bond)),
     ("bond.latency", Effect::Restarts(Part::Bond)),
     ("bond.ceiling", Effect::Restarts(Part::Bond)),
+    ("mqtt", Effect::Restarts(Part::Mqtt)),
 ];
 
-/// What it takes to follow a change of `key`; a key of a room that is not listed singly follows its room.
+/// What it takes to follow a change of `key`: its own line, or its room's.
 #[must_use]
-pub fn effect(key: &str) -> Effect {
-    let listed = EFFECTS.iter().find(|(name, _)| *name == key).map(|(_, effect)| *effect);
-    listed.unwrap_or(if key.starts_with("mqtt.") { Effect::Restarts(Part::Mqtt) } else { Effect::Process })
+pub fn effect(key: &str) -> Option<Effect> {
+    let of = |wanted: &str| EFFECTS.iter().find(|(name, _)| *name == wanted).map(|(_, effect)| *effect);
+    of(key).or_else(|| of(key.split('.').next().unwrap_or_default()))
+}
+
+/// The parts that have to start afresh to follow these changes, each once.
+#[must_use]
+pub fn restarts(changes: &[(&'static str, Effect)]) -> Vec<Part> {
+    let mut parts: Vec<_> = changes
+        .iter()
+        .filter_map(|(_, effect)| match effect {
+            Effect::Restarts(part) => Some(*part),
+            Effect::Live | Effect::Process => None,
+        })
+        .collect();
+    parts.sort();
+    parts.dedup();
+    parts
 }

@@ -16,8 +16,8 @@ use crate::table::{Fault, Keeper, SecretRef};
 /// What libsrt takes as a passphrase, in characters.
 const PASSPHRASE: std::ops::RangeInclusive<usize> = 10..=79;
 
-/// A secret is read up to this size; a larger file is not one.
-const MAX_SECRET: u64 = 4096;
+/// A secret or a bundle of certificates is read up to this size; a larger file is neither.
+const MAX_SECRET: u64 = 1 << 20;
 
 /// Name of the profile in a board's folder.
 const PROFILE: &str = "profile.toml";
@@ -44,6 +44,14 @@ pub fn load(path: &Path) -> Result<Config, Vec<Fault>> {
             Err(why) => faults.push(at(path, &reference, why)),
         }
     }
+    for reference in &config.mqtt_files {
+        match secret(reference) {
+            Ok(text) if !text.is_empty() => {}
+            Ok(_) => faults.push(at(path, reference, "names an empty file".to_owned())),
+            Err(why) => faults.push(at(path, reference, why)),
+        }
+    }
+    faults.sort_by_key(|fault| fault.line);
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
 
@@ -92,10 +100,12 @@ fn secret(reference: &SecretRef) -> Result<String, String> {
     };
     let size = fs::metadata(&path).map(|meta| meta.len());
     if size.is_ok_and(|size| size > MAX_SECRET) {
-        return Err(format!("names a file of more than {MAX_SECRET} bytes, which is no secret"));
+        return Err(format!(
+            "names a file of more than {MAX_SECRET} bytes, which is neither a secret nor a certificate"
+        ));
     }
     let text = fs::read_to_string(&path).map_err(|error| {
-        format!("names a secret that cannot be read: {error}; put it there, readable for the box alone")
+        format!("names a file that cannot be read: {error}; put it there, readable for the box alone")
     })?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::board::Board;
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, restarts};
 use crate::io::clock;
 use crate::io::task::{Asked, Keep, Pulse};
 use crate::message::{Fact, Intent, Orders, Status};
@@ -86,8 +86,8 @@ pub async fn run(mut control: Control, mut config: Arc<Config>, board: Arc<Board
                 }
             },
             Some(new) = changes.recv() => {
-                let restarts = config.restarts(&new);
-                control.handle_config(clock::now(), new.for_control(&board), &restarts);
+                let parts = restarts(&config.changes(&new));
+                control.handle_config(clock::now(), new.for_control(&board), &parts);
                 config = new;
             },
             // a dropped stop means that whoever holds it is gone: the same as asked to end

@@ -12,6 +12,9 @@ pub mod mqtt;
 pub mod netem;
 pub mod seed;
 pub mod system;
+#[cfg(feature = "gstreamer")]
+pub mod media;
+pub mod panel;
 pub mod task;
 pub mod udp;
 pub mod uplink;

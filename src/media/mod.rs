@@ -1,10 +1,18 @@
 //! Pictures and sound, as plain data: sources, layouts, the encoder, the plan of what to build.
 
 mod config;
+pub mod counter;
+pub mod encoder;
+pub mod judge;
 mod layout;
+pub mod plan;
+pub mod raster;
+pub mod slot;
+pub mod sound;
 mod stream;
+pub mod ts;
 
 pub use crate::board::EncoderKind;
 pub use config::{Config, Secret};
-pub use layout::Layout;
+pub use layout::{Layout, Place, Rect};
 pub use stream::{FrameRate, Line, PictureSize, SourceId};

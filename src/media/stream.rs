@@ -116,6 +116,13 @@ impl FrameRate {
         (index as u128 * 1_000_000_000 * self.den as u128 / self.num as u128) as u64
     }
 
+    /// Time stamp of picture `index` in nanoseconds: [`Self::nanos_of`] rounded up, so that a mux which
+    /// rounds down to its clock of 90 kHz gets every rate whose period is whole there exactly.
+    #[must_use]
+    pub const fn stamp_of(self, index: u64) -> u64 {
+        (index as u128 * 1_000_000_000 * self.den as u128).div_ceil(self.num as u128) as u64
+    }
+
     /// Pictures per second.
     #[must_use]
     pub fn as_f64(self) -> f64 {
@@ -134,5 +141,19 @@ impl FromStr for FrameRate {
             return Err(wrong());
         }
         Ok(rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_is_exactly_one_picture_on_the_muxs_clock() {
+        for (num, den, step) in [(25, 1, 3600), (30, 1, 3000), (30_000, 1001, 3003), (50, 1, 1800), (60, 1, 1500)] {
+            let rate = FrameRate { num, den };
+            let ticks = |n: u64| u128::from(rate.stamp_of(n)) * 9 / 100_000;
+            assert!((0..10_000).all(|n| ticks(n + 1) - ticks(n) == step), "{num}/{den}");
+        }
     }
 }

@@ -1,0 +1,243 @@
+//! What a link carries, measured by what arrives; and how much may be under way on it.
+//!
+//! Only a link that is busy (something waits before its bottleneck) shows what it can carry. A busy
+//! link's rate follows its arrivals, down in a lull as well as up; an idle one keeps what it last
+//! showed. The window holds to the peak of the last second as well, so that a bursty link is not
+//! closed in each of its lulls.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::time::Instant;
+use crate::units::Bitrate;
+
+/// Bytes of IP and UDP around each datagram: the bottleneck carries them too.
+pub(super) const IP_UDP: f64 = 28.0;
+/// A full datagram on the wire, the unit in which windows have their floor.
+pub(super) const FULL: f64 = 1316.0 + 16.0 + IP_UDP;
+/// A far end of the field acknowledges by tens and has no timer, so fewer than this would never be acknowledged.
+const FLOOR_PACKETS: f64 = 12.0;
+/// What a link of the field has received and not acknowledged yet, at most and beyond the window's own 3.
+const UNTOLD_PACKETS: f64 = 3.0 + 6.0;
+/// No link is believed to carry less: a probe must still get through.
+const LEAST: f64 = 64_000.0 / 8e6;
+/// A link about which nothing is known.
+const UNKNOWN: f64 = 1_000_000.0 / 8e6;
+/// A link that is not busy is tried with at least so much: a recovered one would else never be tried. The risk is a few packets.
+const RESTART: f64 = 2_000_000.0 / 8e6;
+/// What a link written off is believed to carry when it returns.
+const RETURNED: f64 = 500_000.0 / 8e6;
+/// Room for the feedback's own pace.
+const FEEDBACK: f64 = 10_000.0;
+/// The standing queue that we allow ourselves, µs: 40 to 100 ms is a flat optimum, 20 starves, 250 floods.
+const STANDING: f64 = 40_000.0;
+/// Arrivals are counted over this, or over as many tens as it takes.
+const SPAN: Duration = Duration::from_millis(100);
+/// Arrival times remembered.
+const MOST_ARRIVALS: usize = 256;
+
+/// One link's rate and window.
+#[derive(Debug, Clone)]
+pub(super) struct Capacity {
+    /// Bytes per microsecond.
+    rate: f64,
+    peak: f64,
+    arrivals: VecDeque<(Instant, f64)>,
+    busy: Option<Instant>,
+    starting: bool,
+    limited: bool,
+}
+
+impl Capacity {
+    pub(super) fn new() -> Self {
+        Self { rate: UNKNOWN, peak: UNKNOWN, arrivals: VecDeque::new(), busy: None, starting: true, limited: false }
+    }
+
+    /// So many bytes are known to have arrived.
+    pub(super) fn arrived(&mut self, now: Instant, bytes: f64) {
+        match self.arrivals.back_mut() {
+            // copies of one feedback message, and the list inside it
+            Some((at, sum)) if now.since(*at) < Duration::from_millis(1) => *sum += bytes,
+            _ => {
+                if self.arrivals.len() == MOST_ARRIVALS {
+                    self.arrivals.pop_front();
+                }
+                self.arrivals.push_back((now, bytes));
+            }
+        }
+    }
+
+    /// So many bytes sent at once took so long beyond the empty round trip, µs: quickly believed upwards, slowly down.
+    pub(super) fn dispersed(&mut self, bytes: f64, took_us: f64) {
+        // less is jitter
+        let rate = bytes / took_us.max(2_000.0);
+        self.rate += if rate > self.rate { 0.5 } else { 0.2 } * (rate - self.rate);
+    }
+
+    /// The scheduler would have sent more here, had the window been open.
+    pub(super) fn was_limited(&mut self) {
+        self.limited = true;
+    }
+
+    /// Nothing waits before the bottleneck, as far as known.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.is_some()
+    }
+
+    /// Nothing has ever arrived.
+    pub(super) fn is_unproven(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
+    /// When something last arrived.
+    pub(super) fn last_arrival(&self) -> Option<Instant> {
+        self.arrivals.back().map(|(at, _)| *at)
+    }
+
+    /// Time has passed: `busy` says whether the link has a queue, `queue_us` how long it was last seen.
+    pub(super) fn tick(&mut self, now: Instant, dt: Duration, busy: bool, queue_us: f64, least_rtt_us: f64) {
+        let dt_ms = dt.as_micros() as f64 / 1000.0;
+        self.busy = if busy { Some(self.busy.unwrap_or(now)) } else { None };
+        if queue_us > 30_000.0 {
+            self.starting = false;
+        }
+        let sample = self.sample(now);
+        if let Some(since) = self.busy {
+            if let Some(sample) = sample.filter(|_| now.since(since) >= Duration::from_millis(30)) {
+                self.rate += (0.25 * dt_ms / 10.0).min(1.0) * (sample - self.rate);
+            }
+        } else {
+            if let Some(sample) = sample {
+                self.rate = self.rate.max(sample);
+            }
+            if self.limited {
+                let step = if self.starting { 1.0 } else { 0.25 };
+                self.rate *= 1.0 + step * dt_ms / (least_rtt_us / 1000.0 + 10.0);
+            }
+        }
+        self.limited = false;
+        self.rate = self.rate.max(LEAST);
+        self.peak = if self.rate > self.peak {
+            self.rate
+        } else {
+            self.peak + (0.01 * dt_ms / 10.0).min(1.0) * (self.rate - self.peak)
+        };
+    }
+
+    /// Bytes per microsecond that arrived lately; a silence longer than the arrivals' own pace counts against it.
+    fn sample(&self, now: Instant) -> Option<f64> {
+        let (last, _) = *self.arrivals.back()?;
+        let mut sum = 0.0;
+        let mut start = None;
+        // at least two whole intervals, or one arrival of ten would be taken for a rate
+        for (count, (at, bytes)) in self.arrivals.iter().rev().enumerate() {
+            if count >= 2 && now.since(*at) > SPAN {
+                start = Some(*at);
+                break;
+            }
+            start = Some(*at);
+            sum += bytes;
+        }
+        let start = start?;
+        let oldest = self.arrivals.front().is_some_and(|(at, _)| *at == start);
+        if oldest {
+            // the first arrival ever has no beginning
+            sum -= self.arrivals.front().map_or(0.0, |(_, bytes)| *bytes);
+        }
+        let span = last.since(start).as_micros() as f64;
+        if span < 5_000.0 {
+            return None;
+        }
+        let silent = now.since(start).as_micros() as f64;
+        Some((sum / span).min((sum + 9.0 * FULL) / silent.max(1.0)))
+    }
+
+    /// Written off after a long silence: it begins again, small.
+    pub(super) fn write_off(&mut self) {
+        self.rate = self.rate.min(RETURNED);
+        self.peak = self.rate;
+        self.arrivals.clear();
+        self.starting = true;
+        self.busy = None;
+    }
+
+    /// Bytes per microsecond as measured.
+    pub(super) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Bytes per microsecond to place packets by.
+    pub(super) fn believed(&self) -> f64 {
+        if self.is_busy() { self.rate } else { self.rate.max(RESTART) }
+    }
+
+    /// The measured rate as a bitrate.
+    pub(super) fn bitrate(&self) -> Bitrate {
+        Bitrate::bps((self.rate * 8e6) as u64)
+    }
+
+    /// Bytes that may be under way.
+    pub(super) fn window(&self, least_rtt_us: f64, latency_us: f64, suspect: bool) -> f64 {
+        let turn = least_rtt_us + FEEDBACK;
+        let own = self.rate * (turn + STANDING);
+        let window = if suspect {
+            own
+        } else {
+            own.max((self.peak * (turn + STANDING)).min(self.rate * (turn + 0.4 * latency_us)))
+        };
+        (window + UNTOLD_PACKETS * FULL).max(FLOOR_PACKETS * FULL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    const TICK: Duration = Duration::from_millis(10);
+
+    #[test]
+    fn a_busy_link_is_believed_what_arrives() {
+        let mut capacity = Capacity::new();
+
+        for n in 1..=200 {
+            // ten packets each 20 ms: 5.4 Mbit/s
+            if n % 2 == 0 {
+                capacity.arrived(at(n * 10), 10.0 * FULL);
+            }
+            capacity.tick(at(n * 10), TICK, true, 50_000.0, 50_000.0);
+        }
+
+        let mbit = capacity.rate() * 8.0;
+        assert!((5.0..6.0).contains(&mbit), "{mbit}");
+    }
+
+    #[test]
+    fn silence_pulls_a_busy_link_down_and_an_idle_one_not() {
+        let mut busy = Capacity::new();
+        for n in 1..=100 {
+            busy.arrived(at(n * 10), 5.0 * FULL);
+            busy.tick(at(n * 10), TICK, true, 50_000.0, 50_000.0);
+        }
+        let mut idle = busy.clone();
+
+        for n in 101..=130 {
+            busy.tick(at(n * 10), TICK, true, 50_000.0, 50_000.0);
+            idle.tick(at(n * 10), TICK, false, 0.0, 50_000.0);
+        }
+
+        assert!(busy.rate() < 0.6 * idle.rate(), "{} {}", busy.rate(), idle.rate());
+    }
+
+    #[test]
+    fn the_window_never_falls_below_what_the_far_end_acknowledges_at_once() {
+        let mut capacity = Capacity::new();
+
+        capacity.write_off();
+
+        assert!(capacity.window(5_000.0, 1e6, true) >= 12.0 * FULL);
+    }
+}

@@ -1,0 +1,221 @@
+//! Recovery: what a silent link holds is sent elsewhere, what is stuck is found, within a budget.
+
+use std::time::Duration;
+
+use super::capacity::IP_UDP;
+use super::link::{Fate, Link};
+use super::sender::Sender;
+use crate::time::Instant;
+use crate::units::Bitrate;
+use crate::wire::Seq;
+
+/// Share of the stream's rate that rescues may cost: without a limit an overload feeds itself.
+const SHARE: f64 = 0.15;
+/// The budget's store, in time of the stream and at least in bytes.
+const STORE: f64 = 0.25;
+const LEAST_STORE: f64 = 100_000.0;
+/// From this latency on a rescue waits until it is needed: most silent links come back.
+const PATIENT: Duration = Duration::from_secs(1);
+/// A link that proved life so much later than the silent one shows that the far end is there (µs of `Duration`).
+const LIFE_SINCE: Duration = Duration::from_millis(20);
+/// After a proof that a packet has arrived or is lost, the SRT ACK gets so long to tell which.
+const TOLD_WITHIN: Duration = Duration::from_millis(25);
+/// The listener has no trace of a packet that its far end took in: lost between the two.
+const LOCAL: Duration = Duration::from_millis(250);
+/// A packet on a living link is sent elsewhere if it is predicted within this of its deadline.
+const NARROW: f64 = 40_000.0;
+/// Only links whose queue is at least this share of L are searched for such packets.
+const LONG_QUEUE: f64 = 0.2;
+
+/// Bytes that rescues may still cost.
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes: f64,
+    last: Instant,
+}
+
+impl Budget {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { bytes: LEAST_STORE, last: now }
+    }
+
+    pub(super) fn tick(&mut self, now: Instant, rate: Bitrate) {
+        let rate = rate.bytes_per_micro();
+        let store = (rate * STORE * 1e6).max(LEAST_STORE);
+        self.bytes = (self.bytes + rate * SHARE * now.since(self.last).as_micros() as f64).min(store);
+        self.last = now;
+    }
+
+    fn spend(&mut self, bytes: f64, urgent: bool) -> bool {
+        let granted = self.bytes >= bytes || urgent;
+        if granted {
+            self.bytes = (self.bytes - bytes).max(0.0);
+        }
+        granted
+    }
+}
+
+impl Sender {
+    /// The link carries nothing any more: what only it had waits again, at once and without a budget.
+    pub(super) fn abandon(&mut self, at: usize) {
+        for (_, seq, fate) in self.links[at].give_up() {
+            let Some(held) = self.store.get_mut(seq) else { continue };
+            if fate == Fate::Live {
+                held.lost_copy();
+            }
+            if held.live == 0 && held.delivered.is_none() {
+                self.queue.push_repair(held, seq);
+            }
+        }
+    }
+
+    /// Packets whose acknowledgement may itself have been lost, and whose time to be heard of otherwise is up.
+    pub(super) fn settle_doubts(&mut self, now: Instant) {
+        let mut lost = Vec::new();
+        for at in 0..self.links.len() {
+            self.links[at].doubts(now, &mut lost);
+            for (number, seq) in lost.drain(..) {
+                self.copy_lost(at, number, seq);
+            }
+        }
+    }
+
+    /// The first number that the listener misses: lost, if its link has proved life after it.
+    pub(super) fn find_stuck(&mut self, now: Instant) {
+        let Some(seq) = self.acked() else { return };
+        let Some(held) = self.store.get_mut(seq) else { return };
+        if held.queued {
+            return;
+        }
+        if let Some(since) = held.delivered {
+            if now.since(since) > LOCAL {
+                held.delivered = None;
+                held.live = 0;
+                self.queue.push_repair(held, seq);
+            }
+            return;
+        }
+        let mut lost: Vec<(usize, u64, Seq)> = Vec::new();
+        for copy in held.copies() {
+            let Some(at) = self.links.iter().position(|link| link.id == copy.link) else { continue };
+            let link = &self.links[at];
+            let Some(sent_at) = link.sent_at(copy.number) else { continue };
+            let passed = link.known_since(now, sent_at).is_some_and(|since| since >= TOLD_WITHIN);
+            if passed || (link.suspect.is_none() && now > link.overdue_at(sent_at)) {
+                lost.push((at, copy.number, seq));
+            }
+        }
+        let nowhere = held
+            .copies()
+            .all(|copy| self.links.iter().find(|l| l.id == copy.link).is_none_or(|l| l.sent_at(copy.number).is_none()));
+        if nowhere && lost.is_empty() && held.deadline > now {
+            held.live = 0;
+            self.queue.push_repair(held, seq);
+        }
+        for (at, number, seq) in lost {
+            self.copy_lost(at, number, seq);
+        }
+    }
+
+    /// The listener misses a packet that we hold. On seven links that is mostly early: it counts only
+    /// for copies of which their link has proved, a while ago, that they have arrived or are lost.
+    pub(super) fn is_missed(&mut self, now: Instant, seq: Seq) {
+        let spread = self.links.iter().filter(|l| l.usable()).map(Link::one_way).fold(0.0, f64::max);
+        let spread = TOLD_WITHIN + Duration::from_micros(spread as u64);
+        let Some(held) = self.store.get(seq) else { return };
+        if held.queued || held.delivered.is_some() {
+            return;
+        }
+        let copies: Vec<_> = held.copies().collect();
+        for copy in copies {
+            let Some(at) = self.links.iter().position(|link| link.id == copy.link) else { continue };
+            let Some(sent_at) = self.links[at].sent_at(copy.number) else { continue };
+            if self.links[at].known_since(now, sent_at).is_some_and(|since| since >= spread) {
+                self.copy_lost(at, copy.number, seq);
+            }
+        }
+    }
+
+    /// Sends elsewhere what silent and failing links hold, as late as the deadline allows or as early as there is room.
+    pub(super) fn rescue(&mut self, now: Instant) {
+        let usable: Vec<&Link> = self.links.iter().filter(|l| l.usable()).collect();
+        let Some(freshest) = usable.iter().map(|l| l.last_proof()).max() else { return };
+        let sum: f64 = usable.iter().map(|l| l.capacity.believed()).sum();
+        let soonest = usable.iter().map(|l| l.free_at(now) + l.one_way()).fold(f64::INFINITY, f64::min);
+        let wait = soonest - now.as_micros() as f64;
+        let latency_us = self.config.latency.as_micros() as f64;
+        let mut spare: f64 = usable.iter().map(|l| l.spare(latency_us)).sum();
+        spare -= self.queue.bytes() as f64;
+        let calm = self.queue.is_empty() && self.overload_us < 1000.0;
+        for at in 0..self.links.len() {
+            let link = &self.links[at];
+            if link.suspect.is_some() {
+                // silent together with all others: the far end paused, not the link
+                if freshest <= link.last_proof() + LIFE_SINCE {
+                    continue;
+                }
+                self.rescue_silent(now, at, wait, sum, calm, &mut spare);
+            } else if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us && self.overload_us < NARROW {
+                self.rescue_late(now, at);
+            }
+        }
+    }
+
+    fn rescue_silent(&mut self, now: Instant, at: usize, wait: f64, sum: f64, calm: bool, spare: &mut f64) {
+        let latency_us = self.config.latency.as_micros() as f64;
+        let sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
+        let held_bytes: f64 = self.links[at].in_flight();
+        let needed =
+            if self.config.latency >= PATIENT { wait + held_bytes / sum + 0.15 * latency_us } else { 0.5 * latency_us };
+        for (number, seq) in sole {
+            let Some(held) = self.store.get_mut(seq) else {
+                self.links[at].rescued(number);
+                continue;
+            };
+            if held.delivered.is_some() {
+                self.links[at].rescued(number);
+                continue;
+            }
+            let size = held.payload.len() as f64 + IP_UDP;
+            let slack = held.deadline.since(now).as_micros() as f64;
+            let roomy = calm && *spare >= size;
+            if !(slack < needed || roomy) || !self.budget.spend(size, slack < 0.4 * latency_us) {
+                break;
+            }
+            *spare -= size;
+            self.links[at].rescued(number);
+            held.lost_copy();
+            if held.live == 0 {
+                self.queue.push_repair(held, seq);
+            }
+        }
+    }
+
+    fn rescue_late(&mut self, now: Instant, at: usize) {
+        let link = &self.links[at];
+        let mut lates: Vec<(u64, Seq)> = Vec::new();
+        let mut arrival = link.free_at(now) - link.in_flight() / link.capacity.believed() + link.one_way();
+        for (number, seq) in link.sole() {
+            let Some(held) = self.store.get(seq) else { continue };
+            arrival += (held.payload.len() as f64 + IP_UDP) / link.capacity.believed();
+            let deadline = held.deadline.as_micros() as f64;
+            if arrival > deadline - NARROW && held.delivered.is_none() && held.deadline > now {
+                lates.push((number, seq));
+            }
+        }
+        let bit = super::scheduler::link_bit(link);
+        for (number, seq) in lates {
+            let Some(held) = self.store.get_mut(seq) else { continue };
+            let size = held.payload.len() as f64 + IP_UDP;
+            if !self.budget.spend(size, false) {
+                return;
+            }
+            self.links[at].rescued(number);
+            held.lost_on |= bit;
+            held.lost_copy();
+            if held.live == 0 {
+                self.queue.push_repair(held, seq);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Registration of a group as the field's far ends have it.
+//!
+//! ```text
+//! REG2 (own id) on all links ──► REG_NGP, first on the quickest ──► REG1 there ──► REG2 (full id)
+//!                                                                                      │
+//!                              REG3, link by link ◄── REG2 (full id) on all links ◄────┘
+//! ```
+//!
+//! A far end that was restarted answers REG_NGP to the next REG2, and the same way begins again.
+
+use std::time::Duration;
+
+use super::stats::LinkId;
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::wire::srtla::{GroupId, Repr};
+
+/// Our REG1 or its answer is lost after this; the next try takes another link if it can.
+const ANSWER: Duration = Duration::from_secs(1);
+/// After a refusal: the field's senders wait as long, and a far end may have an old group to forget.
+pub(super) const REFUSED: Duration = Duration::from_secs(4);
+
+/// What the group knows of its far end.
+#[derive(Debug)]
+pub(super) struct Registration {
+    id: GroupId,
+    known: bool,
+    asked: Option<(LinkId, Instant)>,
+    not_before: Instant,
+    /// The link on which the last try failed.
+    avoid: Option<LinkId>,
+    rng: Rng,
+}
+
+impl Registration {
+    pub(super) fn new(now: Instant, mut rng: Rng) -> Self {
+        let id = random_id(&mut rng);
+        Self { id, known: false, asked: None, not_before: now, avoid: None, rng }
+    }
+
+    /// The far end has made the group.
+    pub(super) fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// What a link says that wants to be let in; nothing while a REG1 is on its way.
+    pub(super) fn ask(&self) -> Option<Vec<u8>> {
+        self.asked.is_none().then(|| Repr::Reg2(self.id).to_vec())
+    }
+
+    /// The far end knows no such group; the REG1 to answer on this link, if it is the one to do so.
+    pub(super) fn unknown(&mut self, now: Instant, link: LinkId, others: bool) -> Option<Vec<u8>> {
+        self.known = false;
+        if self.asked.is_some() || now < self.not_before || (others && self.avoid == Some(link)) {
+            return None;
+        }
+        self.id = random_id(&mut self.rng);
+        self.asked = Some((link, now + ANSWER));
+        Some(Repr::Reg1(self.id).to_vec())
+    }
+
+    /// The far end has named the group; true if it is the one that we asked for.
+    pub(super) fn named(&mut self, id: GroupId) -> bool {
+        let ours = self.asked.is_some() && id.same_sender(&self.id);
+        if ours {
+            self.id = id;
+            self.known = true;
+            self.asked = None;
+            self.avoid = None;
+        }
+        ours
+    }
+
+    /// The far end refuses, for now.
+    pub(super) fn refused(&mut self, now: Instant, link: LinkId) {
+        if self.asked.is_some_and(|(asked, _)| asked == link) {
+            self.asked = None;
+            self.avoid = Some(link);
+            self.not_before = now + REFUSED;
+        }
+    }
+
+    /// The link is gone on which the far end was asked.
+    pub(super) fn link_gone(&mut self, link: LinkId) {
+        if self.asked.is_some_and(|(asked, _)| asked == link) {
+            self.asked = None;
+            self.avoid = Some(link);
+        }
+    }
+
+    /// True if an unanswered REG1 was given up just now.
+    pub(super) fn tick(&mut self, now: Instant) -> bool {
+        match self.asked {
+            Some((link, until)) if now >= until => {
+                self.asked = None;
+                self.avoid = Some(link);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+fn random_id(rng: &mut Rng) -> GroupId {
+    let mut id = [0; 256];
+    rng.fill(&mut id);
+    GroupId(id)
+}

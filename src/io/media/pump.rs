@@ -1,0 +1,231 @@
+//! The programme's clock: one picture a tick, fresh or the slate, and exactly the sound that belongs to it.
+//!
+//! Tick n is due at its time on the process's grid and carries its exact time stamp, however late
+//! the thread comes: what a loaded machine missed is made up for, nothing is left out.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use anyhow::Context;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use super::Tell;
+use super::compose::Composer;
+use super::feed::{Condition, Feed};
+use super::stop::Stop;
+use crate::io::clock;
+use crate::media::slot::{Change, Slot};
+use crate::media::sound::{Mix, SAMPLE_RATE, Stereo, first_sample};
+use crate::media::{Config, Layout, Line, SourceId};
+use crate::message::{LossCause, What};
+use crate::time::{Duration, Instant};
+
+/// A source that never came is stated as absent after this.
+const FIRST_CHANCE: Duration = Duration::from_secs(1);
+/// A line that is dry for so long is lost.
+const DRY: Duration = Duration::from_millis(200);
+/// How often levels are stated.
+const LEVELS: Duration = Duration::from_millis(250);
+
+/// What the pump shares with the part that leads it.
+#[derive(Debug)]
+pub(super) struct Desk {
+    wanted: Mutex<(Layout, Line)>,
+    ticks: AtomicU64,
+    slate: AtomicBool,
+}
+
+impl Desk {
+    /// A desk that begins with this.
+    pub(super) fn new(layout: Layout, line: Line) -> Self {
+        Self { wanted: Mutex::new((layout, line)), ticks: AtomicU64::new(0), slate: AtomicBool::new(false) }
+    }
+
+    /// From the next tick on: this layout, this line.
+    pub(super) fn want(&self, layout: Layout, line: Line) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = (layout, line);
+    }
+
+    /// Ticks since the start.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// True if a slate was in the picture since the last call.
+    pub(super) fn take_slate(&self) -> bool {
+        self.slate.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// Everything the pump's thread holds.
+pub(super) struct Pump {
+    /// Shape of the programme.
+    pub(super) config: Arc<Config>,
+    /// Camera, slides, mixer A, mixer B.
+    pub(super) feeds: [Arc<Feed>; 4],
+    /// What is wanted.
+    pub(super) desk: Arc<Desk>,
+    /// Where pictures go.
+    pub(super) pictures: gst_app::AppSrc,
+    /// Where sound goes.
+    pub(super) sound: gst_app::AppSrc,
+    /// Where facts go.
+    pub(super) tell: Tell,
+}
+
+/// What was last said of a source.
+#[derive(Debug, Default)]
+struct Said {
+    arrived: Option<bool>,
+    condition: Condition,
+    dry_since: Option<Instant>,
+}
+
+impl Pump {
+    /// Starts the thread; it ends when told or when the pipeline refuses a buffer.
+    pub(super) fn start(self, stop: Arc<Stop>) -> anyhow::Result<thread::JoinHandle<anyhow::Result<()>>> {
+        Ok(thread::Builder::new().name("pump".into()).spawn(move || self.run(&stop))?)
+    }
+
+    fn run(self, stop: &Stop) -> anyhow::Result<()> {
+        let rate = self.config.rate;
+        let period = Duration::from_nanos(rate.nanos_of(1));
+        let delay = Slot::<gst::Buffer>::delay(period);
+        let mut composer = Composer::new(self.config.size)?;
+        let mut mix = Mix::new(self.wanted().1);
+        let mut said: [Said; 4] = Default::default();
+        let began = clock::now();
+        let first = (began.as_secs_f64() * rate.as_f64()) as u64 + 1;
+        let mut levels_due = began + LEVELS;
+        for tick in 0.. {
+            let due = Instant::from_micros(rate.nanos_of(first + tick) / 1000);
+            if stop.wait_until(due) {
+                break;
+            }
+            let (layout, line) = self.wanted();
+            let wanted = due.before(delay);
+            let frames = [0, 1].map(|i| {
+                let mut slot = self.feeds[i].slot();
+                let change = slot.pick(wanted);
+                let frame = slot.frame().cloned();
+                drop(slot);
+                self.say_picture(&mut said[i], i, change, due.since(began) > FIRST_CHANCE);
+                frame
+            });
+            let (picture, slate) = composer.compose(layout, frames)?;
+            if slate {
+                self.desk.slate.store(true, Ordering::Relaxed);
+            }
+            mix.select(line);
+            let samples = self.samples(tick, &mut mix, &mut said, due, began)?;
+            let push = |to: &gst_app::AppSrc, buffer| match to.push_buffer(buffer) {
+                Ok(_) => Ok(true),
+                Err(gst::FlowError::Flushing | gst::FlowError::Eos) if stop.told() => Ok(false),
+                Err(error) => anyhow::bail!("the programme's pipeline refused a buffer: {error}"),
+            };
+            if !push(&self.pictures, self.stamped(picture, tick)?)? || !push(&self.sound, samples)? {
+                break;
+            }
+            self.desk.ticks.fetch_add(1, Ordering::Relaxed);
+            if due >= levels_due {
+                levels_due = due + LEVELS;
+                let (a, b) = (self.feeds[2].store().take_level(), self.feeds[3].store().take_level());
+                self.tell.measure(What::AudioMeasured { a, b });
+            }
+        }
+        Ok(())
+    }
+
+    fn wanted(&self) -> (Layout, Line) {
+        *self.desk.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stamped(&self, mut picture: gst::Buffer, tick: u64) -> anyhow::Result<gst::Buffer> {
+        let (at, next) = (self.config.rate.stamp_of(tick), self.config.rate.stamp_of(tick + 1));
+        let stamp = picture.get_mut().context("the composer hands a buffer over whole")?;
+        stamp.set_pts(gst::ClockTime::from_nseconds(at));
+        stamp.set_dts(gst::ClockTime::NONE);
+        stamp.set_duration(gst::ClockTime::from_nseconds(next - at));
+        stamp.set_offset(tick);
+        Ok(picture)
+    }
+
+    fn samples(
+        &self,
+        tick: u64,
+        mix: &mut Mix,
+        said: &mut [Said; 4],
+        due: Instant,
+        began: Instant,
+    ) -> anyhow::Result<gst::Buffer> {
+        let (from, to) = (first_sample(self.config.rate, tick), first_sample(self.config.rate, tick + 1));
+        let n = usize::try_from(to - from).context("a tick's samples fit in memory")?;
+        let mut lines: [Vec<Stereo>; 2] = [vec![[0.0; 2]; n], vec![[0.0; 2]; n]];
+        for (i, line) in lines.iter_mut().enumerate() {
+            let sounding = self.feeds[2 + i].store().pull(line);
+            self.say_sound(&mut said[2 + i], 2 + i, sounding, due, due.since(began) > FIRST_CHANCE);
+        }
+        let mut bytes = Vec::with_capacity(n * 8);
+        mix.mix(&lines[0], &lines[1], |s| {
+            bytes.extend_from_slice(&s[0].to_le_bytes());
+            bytes.extend_from_slice(&s[1].to_le_bytes());
+        });
+        let mut buffer = gst::Buffer::from_mut_slice(bytes);
+        let at = |sample: u64| (u128::from(sample) * 1_000_000_000).div_ceil(u128::from(SAMPLE_RATE)) as u64;
+        let stamp = buffer.get_mut().context("a buffer just made is ours alone")?;
+        stamp.set_pts(gst::ClockTime::from_nseconds(at(from)));
+        stamp.set_duration(gst::ClockTime::from_nseconds(at(to) - at(from)));
+        Ok(buffer)
+    }
+
+    fn say_picture(&self, said: &mut Said, index: usize, change: Option<Change>, late: bool) {
+        let arrived = match change {
+            Some(Change::Arrived) => Some(true),
+            Some(Change::Lost) => Some(false),
+            None if said.arrived.is_none() && late => Some(false),
+            None => said.arrived,
+        };
+        self.say(said, index, arrived);
+    }
+
+    fn say_sound(&self, said: &mut Said, index: usize, sounding: bool, due: Instant, late: bool) {
+        if sounding {
+            said.dry_since = None;
+            return self.say(said, index, Some(true));
+        }
+        let since = *said.dry_since.get_or_insert(due);
+        let lost = match said.arrived {
+            Some(true) => due.since(since) >= DRY,
+            Some(false) => true,
+            None => late,
+        };
+        let arrived = if lost { Some(false) } else { said.arrived };
+        self.say(said, index, arrived);
+    }
+
+    /// States what changed: arrival, loss, or another cause of the same loss.
+    fn say(&self, said: &mut Said, index: usize, arrived: Option<bool>) {
+        let Some(now) = arrived else { return };
+        let source = self.feeds[index].source;
+        let condition = self.feeds[index].condition();
+        let same = said.arrived == arrived;
+        if same && (now || condition.loss == said.condition.loss) {
+            return;
+        }
+        if now {
+            self.tell.state(What::SourceArrived { source, detail: condition.detail.clone() });
+        } else {
+            let (cause, detail) = condition.loss.clone().unwrap_or_else(|| silent(source));
+            self.tell.state(What::SourceLost { source, cause, detail });
+        }
+        said.arrived = arrived;
+        said.condition = condition;
+    }
+}
+
+fn silent(source: SourceId) -> (LossCause, String) {
+    let what = if source.is_picture() { "no pictures" } else { "no sound" };
+    (LossCause::Stalled, format!("{what} from an open device"))
+}

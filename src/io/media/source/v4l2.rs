@@ -1,0 +1,173 @@
+//! A V4L2 device, known by its bus path: found, its signal watched, captured, and captured afresh.
+//!
+//! What it gives is free in size up to the scaler where the device follows an HDMI signal; whether
+//! there is a signal is asked of the driver on a second handle, since GStreamer only warns.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+use v4l::capability::Flags;
+use v4l::frameinterval::FrameIntervalEnum;
+use v4l::framesize::FrameSizeEnum;
+use v4l::video::Capture;
+
+use super::{Ended, Stamps};
+use crate::io::clock;
+use crate::io::media::feed::Feed;
+use crate::io::media::pipeline;
+use crate::io::media::signal::{Signal, Watch};
+use crate::io::media::stop::Stop;
+use crate::media::{Config, plan};
+use crate::message::LossCause;
+use crate::time::Duration;
+
+/// How often an absent device is looked for, and a present one's signal asked for.
+const LOOK: Duration = Duration::from_millis(100);
+/// A device that has a signal and gives no picture for this long is opened afresh.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A picture is at most this old when it comes: a driver whose stamps say more counts from elsewhere.
+const OLDEST: Duration = Duration::from_millis(60);
+
+/// Captures until told to stop or the device fails.
+pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop) -> anyhow::Result<Ended> {
+    let Some((node, card)) = find(bus) else {
+        return Ok(Ended::absent(format!("no video device at {bus}"), LOOK));
+    };
+    let device = v4l::Device::with_path(&node).with_context(|| format!("{} does not open", node.display()))?;
+    let watch = Watch::new(&device);
+    if let Signal::Absent(why) = watch.look() {
+        return Ok(Ended { cause: LossCause::NoSignal, detail: format!("{card}: {why}"), again: Some(LOOK) });
+    }
+    // a device that follows a signal must be told to take what is there now
+    watch.adopt();
+    let caps = if watch.follows_a_signal() { String::new() } else { best_mode(&device, config) };
+    let pipe = gst::Pipeline::new();
+    let guard = pipeline::Guard(pipe.clone());
+    let clock = gst::SystemClock::obtain();
+    pipe.use_clock(Some(&clock));
+    pipeline::add(&pipe, &plan::v4l2(&node, &caps, config.size))?;
+    let gate = Arc::new(AtomicBool::new(true));
+    listen(&pipe, feed, &gate, Stamps::of(&clock))?;
+    feed.opened(describe(&device, &card, bus));
+    let messages = pipe.bus().context("a pipeline has a bus")?;
+    if pipe.set_state(gst::State::Playing).is_err() {
+        let error = messages.timed_pop_filtered(gst::ClockTime::ZERO, &[gst::MessageType::Error]);
+        return Ok(match error.as_ref().map(|m| m.view()) {
+            Some(gst::MessageView::Error(error)) => Ended::failed(pipeline::words(error)),
+            _ => Ended::failed(format!("{} does not start", node.display())),
+        });
+    }
+    let began = clock::now();
+    while !stop.wait(LOOK / 2) {
+        while let Some(message) = messages.pop() {
+            match message.view() {
+                // the first error is the cause, those after it its consequences
+                gst::MessageView::Error(error) => return Ok(Ended::failed(pipeline::words(error))),
+                gst::MessageView::Eos(_) => return Ok(Ended::failed(format!("{card} ended"))),
+                _ => {}
+            }
+        }
+        match watch.look() {
+            Signal::Absent(why) => {
+                gate.store(false, Ordering::Relaxed);
+                feed.lost(LossCause::NoSignal, format!("{card}: {why}"));
+            }
+            Signal::Changed => {
+                let again = Some(Duration::ZERO);
+                return Ok(Ended { cause: LossCause::Failed, detail: format!("{card}: new signal format"), again });
+            }
+            Signal::Present => {
+                if !gate.swap(true, Ordering::Relaxed) {
+                    feed.found();
+                }
+                let newest = feed.slot().newest().map_or(began, |n| n.max(began));
+                if clock::now().since(newest) > PATIENCE {
+                    let detail = format!("{card} gave no picture for {} s", PATIENCE.as_secs());
+                    return Ok(Ended { cause: LossCause::Stalled, detail, again: Some(LOOK) });
+                }
+            }
+        }
+    }
+    drop(guard);
+    Ok(Ended::failed("stopped"))
+}
+
+/// The capture node of the device at this bus path, and the device's name.
+fn find(bus: &str) -> Option<(PathBuf, String)> {
+    let mut nodes = v4l::context::enum_devices();
+    nodes.sort_by_key(v4l::context::Node::index);
+    nodes.into_iter().find_map(|node| {
+        let caps = v4l::Device::with_path(node.path()).ok()?.query_caps().ok()?;
+        let flags = caps.capabilities;
+        let captures = flags.contains(Flags::VIDEO_CAPTURE) && !flags.contains(Flags::TOUCH);
+        (captures && caps.bus == bus).then(|| (node.path().to_path_buf(), caps.card))
+    })
+}
+
+fn describe(device: &v4l::Device, card: &str, bus: &str) -> String {
+    let format = device.format().map(|f| format!("{}x{} {}", f.width, f.height, f.fourcc)).unwrap_or_default();
+    let controls = device.query_controls().map(|c| c.len()).unwrap_or_default();
+    format!("{format}, {card} at {bus}, {controls} controls")
+}
+
+/// The caps of the mode that costs least and gives most: as large as the programme or the next
+/// smaller, as quick as the programme, raw before JPEG. Empty if the device does not list its modes.
+fn best_mode(device: &v4l::Device, config: &Config) -> String {
+    let mut best: Option<((bool, i64, bool), String)> = None;
+    for format in device.enum_formats().unwrap_or_default() {
+        let jpeg = &format.fourcc.repr == b"MJPG";
+        let raw = match &format.fourcc.repr {
+            b"YUYV" => "YUY2",
+            b"UYVY" => "UYVY",
+            b"NV12" => "NV12",
+            b"YU12" => "I420",
+            _ if jpeg => "",
+            _ => continue,
+        };
+        for size in device.enum_framesizes(format.fourcc).unwrap_or_default() {
+            let FrameSizeEnum::Discrete(size) = size.size else { continue };
+            for interval in device.enum_frameintervals(format.fourcc, size.width, size.height).unwrap_or_default() {
+                let FrameIntervalEnum::Discrete(step) = interval.interval else { continue };
+                if step.numerator == 0 {
+                    continue;
+                }
+                let rate = f64::from(step.denominator) / f64::from(step.numerator);
+                let quick = rate + 0.1 >= config.rate.as_f64();
+                // distance in pixels across; a smaller picture than wanted is worse than a larger one
+                let off = i64::from(size.width) - i64::from(config.size.width);
+                let distance = if off < 0 { off * 4 } else { -off };
+                let score = (quick, distance, !jpeg);
+                if best.as_ref().is_none_or(|(b, _)| score > *b) {
+                    let kind = if jpeg { "image/jpeg".to_owned() } else { format!("video/x-raw,format={raw}") };
+                    let caps = format!(
+                        "{kind},width={},height={},framerate={}/{}",
+                        size.width, size.height, step.denominator, step.numerator
+                    );
+                    best = Some((score, caps));
+                }
+            }
+        }
+    }
+    best.map(|(_, caps)| caps).unwrap_or_default()
+}
+
+fn listen(pipe: &gst::Pipeline, feed: &Arc<Feed>, gate: &Arc<AtomicBool>, stamps: Stamps) -> anyhow::Result<()> {
+    let exit: gst_app::AppSink = pipeline::find(pipe, plan::EXIT)?;
+    let (feed, gate) = (Arc::clone(feed), Arc::clone(gate));
+    let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |exit| {
+        let sample = exit.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+        if let Some(buffer) = sample.buffer_owned().filter(|_| gate.load(Ordering::Relaxed)) {
+            let now = clock::now();
+            let said = stamps.of_sample(&sample, exit.base_time().unwrap_or_default());
+            feed.picture(said.max(now.before(OLDEST)).min(now), buffer);
+        }
+        Ok(gst::FlowSuccess::Ok)
+    });
+    exit.set_callbacks(callbacks.build());
+    Ok(())
+}

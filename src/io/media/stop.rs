@@ -1,0 +1,43 @@
+//! A wish to end that a thread can sleep on.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use crate::io::clock;
+use crate::time::{Duration, Instant};
+
+/// Told once, heard by every thread that waits on it.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    told: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Stop {
+    /// Tells everyone to end.
+    pub(super) fn tell(&self) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.bell.notify_all();
+    }
+
+    /// True if told.
+    pub(super) fn told(&self) -> bool {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps for `span`; true if told to end meanwhile.
+    pub(super) fn wait(&self, span: Duration) -> bool {
+        self.wait_until(clock::now() + span)
+    }
+
+    /// Sleeps until `at`; true if told to end meanwhile.
+    pub(super) fn wait_until(&self, at: Instant) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let left = at.since(clock::now());
+            if *told || left.is_zero() {
+                return *told;
+            }
+            told = self.bell.wait_timeout(told, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}

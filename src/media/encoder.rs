@@ -1,0 +1,205 @@
+//! Encoder: every H.264 element's own names and units, behind one set of words.
+//!
+//! In goes what is wanted ([`Settings`]); out come the properties to set on the element. What an
+//! element does not take as a property (a key picture on demand) goes by an event, the same for all
+//! but `v4l2h264enc`, which has a control of its own that its element triggers from that event.
+
+use std::time::Duration;
+
+use super::stream::FrameRate;
+use crate::board::EncoderKind;
+use crate::units::Bitrate;
+
+/// What is wanted of an encoder, whichever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Bitrate now.
+    pub bitrate: Bitrate,
+    /// Key picture at least so often.
+    pub gop: Duration,
+    /// Pictures per second.
+    pub rate: FrameRate,
+}
+
+/// A value of a property.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A number; the element's own type of integer.
+    Number(u64),
+    /// A flag.
+    Flag(bool),
+    /// The nick of an enumeration, or a text, or a structure in GStreamer's own notation.
+    Text(String),
+}
+
+/// A property of an element and the value to set.
+pub type Property = (&'static str, Value);
+
+fn text(text: impl Into<String>) -> Value {
+    Value::Text(text.into())
+}
+
+/// The name of the element.
+#[must_use]
+pub const fn element(kind: EncoderKind) -> &'static str {
+    match kind {
+        EncoderKind::Mpph264enc => "mpph264enc",
+        EncoderKind::V4l2h264enc => "v4l2h264enc",
+        EncoderKind::Vah264lpenc => "vah264lpenc",
+        EncoderKind::Vah264enc => "vah264enc",
+        EncoderKind::X264enc => "x264enc",
+    }
+}
+
+/// Which encoders to try, in order: the board's, and the processor as the last resort.
+#[must_use]
+pub fn order(board: &[EncoderKind]) -> Vec<EncoderKind> {
+    let mut order: Vec<EncoderKind> = board.iter().copied().filter(|k| *k != EncoderKind::X264enc).collect();
+    order.push(EncoderKind::X264enc);
+    order
+}
+
+/// The raw format that the element is fed with.
+#[must_use]
+pub const fn input_format(kind: EncoderKind) -> &'static str {
+    match kind {
+        // hardware takes two planes; the processor's encoder takes the pump's own three
+        EncoderKind::Mpph264enc | EncoderKind::V4l2h264enc | EncoderKind::Vah264lpenc | EncoderKind::Vah264enc => {
+            "NV12"
+        }
+        EncoderKind::X264enc => "I420",
+    }
+}
+
+/// What the element's output caps must say beyond H.264, if anything.
+#[must_use]
+pub const fn output_caps(kind: EncoderKind) -> &'static str {
+    match kind {
+        // without a level the Raspberry Pi's driver refuses 1080p
+        EncoderKind::V4l2h264enc => "video/x-h264,level=(string)4,profile=(string)high",
+        _ => "video/x-h264",
+    }
+}
+
+/// Pictures from key picture to key picture.
+#[must_use]
+pub fn key_distance(settings: &Settings) -> u64 {
+    ((settings.gop.as_secs_f64() * settings.rate.as_f64()).round() as u64).max(1)
+}
+
+/// All properties to set before the element starts.
+#[must_use]
+pub fn start(kind: EncoderKind, settings: &Settings) -> Vec<Property> {
+    let keys = Value::Number(key_distance(settings));
+    let mut properties = match kind {
+        EncoderKind::Mpph264enc => vec![
+            ("rc-mode", text("cbr")),
+            ("gop", keys),
+            // parameter sets with every key picture: a receiver may come at any time
+            ("header-mode", text("each-idr")),
+        ],
+        EncoderKind::V4l2h264enc => vec![],
+        EncoderKind::Vah264lpenc | EncoderKind::Vah264enc => vec![
+            ("rate-control", text("cbr")),
+            ("key-int-max", keys),
+            ("b-frames", Value::Number(0)),
+            ("ref-frames", Value::Number(1)),
+        ],
+        EncoderKind::X264enc => vec![
+            ("tune", text("zerolatency")),
+            ("speed-preset", text("superfast")),
+            ("key-int-max", keys),
+            ("bframes", Value::Number(0)),
+            ("byte-stream", Value::Flag(true)),
+            ("aud", Value::Flag(true)),
+            ("threads", Value::Number(2)),
+            // half a second of buffer: a change of rate is felt at once, a key picture still fits
+            ("vbv-buf-capacity", Value::Number(500)),
+            // a cut in the picture must not cost a key picture that the links have no room for
+            ("option-string", text("scenecut=0")),
+        ],
+    };
+    properties.extend(rate(kind, settings));
+    properties
+}
+
+/// The properties that change the bitrate of a running element.
+#[must_use]
+pub fn rate(kind: EncoderKind, settings: &Settings) -> Vec<Property> {
+    let (bps, kbps) = (settings.bitrate.as_bps(), settings.bitrate.as_kbps().max(1));
+    match kind {
+        EncoderKind::Mpph264enc => vec![
+            ("bps", Value::Number(bps)),
+            ("bps-min", Value::Number(bps / 4)),
+            // its constant rate overshoots on hard scenes: little room above
+            ("bps-max", Value::Number(bps + bps / 16)),
+        ],
+        EncoderKind::V4l2h264enc => vec![(
+            "extra-controls",
+            // the element takes the structure whole, so the constant controls go along each time
+            text(format!(
+                "controls,video_bitrate_mode=1,video_bitrate={bps},h264_i_frame_period={},repeat_sequence_header=1",
+                key_distance(settings)
+            )),
+        )],
+        EncoderKind::Vah264lpenc | EncoderKind::Vah264enc | EncoderKind::X264enc => {
+            vec![("bitrate", Value::Number(kbps))]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: Settings =
+        Settings { bitrate: Bitrate::kbps(2500), gop: Duration::from_secs(2), rate: FrameRate { num: 25, den: 1 } };
+
+    fn value(kind: EncoderKind, name: &str) -> Value {
+        start(kind, &WANTED).into_iter().find(|(n, _)| *n == name).map(|(_, v)| v).unwrap()
+    }
+
+    #[test]
+    fn each_encoder_is_told_the_bitrate_in_its_own_unit() {
+        assert_eq!(value(EncoderKind::X264enc, "bitrate"), Value::Number(2500));
+        assert_eq!(value(EncoderKind::Vah264enc, "bitrate"), Value::Number(2500));
+        assert_eq!(value(EncoderKind::Vah264lpenc, "bitrate"), Value::Number(2500));
+        assert_eq!(value(EncoderKind::Mpph264enc, "bps"), Value::Number(2_500_000));
+        assert_eq!(value(EncoderKind::Mpph264enc, "bps-max"), Value::Number(2_656_250));
+        let Value::Text(controls) = value(EncoderKind::V4l2h264enc, "extra-controls") else { panic!() };
+        assert!(controls.contains("video_bitrate=2500000,"), "{controls}");
+    }
+
+    #[test]
+    fn each_encoder_is_told_the_distance_of_key_pictures() {
+        assert_eq!(value(EncoderKind::X264enc, "key-int-max"), Value::Number(50));
+        assert_eq!(value(EncoderKind::Vah264enc, "key-int-max"), Value::Number(50));
+        assert_eq!(value(EncoderKind::Mpph264enc, "gop"), Value::Number(50));
+        let Value::Text(controls) = value(EncoderKind::V4l2h264enc, "extra-controls") else { panic!() };
+        assert!(controls.contains("h264_i_frame_period=50,"), "{controls}");
+    }
+
+    #[test]
+    fn a_change_of_rate_leaves_everything_else_alone() {
+        let more = Settings { bitrate: Bitrate::mbps(6), ..WANTED };
+        assert_eq!(rate(EncoderKind::X264enc, &more), vec![("bitrate", Value::Number(6000))]);
+        assert_eq!(rate(EncoderKind::Vah264lpenc, &more), vec![("bitrate", Value::Number(6000))]);
+        assert_eq!(rate(EncoderKind::Mpph264enc, &more).len(), 3);
+        assert_eq!(rate(EncoderKind::V4l2h264enc, &more).len(), 1);
+    }
+
+    #[test]
+    fn no_encoder_makes_pictures_that_wait_for_later_ones_or_keys_at_cuts() {
+        assert_eq!(value(EncoderKind::X264enc, "tune"), Value::Text("zerolatency".into()));
+        assert_eq!(value(EncoderKind::X264enc, "bframes"), Value::Number(0));
+        assert_eq!(value(EncoderKind::X264enc, "option-string"), Value::Text("scenecut=0".into()));
+        assert_eq!(value(EncoderKind::Vah264enc, "b-frames"), Value::Number(0));
+    }
+
+    #[test]
+    fn the_processor_is_always_the_last_resort() {
+        use EncoderKind::{Mpph264enc, V4l2h264enc, X264enc};
+        assert_eq!(order(&[X264enc, Mpph264enc, V4l2h264enc]), [Mpph264enc, V4l2h264enc, X264enc]);
+        assert_eq!(order(&[]), [X264enc]);
+    }
+}

@@ -1,0 +1,214 @@
+//! World: a caller, a sender, the links and a far end, joined in virtual time.
+//!
+//! Nothing waits: time jumps from event to event, and an hour takes seconds. One seed, one run.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::far::FarEnd;
+use super::netem::{Direction, IP_UDP, Netem};
+use super::scenario::Scenario;
+use super::score::{Counted, Score};
+use super::source::{PAYLOAD, Source};
+use crate::bond::{Config, Dialect, GroupStats, LinkConfig, LinkId, Sender};
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::units::Bitrate;
+
+/// The SRT session's latency is longer than L, as in the field.
+const SESSION_EXTRA: Duration = Duration::from_millis(250);
+
+/// How a scenario is played.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Play {
+    /// Everything random comes from it.
+    pub seed: u64,
+    /// Payload bits per second of the source.
+    pub rate: Bitrate,
+    /// L.
+    pub latency: Duration,
+    /// Pictures of varying size, not a constant rate.
+    pub variable: bool,
+}
+
+impl Default for Play {
+    fn default() -> Self {
+        Self { seed: 0, rate: Bitrate::mbps(6), latency: Duration::from_secs(1), variable: false }
+    }
+}
+
+#[derive(Debug)]
+struct Path {
+    metered: bool,
+    forward: Netem,
+    back: Netem,
+    /// When the carrier changes, and to what; the next first.
+    carrier: Vec<(Instant, bool)>,
+}
+
+/// One run in progress.
+#[derive(Debug)]
+pub struct World {
+    name: String,
+    play: Play,
+    now: Instant,
+    end: Instant,
+    warmup: Instant,
+    source: Source,
+    sender: Sender,
+    paths: Vec<Path>,
+    far: FarEnd,
+    arrived: Vec<Option<Instant>>,
+    bytes: u64,
+    metered_bytes: u64,
+}
+
+impl World {
+    /// A run at its beginning.
+    #[must_use]
+    pub fn new(scenario: &Scenario, play: Play) -> Self {
+        let mut rng = Rng::simulated(play.seed);
+        let until = Instant::ZERO + scenario.duration;
+        let source = Source::new(play.rate, play.variable, play.latency + SESSION_EXTRA, until, rng.split());
+        let config = Config { dialect: Dialect::Srtla, latency: play.latency, ..Config::default() };
+        let mut sender = Sender::new(Instant::ZERO, config, rng.split());
+        let far = FarEnd::new(play.latency + SESSION_EXTRA, rng.split());
+        let shift = scenario.seed_shift.saturating_mul(u32::try_from(play.seed % 100_000).unwrap_or(0));
+        let mut paths = Vec::new();
+        for (at, link) in scenario.links.iter().enumerate() {
+            let own = rng.split();
+            let id = LinkId(at as u8);
+            sender.add_link(Instant::ZERO, id, LinkConfig { name: link.name.clone(), metered: link.metered });
+            let mut carrier: Vec<(Instant, bool)> = Vec::new();
+            for span in &link.carrier {
+                carrier.push((span.from, false));
+                carrier.extend(span.to.map(|to| (to, true)));
+            }
+            carrier.reverse();
+            paths.push(Path {
+                metered: link.metered,
+                forward: Netem::new(link, Direction::Forward, shift, own.clone()),
+                back: Netem::new(link, Direction::Return, shift, own),
+                carrier,
+            });
+        }
+        Self {
+            name: scenario.name.clone(),
+            play,
+            now: Instant::ZERO,
+            end: until + play.latency + Duration::from_secs(1),
+            warmup: Instant::ZERO + scenario.warmup,
+            source,
+            sender,
+            paths,
+            far,
+            arrived: Vec::new(),
+            bytes: 0,
+            metered_bytes: 0,
+        }
+    }
+
+    /// The present moment of the run.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// What the engine measures now.
+    #[must_use]
+    pub fn stats(&self) -> GroupStats {
+        self.sender.stats(self.now)
+    }
+
+    /// Plays until `until`, or to the end if that is sooner.
+    pub fn play_until(&mut self, until: Instant) {
+        let until = until.min(self.end);
+        while let Some(next) = self.next_event().filter(|next| *next <= until) {
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// Plays to the end and scores.
+    #[must_use]
+    pub fn finish(mut self) -> Score {
+        self.play_until(self.end);
+        let mut payloads: Vec<_> = self.source.made.iter().copied().zip(self.arrived).collect();
+        payloads.extend(self.source.made.iter().skip(payloads.len()).map(|made| (*made, None)));
+        payloads.retain(|(made, _)| *made >= self.warmup);
+        let counted = Counted { payloads, bytes: self.bytes, metered_bytes: self.metered_bytes };
+        Score::of(&self.name, self.play.seed, self.play.rate.as_mbps(), self.play.latency, PAYLOAD, &counted)
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        let links = self.paths.iter().flat_map(|path| {
+            let carrier = path.carrier.last().map(|(at, _)| *at);
+            [path.forward.next_timeout(), path.back.next_timeout(), carrier]
+        });
+        let ends = [self.source.next_timeout(), self.sender.next_timeout(), self.far.next_timeout()];
+        links.chain(ends).flatten().min()
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        self.source.handle_timeout(now);
+        for at in 0..self.paths.len() {
+            let id = LinkId(at as u8);
+            while let Some((_, up)) = self.paths[at].carrier.pop_if(|(when, _)| *when <= now) {
+                self.sender.handle_carrier(now, id, up);
+            }
+            while let Some(datagram) = self.paths[at].forward.poll_packet(now) {
+                self.far.handle_datagram(now, at, &datagram);
+            }
+            while let Some(datagram) = self.paths[at].back.poll_packet(now) {
+                self.sender.handle_datagram(now, id, &datagram);
+            }
+        }
+        self.far.handle_timeout(now);
+        for number in self.far.arrivals.drain(..) {
+            let at = number as usize;
+            if self.arrived.len() <= at {
+                self.arrived.resize(at + 1, None);
+            }
+            self.arrived[at].get_or_insert(now);
+        }
+        for (at, datagram) in self.far.out.drain(..) {
+            self.paths[at].back.handle_packet(now, Bytes::from(datagram));
+        }
+        if self.sender.next_timeout().is_some_and(|at| at <= now) {
+            self.sender.handle_timeout(now);
+        }
+        self.drain();
+    }
+
+    /// Carries between caller, sender and links until nobody has anything more to say.
+    fn drain(&mut self) {
+        let now = self.now;
+        loop {
+            let mut quiet = true;
+            for packet in std::mem::take(&mut self.source.out) {
+                self.sender.handle_packet(now, packet);
+                quiet = false;
+            }
+            while let Some(transmit) = self.sender.poll_transmit(now) {
+                let path = &mut self.paths[usize::from(transmit.link.0)];
+                if now >= self.warmup {
+                    let bytes = (transmit.payload.len() + IP_UDP) as u64;
+                    self.bytes += bytes;
+                    self.metered_bytes += if path.metered { bytes } else { 0 };
+                }
+                path.forward.handle_packet(now, transmit.payload);
+                quiet = false;
+            }
+            while let Some(datagram) = self.sender.poll_caller() {
+                self.source.handle_packet(now, &datagram);
+                quiet = false;
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! Stories of what the box decides: facts and commands in, orders and status out, no clock.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use livebox::alarm::{AlarmKind, Severity};
+use livebox::bond::{GroupStats, LinkId, LinkPhase, LinkStats};
+use livebox::control::{Control, Settings};
+use livebox::health::Sample;
+use livebox::media::{Config, Layout, Line, SourceId};
+use livebox::message::{Ask, Command, Fact, Intent, LossCause, Origin, Part, Phase, Refusal, Status, What};
+use livebox::time::Instant;
+use livebox::units::{Bitrate, Bytes, Celsius, Percent};
+use livebox::uplink::Uplink;
+
+const UPLINKS: [&str; 3] = ["wired", "lte1", "lte2"];
+
+/// A control with its own time.
+struct House {
+    control: Control,
+    now: Instant,
+}
+
+impl House {
+    fn started(intent: Intent) -> Self {
+        let settings = Settings {
+            device: "hall-1".into(),
+            sources: vec![SourceId::Camera, SourceId::Slides, SourceId::MixerA],
+            uplinks: UPLINKS.iter().map(|slot| ((*slot).to_owned(), *slot != "wired")).collect(),
+            broker: true,
+            media: Config::default(),
+        };
+        Self { control: Control::new(Instant::ZERO, settings, intent), now: Instant::ZERO }
+    }
+
+    /// Every source, uplink and the broker there, links proven, and time for all of it to settle.
+    fn healthy() -> Self {
+        let mut house = Self::started(Intent::default());
+        house.everything_arrives();
+        house.passes(12_000);
+        house
+    }
+
+    fn everything_arrives(&mut self) {
+        for part in Part::ALL {
+            self.says(part, What::PartStarted);
+        }
+        for source in [SourceId::Camera, SourceId::Slides, SourceId::MixerA] {
+            self.says(Part::Media, What::SourceArrived { source, detail: "1280x720@25".into() });
+        }
+        for slot in UPLINKS {
+            self.says(Part::Uplink, What::UplinkChanged(uplink(slot)));
+        }
+        self.says(Part::Mqtt, What::BrokerConnected);
+        self.links_carry(Bitrate::mbps(10));
+    }
+
+    fn says(&mut self, part: Part, what: What) {
+        self.control.handle_fact(self.now, &Fact { at: self.now, part, what });
+    }
+
+    fn links_carry(&mut self, target: Bitrate) {
+        self.says(Part::Bond, What::GroupMeasured(group(target, LinkPhase::Up)));
+    }
+
+    fn asks(&mut self, ask: Ask) -> Result<(), Refusal> {
+        self.control.handle_command(self.now, Command { origin: Origin::Panel, ask })
+    }
+
+    /// Time goes by; the links say ten times a second that all is as it was at their last word.
+    fn passes_with(&mut self, millis: u64, target: Bitrate) {
+        for _ in 0..millis / 100 {
+            self.goes(100);
+            self.links_carry(target);
+        }
+    }
+
+    fn passes(&mut self, millis: u64) {
+        self.passes_with(millis, Bitrate::mbps(10));
+    }
+
+    /// Time goes by in silence, timeouts handled when they are due.
+    fn goes(&mut self, millis: u64) {
+        let until = self.now + Duration::from_millis(millis);
+        while let Some(due) = self.control.next_timeout(self.now).filter(|due| *due <= until) {
+            self.now = due.max(self.now + Duration::from_micros(1));
+            self.control.handle_timeout(self.now);
+        }
+        self.now = until;
+    }
+
+    fn goes_live(&mut self) {
+        self.asks(Ask::Start).unwrap();
+        self.says(Part::Media, What::OutputOpened);
+    }
+
+    fn status(&self) -> Status {
+        self.control.status(self.now, None)
+    }
+
+    fn phase(&self) -> Phase {
+        self.status().phase
+    }
+
+    fn bitrate(&self) -> Bitrate {
+        self.control.orders().media.bitrate
+    }
+
+    fn alarms(&self) -> Vec<(AlarmKind, String)> {
+        self.status().alarms.into_iter().map(|alarm| (alarm.kind, alarm.subject)).collect()
+    }
+
+    fn generation(&self, part: Part) -> u32 {
+        self.control.orders().parts.get(&part).copied().unwrap_or(0)
+    }
+}
+
+fn uplink(slot: &str) -> Uplink {
+    Uplink {
+        slot: slot.into(),
+        metered: slot != "wired",
+        interface: Some(format!("if-{slot}")),
+        index: Some(2),
+        address: Some(Ipv4Addr::new(10, 9, 1, 1)),
+        carrier: true,
+        default_route: true,
+    }
+}
+
+fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
+    let link = |(n, slot): (usize, &&str)| LinkStats {
+        id: LinkId(u8::try_from(n).unwrap()),
+        name: (*slot).into(),
+        metered: n > 0,
+        phase,
+        rtt: Some(Duration::from_millis(40)),
+        min_rtt: None,
+        loss: 0.0,
+        capacity: target,
+        rate: target,
+        in_flight: 0,
+        sent_bytes: 0,
+        sent_packets: 0,
+        lost_packets: 0,
+        strange_datagrams: 0,
+    };
+    GroupStats {
+        links: UPLINKS.iter().enumerate().map(link).collect(),
+        connected: phase == LinkPhase::Up,
+        offered: target,
+        delivered: target,
+        target,
+        waiting: Duration::ZERO,
+        packets: 0,
+        dropped_late: 0,
+        resent: 0,
+        caller_retransmits_dropped: 0,
+        naks_swallowed: 0,
+        ack_copies_dropped: 0,
+        strange_packets: 0,
+    }
+}
+
+#[test]
+fn a_healthy_box_goes_live_and_leaves_the_air_without_an_alarm() {
+    let mut house = House::healthy();
+    assert_eq!((house.phase(), house.alarms()), (Phase::Standby, vec![]));
+
+    house.asks(Ask::Start).unwrap();
+    assert_eq!(house.phase(), Phase::Starting);
+    assert!(house.control.orders().media.on_air);
+    house.says(Part::Media, What::OutputOpened);
+    assert_eq!(house.phase(), Phase::Live);
+    house.asks(Ask::Stop).unwrap();
+    assert_eq!(house.phase(), Phase::Stopping);
+    assert!(!house.control.orders().media.on_air);
+    house.says(Part::Media, What::OutputClosed { why: String::new() });
+
+    assert_eq!((house.phase(), house.alarms()), (Phase::Standby, vec![]));
+    assert!(house.control.orders().bond, "the links stay proven in standby");
+    let told: Vec<_> = house.status().events.iter().map(|event| event.seq).collect();
+    assert!(told.windows(2).all(|pair| pair[1] == pair[0] + 1), "{told:?}");
+}
+
+#[test]
+fn leaving_the_air_never_hangs_on_a_mute_part() {
+    let mut house = House::healthy();
+    house.goes_live();
+
+    house.asks(Ask::Stop).unwrap();
+    house.passes(2100);
+
+    assert_eq!(house.phase(), Phase::Standby);
+    assert!(!house.status().programme.output_open);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_its_reason() {
+    let mut house = House::healthy();
+
+    assert_eq!(house.asks(Ask::Stop), Err(Refusal::NotLive));
+    house.asks(Ask::Start).unwrap();
+    assert_eq!(house.asks(Ask::Start), Err(Refusal::AlreadyLive));
+    assert_eq!(house.asks(Ask::Audio { line: Line::B }), Err(Refusal::NotOnBoard));
+    assert_eq!(house.asks(Ask::Layout { layout: Layout::SideBySide }), Ok(()));
+    assert_eq!(house.control.orders().media.layout, Layout::SideBySide);
+    house.control.handle_shutdown(house.now);
+
+    assert_eq!(house.asks(Ask::Stop), Err(Refusal::ShuttingDown));
+    assert!(house.control.orders().shutdown && !house.control.orders().media.on_air);
+    assert!(house.control.intent().on_air, "it is on air again after the restart");
+}
+
+#[test]
+fn a_collapse_of_the_links_cuts_the_bitrate_at_once_and_it_rises_again_in_steps() {
+    let mut house = House::healthy();
+    house.goes_live();
+    house.passes(500);
+    assert_eq!(house.bitrate(), Bitrate::mbps(6));
+
+    house.links_carry(Bitrate::mbps(2));
+    let cut = house.bitrate();
+    assert!(cut < Bitrate::kbps(1800), "in the very orders that follow the measurement: {cut}");
+    house.passes_with(2900, Bitrate::mbps(10));
+    assert_eq!(house.bitrate(), cut, "nobody trusts the links yet");
+    house.passes_with(1500, Bitrate::mbps(10));
+    assert!(house.bitrate() > cut && house.bitrate() < cut.scaled(1.4), "{}", house.bitrate());
+    house.passes_with(25_000, Bitrate::mbps(10));
+
+    assert_eq!(house.bitrate(), Bitrate::mbps(6));
+}
+
+#[test]
+fn too_little_for_the_least_bitrate_is_one_critical_alarm() {
+    let mut house = House::healthy();
+    house.goes_live();
+
+    house.passes_with(5000, Bitrate::kbps(400));
+
+    assert_eq!(house.bitrate(), Bitrate::kbps(500));
+    let alarms = house.status().alarms;
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!((alarms[0].kind, alarms[0].severity), (AlarmKind::RateShort, Severity::Critical));
+    house.passes(6000);
+    assert_eq!(house.alarms(), []);
+}
+
+#[test]
+fn a_lost_broker_raises_one_alarm_that_clears_when_it_is_back() {
+    let mut house = House::healthy();
+
+    for _ in 0..10 {
+        house.says(Part::Mqtt, What::BrokerLost { why: "connection refused".into() });
+        house.passes(1000);
+    }
+    assert_eq!(house.alarms(), [(AlarmKind::BrokerLost, String::new())]);
+    house.says(Part::Mqtt, What::BrokerConnected);
+    house.passes(1500);
+
+    assert_eq!(house.alarms(), []);
+    let told = house.status().events.iter().filter(|event| event.text.en.contains("broker")).count();
+    assert_eq!(told, 2, "raised once, cleared once");
+}
+
+#[test]
+fn a_part_that_panics_is_started_afresh_after_pauses_that_grow() {
+    let mut house = House::healthy();
+    let mut pauses = Vec::new();
+
+    for failure in 1..=9 {
+        house.says(Part::Panel, What::PartEnded { why: "task panicked".into() });
+        assert!(house.alarms().contains(&(AlarmKind::PartFailed, "panel".into())));
+        let since = house.now;
+        while house.generation(Part::Panel) < failure {
+            house.passes(100);
+        }
+        pauses.push(house.now.since(since));
+        house.says(Part::Panel, What::PartStarted);
+    }
+
+    assert!(pauses[0] <= Duration::from_millis(300), "{pauses:?}");
+    assert!(pauses.windows(2).all(|pair| pair[1] >= pair[0]), "{pauses:?}");
+    assert_eq!(pauses[8], Duration::from_secs(30), "{pauses:?}");
+    house.passes(11_000);
+    assert_eq!(house.alarms(), [], "it lives, so the alarm is gone");
+}
+
+#[test]
+fn a_failing_media_part_leaves_the_box_on_air_as_soon_as_it_is_back() {
+    let mut house = House::healthy();
+    house.goes_live();
+
+    house.says(Part::Media, What::PartEnded { why: "task panicked".into() });
+    assert!(!house.status().programme.output_open);
+    house.passes(300);
+    assert_eq!(house.generation(Part::Media), 1);
+    assert!(house.control.orders().media.on_air);
+    house.says(Part::Media, What::PartStarted);
+    house.says(Part::Media, What::OutputOpened);
+
+    assert_eq!(house.phase(), Phase::Live);
+    assert!(house.status().programme.output_open);
+}
+
+#[test]
+fn on_air_before_is_on_air_again_without_a_hand() {
+    let intent = Intent { on_air: true, layout: Layout::PictureInPicture, line: Line::A };
+
+    let mut house = House::started(intent);
+
+    assert_eq!(house.phase(), Phase::Starting);
+    let orders = house.control.orders().clone();
+    assert!(orders.media.on_air && orders.bond && orders.media.layout == Layout::PictureInPicture);
+    house.everything_arrives();
+    house.says(Part::Media, What::OutputOpened);
+    assert_eq!((house.phase(), house.control.intent()), (Phase::Live, intent));
+}
+
+#[test]
+fn what_is_absent_at_the_start_is_an_alarm_that_clears_when_it_appears() {
+    let mut house = House::started(Intent::default());
+    let absent = LossCause::Absent;
+    house.says(Part::Media, What::SourceLost { source: SourceId::Camera, cause: absent, detail: "no device".into() });
+    for slot in ["wired", "lte1"] {
+        house.says(Part::Uplink, What::UplinkChanged(uplink(slot)));
+    }
+    for source in [SourceId::Slides, SourceId::MixerA] {
+        house.says(Part::Media, What::SourceArrived { source, detail: String::new() });
+    }
+
+    house.passes(5000);
+    let wanted = [(AlarmKind::SourceLost, "camera".to_owned()), (AlarmKind::BrokerLost, String::new())];
+    assert_eq!(house.alarms(), wanted, "a link that carries needs no word of the kernel");
+    let mut gone = uplink("lte2");
+    gone.interface = None;
+    house.says(Part::Uplink, What::UplinkChanged(gone));
+    house.passes(2000);
+    assert!(house.alarms().contains(&(AlarmKind::UplinkDown, "lte2".into())));
+    house.everything_arrives();
+    house.passes(3000);
+
+    assert_eq!(house.alarms(), []);
+}
+
+#[test]
+fn a_board_complains_only_of_what_it_has() {
+    let mut house = House::started(Intent::default());
+
+    house.goes(60_000);
+
+    let subjects: Vec<_> = house.alarms().into_iter().map(|(_, subject)| subject).collect();
+    assert!(!subjects.contains(&"mixer_b".to_owned()), "{subjects:?}");
+    assert!(!house.alarms().iter().any(|(kind, _)| *kind == AlarmKind::PanelLost));
+}
+
+#[test]
+fn an_uplink_without_a_route_is_an_alarm_with_the_mend() {
+    let mut house = House::healthy();
+    let mut lost = uplink("lte1");
+    lost.default_route = false;
+
+    house.says(Part::Uplink, What::UplinkChanged(lost));
+    house.passes(4000);
+
+    let alarms = house.status().alarms;
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!((alarms[0].kind, alarms[0].subject.as_str()), (AlarmKind::NoDefaultRoute, "lte1"));
+    assert!(alarms[0].text.en.contains("if-lte1"));
+    for mend in ["nmcli", "ip route add default via", "dev if-lte1"] {
+        assert!(alarms[0].advice.en.contains(mend) && alarms[0].advice.zh.contains(mend), "{}", alarms[0].advice);
+    }
+}
+
+#[test]
+fn no_link_at_all_is_one_critical_alarm_and_not_one_a_link() {
+    let mut house = House::healthy();
+    house.goes_live();
+
+    for _ in 0..100 {
+        house.goes(100);
+        house.says(Part::Bond, What::GroupMeasured(group(Bitrate::bps(0), LinkPhase::Suspect)));
+    }
+
+    let alarms = house.status().alarms;
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!((alarms[0].kind, alarms[0].severity), (AlarmKind::NoLinks, Severity::Critical));
+}
+
+#[test]
+fn a_session_that_closes_on_air_is_critical_and_the_box_stays_on_air() {
+    let mut house = House::healthy();
+    house.goes_live();
+
+    house.says(Part::Media, What::OutputClosed { why: "connection broken".into() });
+    house.passes(1000);
+    assert_eq!(house.phase(), Phase::Live);
+    assert!(house.control.orders().media.on_air);
+    assert_eq!(house.alarms(), [(AlarmKind::OutputClosed, String::new())]);
+    house.says(Part::Media, What::OutputOpened);
+    house.passes(1500);
+
+    assert_eq!(house.alarms(), []);
+}
+
+#[test]
+fn new_settings_change_what_can_change_live_and_restart_only_what_must() {
+    let mut house = House::healthy();
+    house.says(Part::Config, What::ConfigRejected { faults: vec!["livebox.toml:3: media.size: …".into()] });
+    assert_eq!(house.alarms(), [(AlarmKind::ConfigRejected, String::new())]);
+
+    let mut settings = Settings {
+        device: "hall-1".into(),
+        sources: vec![SourceId::Camera],
+        uplinks: vec![("wired".into(), false)],
+        broker: false,
+        media: Config::default(),
+    };
+    settings.media.bitrate = (Bitrate::kbps(500), Bitrate::mbps(3));
+    house.control.handle_config(house.now, settings, &[Part::Mqtt]);
+
+    assert_eq!(house.bitrate(), Bitrate::mbps(3));
+    assert_eq!((house.generation(Part::Mqtt), house.generation(Part::Media)), (1, 0));
+    assert_eq!(house.alarms(), []);
+}
+
+#[test]
+fn heat_is_an_alarm_that_does_not_flap_around_its_threshold() {
+    let mut house = House::healthy();
+    let sample = |celsius| Sample {
+        cpu: Percent(10.0),
+        memory: Percent(20.0),
+        temperature: Some(Celsius(celsius)),
+        disk_free: Bytes(50),
+        disk_total: Bytes(100),
+        uptime: 1,
+    };
+
+    let mut turns = 0;
+    let mut before = false;
+    for minute in 0..20 {
+        house.says(Part::Health, What::Sampled(sample(if minute % 2 == 0 { 91.0 } else { 89.0 })));
+        house.passes(12_000);
+        let raised = house.alarms().iter().any(|(kind, _)| *kind == AlarmKind::TooHot);
+        turns += u32::from(raised != before);
+        before = raised;
+    }
+
+    assert_eq!(turns, 1);
+}
+
+#[test]
+fn a_setpoint_is_never_shown_as_a_measurement() {
+    let mut house = House::healthy();
+    house.goes_live();
+    let measured = What::ProgrammeMeasured { fps: 25.0, bitrate: Bitrate::mbps(5), slate: false, frames: 25 };
+    house.says(Part::Media, measured);
+    assert_eq!(house.status().programme.bitrate.measured, Some(5.0));
+
+    house.passes(4000);
+
+    let programme = house.status().programme;
+    assert_eq!((programme.bitrate.measured, programme.fps.measured), (None, None));
+    assert!(programme.bitrate.wanted.is_some_and(|wanted| wanted > 6.0));
+}
+
+#[test]
+fn every_sentence_stands_in_both_languages() {
+    let han = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+
+    for kind in AlarmKind::ALL {
+        for subject in ["camera", "mixer_b", "lte1", "media", ""] {
+            for text in [kind.text(subject, "usb0"), kind.advice(subject, "usb0")] {
+                assert!(han(&text.zh) && !han(&text.en) && text.en.len() > 10, "{kind:?}: {text:?}");
+            }
+        }
+    }
+    for refusal in Refusal::ALL {
+        assert!(han(&refusal.text().zh) && !han(&refusal.text().en), "{refusal:?}");
+    }
+    let mut house = House::healthy();
+    house.goes_live();
+    house.asks(Ask::Layout { layout: Layout::Slides }).unwrap();
+    house.asks(Ask::Stop).unwrap();
+    house.says(Part::Media, What::OutputClosed { why: String::new() });
+    for event in house.status().events {
+        assert!(han(&event.text.zh) && !han(&event.text.en), "{event:?}");
+    }
+}

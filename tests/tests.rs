@@ -6,3 +6,6 @@ mod bonding;
 mod determinism;
 /// The field's wire, byte by byte.
 mod srtla_wire;
+
+/// What the fuzzer found worth keeping, on any toolchain.
+mod corpus;

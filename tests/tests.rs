@@ -35,3 +35,6 @@ mod srtla_wire;
 mod standing;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;
+
+/// What the fuzzer found worth keeping, on any toolchain.
+mod corpus;

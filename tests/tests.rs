@@ -4,8 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected ends there and says where")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
 
+/// One stream over many links: what is lost, what is late, and what the SRT caller hears.
+mod bonding;
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;
+/// What the box decides: on air, bitrate, restarts, alarms.
+mod control;
+/// One seed, one run.
+mod determinism;
 /// The never arrows, the map, and what no file may hold.
 mod house;
 /// Sender and gateway on real sockets.
@@ -19,13 +25,11 @@ mod mqtt;
 mod panel;
 /// Who they speak with.
 mod peers;
+/// Every file that ships loads, the reference explains every key, and wrong files tell everything.
+mod settings;
+/// The field's wire, byte by byte.
+mod srtla_wire;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;
-
-/// What the box decides: on air, bitrate, restarts, alarms.
-mod control;
-
-/// Every file that ships loads, the reference explains every key, and wrong files tell everything.
-mod settings;

@@ -22,6 +22,8 @@ const PRECISION: f64 = 0.002;
 struct Line {
     /// Bytes per millisecond.
     slots: Vec<f64>,
+    /// For each slot the next one, from itself on, that carries anything.
+    open: Vec<usize>,
     delay_ms: usize,
     slot: usize,
     left: f64,
@@ -45,7 +47,11 @@ impl Line {
             }
         }
         let left = slots.first().copied().unwrap_or(0.0);
-        Self { slots, delay_ms: link.delay.as_millis() as usize, slot: 0, left, asked: None }
+        let mut open = vec![slots.len(); slots.len() + 1];
+        for slot in (0..slots.len()).rev() {
+            open[slot] = if slots[slot] > 0.0 { slot } else { open[slot + 1] };
+        }
+        Self { slots, open, delay_ms: link.delay.as_millis() as usize, slot: 0, left, asked: None }
     }
 
     fn rewind(&mut self) {
@@ -67,7 +73,7 @@ impl Line {
         let mut need = WIRE;
         while left < need && slot < self.slots.len() {
             need -= left;
-            slot += 1;
+            slot = self.open.get(slot + 1).copied().unwrap_or(self.slots.len());
             left = self.slots.get(slot).copied().unwrap_or(0.0);
         }
         self.asked = Some((from, slot, left - need));

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::peers::{Emulator, LIVEBOX, Listener, Process, at, call, figures, free_port, links_up, pause, peer};
 
-/// Wired and six modems; the wired one falls silent at 8 s, two modems together at 11 s.
+/// Wired and six modems; the wired one falls silent at 6 s, two modems together at 9 s.
 const SEVEN: &str = r#"
 name = "seven"
 duration = "60s"
@@ -16,19 +16,19 @@ duration = "60s"
 name = "wired"
 rate = "20Mbps"
 delay = "8ms"
-down = [["8s", "60s"]]
+down = [["6s", "60s"]]
 [[link]]
 name = "lte1"
 rate = "4Mbps"
 delay = "30ms"
 jitter = "2ms"
-down = [["11s", "60s"]]
+down = [["9s", "60s"]]
 [[link]]
 name = "lte2"
 rate = "4Mbps"
 delay = "40ms"
 jitter = "2ms"
-down = [["11s", "60s"]]
+down = [["9s", "60s"]]
 [[link]]
 name = "lte3"
 rate = "4Mbps"

@@ -255,7 +255,8 @@ impl Emulator {
         let scenario = livebox::sim::Scenario::parse("test.toml", scenario, &mut |_| Err("no traces here".to_owned()));
         let scenario = scenario.unwrap_or_else(|faults| panic!("{faults:?}"));
         let port = free_port();
-        let live = livebox::io::netem::Live { scenario, seed: 1, listen: at(port), to: at(to), forever: true };
+        let live =
+            livebox::io::netem::Live { scenario, seed: 1, listen: at(port), to: at(to), forever: true, wait: true };
         let (end, ended) = tokio::sync::oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -136,7 +136,7 @@ fn a_receiver_that_acknowledges_by_tens_and_never_in_between_is_served_without_a
     listener.has_all(count, &stats);
     let (_, said) = receiver.ends();
     let seen: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    assert_eq!((&seen["groups"], &seen["links"], &seen["strangers"]), (&1.into(), &3.into(), &0.into()), "{seen}");
+    assert!(seen["acks"].as_u64() > Some(300), "{seen}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ const LOCAL: Duration = Duration::from_millis(250);
 const NARROW: f64 = 40_000.0;
 /// A packet of which nothing is told is sent again when only this share of L is left.
 const UNTOLD: f64 = 0.45;
+/// And whatever its link promises when only this share is left, as long as there is room.
+const LAST: f64 = 0.25;
 /// Only links whose queue is at least this share of L are searched for such packets.
 const LONG_QUEUE: f64 = 0.2;
 
@@ -209,7 +211,9 @@ impl Sender {
                 break;
             }
             let sent_at = self.links[at].sent_at(number).unwrap_or(now);
-            if held.delivered.is_none() && self.links[at].known_since(now, sent_at).is_some_and(|s| s >= TOLD_WITHIN) {
+            let told = self.links[at].known_since(now, sent_at).is_some_and(|since| since >= TOLD_WITHIN);
+            let last = held.deadline.since(now) < self.config.latency.mul_f64(LAST) && self.overload_us < NARROW;
+            if held.delivered.is_none() && (told || last) {
                 untold.push((number, seq));
             }
         }
@@ -219,7 +223,9 @@ impl Sender {
     fn rescue_late(&mut self, now: Instant, at: usize) {
         let link = &self.links[at];
         let mut lates: Vec<(u64, Seq)> = Vec::new();
-        let mut arrival = link.free_at(now) - link.in_flight() / link.capacity.believed() + link.one_way();
+        // what is overdue can arrive now at the earliest
+        let drained = link.free_at(now) - link.in_flight() / link.capacity.believed();
+        let mut arrival = drained.max(now.as_micros() as f64) + link.one_way();
         for (number, seq) in link.sole() {
             let Some(held) = self.store.get(seq) else { continue };
             arrival += (held.payload.len() as f64 + IP_UDP) / link.capacity.believed();

@@ -12,6 +12,8 @@ mod console_page;
 mod console_socket;
 /// What the box decides: on air, bitrate, restarts, alarms.
 mod control;
+/// What the fuzzer found worth keeping, on any toolchain.
+mod corpus;
 /// One seed, one run.
 mod determinism;
 /// The never arrows, the map, and what no file may hold.

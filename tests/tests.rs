@@ -1,15 +1,23 @@
 //! The one test binary: each module a promise of the product, with a sentence above it.
 //!
 //! One binary, because each further one links GStreamer again.
-#![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected ends there and says where")]
+#![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
 
+/// One stream over many links: what is lost, what is late, and what the SRT caller hears.
+mod bonding;
 /// The console page in a headless Chromium against a running box.
 mod console_page;
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;
+/// What the box decides: on air, bitrate, restarts, alarms.
+mod control;
+/// One seed, one run.
+mod determinism;
 /// The never arrows, the map, and what no file may hold.
 mod house;
+/// Sender and gateway on real sockets.
+mod loopback;
 /// Pictures and sound, from the devices to a stock receiver.
 #[cfg(feature = "gstreamer")]
 mod media;
@@ -17,11 +25,13 @@ mod media;
 mod mqtt;
 /// The home screen as pictures, nothing cut off.
 mod panel;
-/// A box in standby with everything in order, for the tests of the faces.
-mod standing;
-
-/// What the box decides: on air, bitrate, restarts, alarms.
-mod control;
-
+/// Who they speak with.
+mod peers;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.
 mod settings;
+/// The field's wire, byte by byte.
+mod srtla_wire;
+/// A box in standby with everything in order, for the tests of the faces.
+mod standing;
+/// What the kernel says of the uplinks, in network namespaces.
+mod uplinks;

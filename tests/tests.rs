@@ -5,6 +5,8 @@
 
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;
+/// Unit files, recipe and binary speak of the same names, paths and version.
+mod deploy;
 /// The never arrows, the map, and what no file may hold.
 mod house;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.

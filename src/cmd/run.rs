@@ -36,7 +36,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             for fault in config.err().into_iter().chain(board.err()).flatten() {
                 eprintln!("{fault}");
             }
-            eprintln!("livebox: nothing was started; mend the above and try again (livebox check reads the files alone)");
+            eprintln!(
+                "livebox: nothing was started; mend the above and try again (livebox check reads the files alone)"
+            );
             return Ok(ExitCode::from(2));
         }
     };
@@ -131,12 +133,8 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
         }
     });
     let keeper = tokio::spawn(io::intent::run(config.state_dir.clone(), keeps_in));
-    let hooks = io::system::Hooks {
-        pulses: vec![("control", pulse.clone())],
-        reload,
-        stop,
-        status: status_out.clone(),
-    };
+    let hooks =
+        io::system::Hooks { pulses: vec![("control", pulse.clone())], reload, stop, status: status_out.clone() };
     let system = tokio::spawn(io::system::run(hooks, programme_runs(status_out.clone())));
 
     // only the parts hold facts now: when the last of them is gone, control has heard everything

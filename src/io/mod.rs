@@ -8,13 +8,13 @@ pub mod control;
 pub mod gateway;
 pub mod health;
 pub mod intent;
-pub mod mqtt;
-pub mod netem;
-pub mod seed;
-pub mod system;
 #[cfg(feature = "gstreamer")]
 pub mod media;
+pub mod mqtt;
+pub mod netem;
 pub mod panel;
+pub mod seed;
+pub mod system;
 pub mod task;
 pub mod udp;
 pub mod uplink;

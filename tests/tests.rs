@@ -2,28 +2,38 @@
 //!
 //! One binary, because each further one links GStreamer again.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected ends there and says where")]
+#![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
 
+/// One stream over many links: what is lost, what is late, and what the SRT caller hears.
+mod bonding;
+/// The console page in a headless Chromium against a running box.
+mod console_page;
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;
+/// What the box decides: on air, bitrate, restarts, alarms.
+mod control;
 /// Unit files, recipe and binary speak of the same names, paths and version.
 mod deploy;
+/// One seed, one run.
+mod determinism;
 /// The never arrows, the map, and what no file may hold.
 mod house;
+/// Sender and gateway on real sockets.
+mod loopback;
+/// Pictures and sound, from the devices to a stock receiver.
+#[cfg(feature = "gstreamer")]
+mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
 /// The home screen as pictures, nothing cut off.
 mod panel;
-/// A box in standby with everything in order, for the tests of the faces.
-mod standing;
-//! The promises of the box, one module a room.
-#![allow(clippy::disallowed_methods, reason = "tests wait for real processes")]
-
-/// Pictures and sound, from the devices to a stock receiver.
-#[cfg(feature = "gstreamer")]
-mod media;
-
-/// What the box decides: on air, bitrate, restarts, alarms.
-mod control;
-
+/// Who they speak with.
+mod peers;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.
 mod settings;
+/// The field's wire, byte by byte.
+mod srtla_wire;
+/// A box in standby with everything in order, for the tests of the faces.
+mod standing;
+/// What the kernel says of the uplinks, in network namespaces.
+mod uplinks;

@@ -176,6 +176,11 @@ impl Capacity {
         Bitrate::bps((self.rate * 8e6) as u64)
     }
 
+    /// Bytes that may be under way while the queue is let run empty, so that the least round trip shows again.
+    pub(super) fn draining_window(&self, least_rtt_us: f64) -> f64 {
+        (0.75 * self.rate * least_rtt_us).max(FLOOR_PACKETS * FULL)
+    }
+
     /// Bytes that may be under way.
     pub(super) fn window(&self, least_rtt_us: f64, latency_us: f64, suspect: bool) -> f64 {
         let turn = least_rtt_us + FEEDBACK;

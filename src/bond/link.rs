@@ -49,6 +49,10 @@ pub(super) const MOST_UNDER_WAY: usize = 8192;
 const LATER: Duration = Duration::from_millis(20);
 /// A link that has shown nothing for so long is measured with a train of copies: ten packets, 0.1 % of 8 Mbit/s on each idle link.
 const TRAIN_EVERY: Duration = Duration::from_secs(15);
+/// A link that was never empty for so long lets its queue run dry for a moment, well before the least round trip is forgotten.
+const DRAIN_AFTER: Duration = Duration::from_secs(3);
+const DRAIN_LEAST: Duration = Duration::from_millis(100);
+const DRAIN_MOST: Duration = Duration::from_millis(400);
 /// So many later packets of the same link are enough.
 const LATER_PACKETS: usize = 3;
 /// Ten packets or more that miss their acknowledgement together: it may itself be lost, and the SRT ACK gets this long to say so.
@@ -95,6 +99,8 @@ pub(super) struct Link {
     pub(super) capacity: Capacity,
     /// Since when its proof is overdue.
     pub(super) suspect: Option<Instant>,
+    /// When the proof should have come that did not.
+    missing_since: Instant,
     written_off: bool,
     sent: VecDeque<Sent>,
     /// Number of the first of `sent`.
@@ -119,6 +125,8 @@ pub(super) struct Link {
     /// Copies sent as a measurement: numbers and bytes, since when, and how many are answered.
     train: Vec<(Seq, f64)>,
     train_at: Option<Instant>,
+    draining: Option<Instant>,
+    next_drain: Instant,
     pub(super) meter: RateMeter,
     pub(super) sent_bytes: u64,
     pub(super) sent_packets: u64,
@@ -136,6 +144,7 @@ impl Link {
             rtt: Rtt::new(now),
             capacity: Capacity::new(),
             suspect: None,
+            missing_since: now,
             written_off: false,
             sent: VecDeque::new(),
             first: 0,
@@ -154,6 +163,8 @@ impl Link {
             loss: 0.0,
             train: Vec::new(),
             train_at: None,
+            draining: None,
+            next_drain: now,
             meter: RateMeter::new(),
             sent_bytes: 0,
             sent_packets: 0,
@@ -207,6 +218,20 @@ impl Link {
 
     pub(super) fn last_proof(&self) -> Instant {
         self.last_proof
+    }
+
+    /// When the proof should have come for lack of which the link is suspect.
+    pub(super) fn missing_since(&self) -> Instant {
+        self.missing_since
+    }
+
+    /// The kernel refuses to send here: the link is as good as silent.
+    pub(super) fn refused(&mut self, now: Instant) {
+        if self.is_inside() && self.suspect.is_none() {
+            self.suspect = Some(now);
+            self.missing_since = self.last_proof;
+            self.ask_again = now + REGISTER_AGAIN;
+        }
     }
 
     /// Something came from the far end on this link.
@@ -280,14 +305,20 @@ impl Link {
 
     /// There is room for `bytes` more of payload.
     pub(super) fn has_room(&self, bytes: usize, latency_us: f64) -> bool {
-        let window = self.capacity.window(self.rtt.least_us(), latency_us, self.suspect.is_some());
-        self.in_flight + Self::sized(bytes) <= window && self.sent.len() < MOST_UNDER_WAY
+        self.in_flight + Self::sized(bytes) <= self.window(latency_us) && self.sent.len() < MOST_UNDER_WAY
     }
 
     /// Bytes for which there is still room.
     pub(super) fn spare(&self, latency_us: f64) -> f64 {
-        let window = self.capacity.window(self.rtt.least_us(), latency_us, self.suspect.is_some());
-        (window - self.in_flight).max(0.0)
+        (self.window(latency_us) - self.in_flight).max(0.0)
+    }
+
+    fn window(&self, latency_us: f64) -> f64 {
+        if self.draining.is_some() {
+            self.capacity.draining_window(self.rtt.least_us())
+        } else {
+            self.capacity.window(self.rtt.least_us(), latency_us, self.suspect.is_some())
+        }
     }
 
     /// When the bottleneck will have served everything under way, µs on the sender's clock.
@@ -541,6 +572,7 @@ impl Link {
         let busy = self.live > 0
             && (self.queue_us > BUSY + self.rtt.jitter_us()
                 || due.is_some_and(|due| now > due + Duration::from_micros(BUSY as u64)));
+        self.judge_draining(now);
         if self.suspect.is_none() {
             self.capacity.tick(now, dt, busy, self.queue_us, self.rtt.least_us());
         }
@@ -555,11 +587,26 @@ impl Link {
         });
         if (late || deaf) && self.suspect.is_none() {
             self.suspect = Some(now);
+            let due = due.filter(|_| late).or(self.missed_ack).unwrap_or(now);
+            self.missing_since = due.max(self.last_proof);
             self.ask_again = now + REGISTER_AGAIN;
             self.next_keepalive = self.next_keepalive.min(now);
             return true;
         }
         false
+    }
+
+    /// A link that is never empty would make its own queue pass for its round trip.
+    fn judge_draining(&mut self, now: Instant) {
+        match self.draining {
+            Some(until) if now >= until || self.rtt.since_empty(now) < DRAIN_AFTER => self.draining = None,
+            None if self.capacity.is_busy() && self.rtt.since_empty(now) > DRAIN_AFTER && now >= self.next_drain => {
+                let turn = Duration::from_micros((2.0 * self.rtt.latest_us()) as u64);
+                self.draining = Some(now + turn.clamp(DRAIN_LEAST, DRAIN_MOST));
+                self.next_drain = now + DRAIN_AFTER;
+            }
+            _ => {}
+        }
     }
 
     /// True once when the link has been suspect for so long that what it carried is given up.

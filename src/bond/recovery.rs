@@ -16,7 +16,7 @@ const STORE: f64 = 0.25;
 const LEAST_STORE: f64 = 100_000.0;
 /// From this latency on a rescue waits until it is needed: most silent links come back.
 const PATIENT: Duration = Duration::from_secs(1);
-/// A link that proved life so much later than the silent one shows that the far end is there (µs of `Duration`).
+/// Another link that proved life so much later than this one should have shows that the far end is there.
 const LIFE_SINCE: Duration = Duration::from_millis(20);
 /// After a proof that a packet has arrived or is lost, the SRT ACK gets so long to tell which.
 const TOLD_WITHIN: Duration = Duration::from_millis(25);
@@ -24,6 +24,8 @@ const TOLD_WITHIN: Duration = Duration::from_millis(25);
 const LOCAL: Duration = Duration::from_millis(250);
 /// A packet on a living link is sent elsewhere if it is predicted within this of its deadline.
 const NARROW: f64 = 40_000.0;
+/// A packet of which nothing is told is sent again when only this share of L is left.
+const UNTOLD: f64 = 0.45;
 /// Only links whose queue is at least this share of L are searched for such packets.
 const LONG_QUEUE: f64 = 0.2;
 
@@ -146,16 +148,21 @@ impl Sender {
         let latency_us = self.config.latency.as_micros() as f64;
         let mut spare: f64 = usable.iter().map(|l| l.spare(latency_us)).sum();
         spare -= self.queue.bytes() as f64;
-        let calm = self.queue.is_empty() && self.overload_us < 1000.0;
+        // packets may wait for a cheaper link: what counts is that the others have room
+        let calm = self.overload_us < 1000.0;
         for at in 0..self.links.len() {
             let link = &self.links[at];
             if link.suspect.is_some() {
                 // silent together with all others: the far end paused, not the link
-                if freshest <= link.last_proof() + LIFE_SINCE {
+                if freshest <= link.missing_since() + LIFE_SINCE {
                     continue;
                 }
                 self.rescue_silent(now, at, wait, sum, calm, &mut spare);
-            } else if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us && self.overload_us < NARROW {
+                continue;
+            }
+            self.rescue_untold(now, at);
+            let link = &self.links[at];
+            if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us && self.overload_us < NARROW {
                 self.rescue_late(now, at);
             }
         }
@@ -191,6 +198,24 @@ impl Sender {
         }
     }
 
+    /// Up to nine packets that a link has brought, or lost, wait for a tenth to be acknowledged; while the SRT ACK is
+    /// stuck elsewhere nothing tells which. What nears its deadline so is sent once more.
+    fn rescue_untold(&mut self, now: Instant, at: usize) {
+        let patience = self.config.latency.mul_f64(UNTOLD);
+        let mut untold: Vec<(u64, Seq)> = Vec::new();
+        for (number, seq) in self.links[at].sole() {
+            let Some(held) = self.store.get(seq) else { continue };
+            if held.deadline.since(now) > patience {
+                break;
+            }
+            let sent_at = self.links[at].sent_at(number).unwrap_or(now);
+            if held.delivered.is_none() && self.links[at].known_since(now, sent_at).is_some_and(|s| s >= TOLD_WITHIN) {
+                untold.push((number, seq));
+            }
+        }
+        self.send_elsewhere(at, &untold);
+    }
+
     fn rescue_late(&mut self, now: Instant, at: usize) {
         let link = &self.links[at];
         let mut lates: Vec<(u64, Seq)> = Vec::new();
@@ -203,18 +228,22 @@ impl Sender {
                 lates.push((number, seq));
             }
         }
-        let bit = super::scheduler::link_bit(link);
-        for (number, seq) in lates {
-            let Some(held) = self.store.get_mut(seq) else { continue };
+        self.send_elsewhere(at, &lates);
+    }
+
+    fn send_elsewhere(&mut self, at: usize, packets: &[(u64, Seq)]) {
+        let bit = super::scheduler::link_bit(&self.links[at]);
+        for (number, seq) in packets {
+            let Some(held) = self.store.get_mut(*seq) else { continue };
             let size = held.payload.len() as f64 + IP_UDP;
             if !self.budget.spend(size, false) {
                 return;
             }
-            self.links[at].rescued(number);
+            self.links[at].rescued(*number);
             held.lost_on |= bit;
             held.lost_copy();
             if held.live == 0 {
-                self.queue.push_repair(held, seq);
+                self.queue.push_repair(held, *seq);
             }
         }
     }

@@ -6,6 +6,8 @@ use crate::time::Instant;
 
 /// The least round trip is kept over two of these, so that a new route shows after 5 to 10 s.
 const BUCKET: Duration = Duration::from_secs(5);
+/// So near the least (µs), nothing waited on the way.
+const EMPTY: f64 = 5_000.0;
 /// Before anything is measured: a modem far away, so that nothing is called late too soon.
 const UNKNOWN: Duration = Duration::from_millis(100);
 
@@ -17,11 +19,20 @@ pub(super) struct Rtt {
     jitter: f64,
     buckets: [f64; 2],
     bucket_from: Instant,
+    /// When a sample last came near the least.
+    seen_empty: Instant,
 }
 
 impl Rtt {
     pub(super) fn new(now: Instant) -> Self {
-        Self { smooth: None, latest: 0.0, jitter: 3_000.0, buckets: [f64::INFINITY; 2], bucket_from: now }
+        Self {
+            smooth: None,
+            latest: 0.0,
+            jitter: 3_000.0,
+            buckets: [f64::INFINITY; 2],
+            bucket_from: now,
+            seen_empty: now,
+        }
     }
 
     /// A packet sent `sample` ago has been answered.
@@ -32,6 +43,9 @@ impl Rtt {
             self.buckets = [sample, self.buckets[0]];
         }
         self.buckets[0] = self.buckets[0].min(sample);
+        if sample <= self.least_us() + EMPTY {
+            self.seen_empty = now;
+        }
         match &mut self.smooth {
             Some(smooth) => {
                 self.jitter += 0.05 * ((sample - self.latest).abs() - self.jitter);
@@ -40,6 +54,11 @@ impl Rtt {
             None => self.smooth = Some(sample),
         }
         self.latest = sample;
+    }
+
+    /// How long no packet has found the way empty: longer than a bucket, and the least would be forgotten.
+    pub(super) fn since_empty(&self, now: Instant) -> Duration {
+        now.since(self.seen_empty)
     }
 
     /// Smoothed, once measured.

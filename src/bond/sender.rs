@@ -183,10 +183,8 @@ impl Sender {
     /// The kernel refused to send on the link (unreachable, no buffer): not proof of death, but no delivery.
     pub fn handle_send_error(&mut self, now: Instant, id: LinkId) {
         let Some(at) = self.find(id) else { return };
-        if self.links[at].is_inside() {
-            self.lost_link |= self.links[at].suspect.is_none();
-            self.links[at].suspect.get_or_insert(now);
-        }
+        self.lost_link |= self.links[at].usable();
+        self.links[at].refused(now);
         self.rescue(now);
         self.pump(now);
     }
@@ -264,7 +262,7 @@ impl Sender {
     /// When to call [`Sender::handle_timeout`], if nothing happens before.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        (!self.links.is_empty()).then_some(self.next_tick)
+        (!self.links.is_empty() || !self.store.is_empty()).then_some(self.next_tick)
     }
 
     /// The next datagram to send on a link.

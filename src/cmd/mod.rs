@@ -4,8 +4,13 @@ mod bond;
 mod check;
 mod ctl;
 mod gateway;
+mod live;
+#[cfg(feature = "gstreamer")]
+mod judge;
+mod live;
 #[cfg(feature = "gstreamer")]
 mod run;
+mod sim;
 
 use std::future::Future;
 use std::io::IsTerminal as _;
@@ -30,16 +35,22 @@ enum Verb {
     Run(run::Args),
     Gateway(gateway::Args),
     Bond(bond::Args),
+    Sim(sim::Args),
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
+    Sim(sim::Args),
+    #[cfg(feature = "gstreamer")]
+    Judge(judge::Args),
 }
 
 /// Runs the subcommand that the command line names.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // that crate warns of every attribute that is newer than it, at every look
+    let quiet = || EnvFilter::new("info,netlink_packet_route=error");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet());
     let ansi = std::io::stderr().is_terminal();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
     let end = match cli.command {
@@ -47,9 +58,13 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Gateway(args) => gateway::run(args),
         Verb::Bond(args) => bond::run(args),
+        Verb::Sim(args) => sim::run(args),
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
+        Verb::Sim(args) => sim::run(args),
+        #[cfg(feature = "gstreamer")]
+        Verb::Judge(args) => judge::run(args),
     };
     end.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");
@@ -67,4 +82,14 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -4,6 +4,7 @@
 //! virtual time, `io/netem` with real datagrams. `docs/sim.md` describes the files.
 
 mod far;
+pub mod limit;
 pub mod netem;
 pub mod scenario;
 pub mod score;
@@ -11,6 +12,7 @@ mod source;
 pub mod trace;
 pub mod world;
 
+pub use limit::oracle;
 pub use netem::{Direction, Netem};
 pub use scenario::{LinkScenario, Scenario};
 pub use score::Score;

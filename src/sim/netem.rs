@@ -80,12 +80,7 @@ impl Netem {
     /// (the scenario's `seed_shift` times the seed).
     #[must_use]
     pub fn new(link: &LinkScenario, direction: Direction, seed_shift: Duration, mut rng: Rng) -> Self {
-        let bursts = link.burst.map_or_else(Periods::none, |burst| {
-            Periods::new(Duration::ZERO, burst.gap_mean, Duration::ZERO, burst.length_mean, rng.split())
-        });
-        let fades = link.fade.map_or_else(Periods::none, |fade| {
-            Periods::new(fade.gap_min, fade.gap_mean, fade.length_min, fade.length_mean, rng.split())
-        });
+        let Weather { bursts, fades } = Weather::new(link, &mut rng);
         let mut own = rng.split();
         if direction == Direction::Return {
             own = rng.split();
@@ -329,21 +324,39 @@ fn serve_by_rate(rate: f64, from: Instant, size: f64, freezes: &[Span], fades: &
     end
 }
 
+/// The random periods of a link, the same in both directions and for the oracle.
+#[derive(Debug)]
+pub(super) struct Weather {
+    pub(super) bursts: Periods,
+    pub(super) fades: Periods,
+}
+
+impl Weather {
+    pub(super) fn new(link: &LinkScenario, rng: &mut Rng) -> Self {
+        let bursts = link.burst.map_or_else(Periods::none, |burst| {
+            Periods::new(Duration::ZERO, burst.gap_mean, Duration::ZERO, burst.length_mean, rng.split())
+        });
+        let fades = link.fade.map_or_else(Periods::none, |fade| {
+            Periods::new(fade.gap_min, fade.gap_mean, fade.length_min, fade.length_mean, rng.split())
+        });
+        Self { bursts, fades }
+    }
+}
+
 /// Periods at random: gap, length, gap, length; made as far as they are asked for.
 #[derive(Debug)]
-struct Periods {
+pub(super) struct Periods {
     gap: (f64, f64),
     length: (f64, f64),
     rng: Option<Rng>,
     from: Instant,
     to: Instant,
-    before: Instant,
 }
 
 impl Periods {
     fn none() -> Self {
         let never = Instant::from_micros(u64::MAX);
-        Self { gap: (0.0, 0.0), length: (0.0, 0.0), rng: None, from: never, to: never, before: Instant::ZERO }
+        Self { gap: (0.0, 0.0), length: (0.0, 0.0), rng: None, from: never, to: never }
     }
 
     fn new(gap_min: Duration, gap_mean: Duration, length_min: Duration, length_mean: Duration, rng: Rng) -> Self {
@@ -354,7 +367,6 @@ impl Periods {
             rng: Some(rng),
             from: Instant::ZERO,
             to: Instant::ZERO,
-            before: Instant::ZERO,
         };
         periods.turn();
         periods
@@ -364,14 +376,13 @@ impl Periods {
         let Some(rng) = &mut self.rng else { return };
         let gap = self.gap.0 + rng.exponential(self.gap.1);
         let length = self.length.0 + rng.exponential(self.length.1);
-        self.before = self.to;
         // at least a microsecond, or time would not pass
         self.from = self.to + Duration::from_micros(gap as u64 + 1);
         self.to = self.from + Duration::from_micros(length as u64 + 1);
     }
 
     /// True if `at` lies in a period; `at` may not go back by more than one period.
-    fn holds(&mut self, at: Instant) -> bool {
+    pub(super) fn holds(&mut self, at: Instant) -> bool {
         while self.to <= at && self.rng.is_some() {
             self.turn();
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::time::Instant;
+use crate::units::Bitrate;
 
 /// The result of one scenario, with the keys that `--json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -95,6 +96,13 @@ impl Score {
             metered_share: rounded(counted.metered_bytes as f64 / (counted.bytes as f64).max(1.0), 4),
             oracle_mbit: None,
         }
+    }
+
+    /// The same, with the oracle's rate.
+    #[must_use]
+    pub fn beside(mut self, oracle: Bitrate) -> Self {
+        self.oracle_mbit = Some(rounded(oracle.as_mbps(), 3));
+        self
     }
 
     /// Payloads that were not there in time.

@@ -38,6 +38,17 @@ impl Default for Play {
     }
 }
 
+/// How much later than written the traces of a run start.
+pub(super) fn seed_shift(scenario: &Scenario, seed: u64) -> Duration {
+    scenario.seed_shift.saturating_mul(u32::try_from(seed % 100_000).unwrap_or(0))
+}
+
+/// The generators of a run's links: of nothing but the seed, so that the oracle sees the same weather.
+pub(super) fn link_rngs(scenario: &Scenario, seed: u64) -> Vec<Rng> {
+    let mut rng = Rng::simulated(!seed);
+    scenario.links.iter().map(|_| rng.split()).collect()
+}
+
 #[derive(Debug)]
 struct Path {
     metered: bool,
@@ -74,10 +85,9 @@ impl World {
         let config = Config { dialect: Dialect::Srtla, latency: play.latency, ..Config::default() };
         let mut sender = Sender::new(Instant::ZERO, config, rng.split());
         let far = FarEnd::new(play.latency + SESSION_EXTRA, rng.split());
-        let shift = scenario.seed_shift.saturating_mul(u32::try_from(play.seed % 100_000).unwrap_or(0));
+        let shift = seed_shift(scenario, play.seed);
         let mut paths = Vec::new();
-        for (at, link) in scenario.links.iter().enumerate() {
-            let own = rng.split();
+        for (at, (link, own)) in scenario.links.iter().zip(link_rngs(scenario, play.seed)).enumerate() {
             let id = LinkId(at as u8);
             sender.add_link(Instant::ZERO, id, LinkConfig { name: link.name.clone(), metered: link.metered });
             let mut carrier: Vec<(Instant, bool)> = Vec::new();

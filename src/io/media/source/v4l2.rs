@@ -30,6 +30,8 @@ use crate::time::Duration;
 const LOOK: Duration = Duration::from_millis(100);
 /// A device that has a signal and gives no picture for this long is opened afresh.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The first picture of a device that begins may take longer.
+const FIRST: Duration = Duration::from_secs(6);
 /// A picture is at most this old when it comes: a driver whose stamps say more counts from elsewhere.
 const OLDEST: Duration = Duration::from_millis(60);
 
@@ -50,7 +52,8 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
     let guard = pipeline::Guard(pipe.clone());
     let clock = gst::SystemClock::obtain();
     pipe.use_clock(Some(&clock));
-    pipeline::add(&pipe, &plan::v4l2(&node, &caps, config.size))?;
+    let large = device.format().is_ok_and(|f| f.width > config.size.width || f.height > config.size.height);
+    pipeline::add(&pipe, &plan::v4l2(&node, &caps, large, config.size))?;
     let gate = Arc::new(AtomicBool::new(true));
     listen(&pipe, feed, &gate, Stamps::of(&clock))?;
     feed.opened(describe(&device, &card, bus));
@@ -85,9 +88,10 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
                 if !gate.swap(true, Ordering::Relaxed) {
                     feed.found();
                 }
-                let newest = feed.slot().newest().map_or(began, |n| n.max(began));
-                if clock::now().since(newest) > PATIENCE {
-                    let detail = format!("{card} gave no picture for {} s", PATIENCE.as_secs());
+                let newest = feed.slot().newest().filter(|newest| *newest > began);
+                let (since, patience) = newest.map_or((began, FIRST), |newest| (newest, PATIENCE));
+                if clock::now().since(since) > patience {
+                    let detail = format!("{card} gave no picture for {} s", patience.as_secs());
                     return Ok(Ended { cause: LossCause::Stalled, detail, again: Some(LOOK) });
                 }
             }

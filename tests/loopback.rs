@@ -1,0 +1,324 @@
+//! The sender and the gateway as they are shipped, on real sockets: links that die, peers of others, strangers.
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+
+use crate::peers::{Emulator, LIVEBOX, Listener, Process, at, call, figures, free_port, links_up, pause, peer};
+
+/// Wired and six modems; the wired one falls silent at 8 s, two modems together at 11 s.
+const SEVEN: &str = r#"
+name = "seven"
+duration = "60s"
+[[link]]
+name = "wired"
+rate = "20Mbps"
+delay = "8ms"
+down = [["8s", "60s"]]
+[[link]]
+name = "lte1"
+rate = "4Mbps"
+delay = "30ms"
+jitter = "2ms"
+down = [["11s", "60s"]]
+[[link]]
+name = "lte2"
+rate = "4Mbps"
+delay = "40ms"
+jitter = "2ms"
+down = [["11s", "60s"]]
+[[link]]
+name = "lte3"
+rate = "4Mbps"
+delay = "35ms"
+jitter = "2ms"
+[[link]]
+name = "lte4"
+rate = "4Mbps"
+delay = "45ms"
+jitter = "2ms"
+[[link]]
+name = "lte5"
+rate = "4Mbps"
+delay = "30ms"
+jitter = "2ms"
+[[link]]
+name = "lte6"
+rate = "4Mbps"
+delay = "50ms"
+jitter = "2ms"
+"#;
+
+/// Three links that never change, but lose one packet in a hundred.
+const THREE: &str = r#"
+name = "three"
+duration = "60s"
+[[link]]
+name = "wired"
+rate = "20Mbps"
+delay = "8ms"
+loss = 0.01
+[[link]]
+name = "lte1"
+rate = "4Mbps"
+delay = "30ms"
+jitter = "3ms"
+loss = 0.01
+[[link]]
+name = "lte2"
+rate = "4Mbps"
+delay = "60ms"
+jitter = "3ms"
+loss = 0.01
+"#;
+
+fn addresses(count: u8) -> Vec<String> {
+    (1..=count).map(|n| format!("127.0.1.{n}")).collect()
+}
+
+fn gateway(to: u16) -> (Process, u16) {
+    let port = free_port();
+    let (listen, to) = (at(port).to_string(), at(to).to_string());
+    let mut gateway = Process::start(LIVEBOX, &["gateway", "--listen", &listen, "--to", &to]);
+    gateway.says(&["gateway", &listen]);
+    (gateway, port)
+}
+
+/// `livebox bond` over `count` loopback uplinks, once all of them are in.
+fn bond(to: u16, count: u8, stats: &Path) -> (Process, u16) {
+    let port = free_port();
+    let (listen, to, stats_json) = (at(port).to_string(), at(to).to_string(), stats.display().to_string());
+    let mut args = vec!["bond", "--listen", &listen, "--to", &to, "--stats-json", &stats_json];
+    let addresses = addresses(count);
+    for address in &addresses {
+        args.extend(["--uplink", address]);
+    }
+    let bond = Process::start(LIVEBOX, &args);
+    figures(stats, |f| links_up(f, usize::from(count)));
+    (bond, port)
+}
+
+#[test]
+fn the_wired_uplink_and_two_modems_die_and_no_payload_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let listener = Listener::open();
+    let (_gateway, far) = gateway(listener.port);
+    let emulator = Emulator::start(SEVEN, far);
+    let (bond, port) = bond(emulator.port, 7, &stats);
+
+    let count = 6000;
+    call(at(port), 4.8, count, |_| {});
+
+    listener.has_all(count);
+    let figures = figures(&stats, |f| f["packets"] == count);
+    assert_eq!(figures["dropped_late"], 0, "{figures:#}");
+    assert_eq!(bond.ends().0, Some(0));
+}
+
+#[test]
+fn a_receiver_that_acknowledges_by_tens_and_never_in_between_is_served_without_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let listener = Listener::open();
+    let port = free_port();
+    let (listen, to) = (at(port).to_string(), at(listener.port).to_string());
+    let mut receiver = Process::start("python3", &[&peer("srtla_rec.py"), &listen, &to]);
+    receiver.says(&["listening"]);
+    let emulator = Emulator::start(THREE, port);
+    let (_bond, from) = bond(emulator.port, 3, &stats);
+
+    let count = 4000;
+    call(at(from), 5.0, count, |_| {});
+
+    listener.has_all(count);
+    let (_, said) = receiver.ends();
+    let seen: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&seen["groups"], &seen["links"], &seen["strangers"]), (&1.into(), &3.into(), &0.into()), "{seen}");
+}
+
+#[test]
+fn a_plain_sender_of_the_field_is_served_by_the_gateway() {
+    let listener = Listener::open();
+    let (_gateway, far) = gateway(listener.port);
+    let port = free_port();
+    let (listen, to) = (at(port).to_string(), at(far).to_string());
+    let addresses = addresses(3);
+    let script = peer("srtla_send.py");
+    let mut args = vec![script.as_str(), &listen, &to];
+    args.extend(addresses.iter().map(String::as_str));
+    let mut sender = Process::start("python3", &args);
+    sender.says(&["sending"]);
+    // until it is registered it drops what it is given, as every such sender does
+    while listener.missing(1) == [0] {
+        call(at(port), 5.0, 1, |_| pause(100));
+    }
+
+    let count = 3000;
+    call(at(port), 5.0, count, |_| {});
+
+    listener.has_all(count);
+    let (_, said) = sender.ends();
+    let seen: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&seen["up"], &seen["refused"]), (&3.into(), &0.into()), "{seen}");
+    assert!(seen["shortest"].as_u64() >= Some(32), "tiny datagrams die in mobile networks: {seen}");
+}
+
+#[test]
+fn strangers_and_nonsense_on_every_port_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let listener = Listener::open();
+    let (gateway, far) = gateway(listener.port);
+    let (_bond, port) = bond(far, 2, &stats);
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nonsense: [&[u8]; 8] =
+        [&[], &[0x90], &[0x90, 0], &[0x91, 0, 0], &[0x92, 0, 1], &[0x92, 1], &[0x80; 15], &[0; 4000]];
+
+    let count = 1000;
+    call(at(port), 5.0, count, |n| {
+        let noise = nonsense[n as usize % nonsense.len()];
+        stranger.send_to(noise, at(far)).unwrap();
+        if noise.len() < 16 {
+            stranger.send_to(noise, at(port)).unwrap();
+        }
+    });
+
+    listener.has_all(count);
+    let figures = figures(&stats, |f| f["packets"] == count);
+    assert!(figures["strange_packets"].as_u64() > Some(0), "{figures:#}");
+    assert_eq!(gateway.ends().0, Some(0));
+}
+
+#[test]
+fn the_uplinks_file_read_again_touches_only_the_links_that_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stats, file) = (folder.path().join("stats.json"), folder.path().join("uplinks"));
+    let listener = Listener::open();
+    let (_gateway, far) = gateway(listener.port);
+    let port = free_port();
+    std::fs::write(&file, "127.0.1.1\n127.0.1.2 metered\n").unwrap();
+    let (listen, to) = (at(port).to_string(), at(far).to_string());
+    let mut bond = Process::spawn(
+        Command::new(LIVEBOX)
+            .args(["bond", "--listen", &listen, "--to", &to, "--uplinks-file"])
+            .arg(&file)
+            .arg("--stats-json")
+            .arg(&stats),
+    );
+    figures(&stats, |f| links_up(f, 2) && f["links"][1]["metered"] == true);
+
+    std::fs::write(&file, "127.0.1.1\n127.0.1.3\n").unwrap();
+    bond.signal(Signal::SIGHUP);
+    bond.says(&["socket opened", "127.0.1.3"]);
+    figures(&stats, |f| {
+        links_up(f, 2) && f["links"].as_array().is_some_and(|l| l.iter().any(|l| l["name"] == "127.0.1.3"))
+    });
+    std::fs::write(&file, "127.0.1.1 for free\n").unwrap();
+    bond.signal(Signal::SIGHUP);
+    bond.says(&["the old uplinks stand", "line 1"]);
+    call(at(port), 5.0, 500, |_| {});
+
+    listener.has_all(500);
+    let (code, said) = bond.ends();
+    assert_eq!(code, Some(0));
+    let touched = said.lines().filter(|line| line.contains("127.0.1.1") && line.contains("socket")).count();
+    assert_eq!(touched, 1, "opened once, never again:\n{said}");
+}
+
+#[test]
+fn what_is_not_built_or_not_understood_is_refused_before_anything_starts() {
+    let refused = |args: &[&str]| {
+        let common = ["bond", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:9"];
+        Process::start(LIVEBOX, &[&common, args].concat()).ended()
+    };
+
+    let (native, said) = refused(&["--uplink", "127.0.1.1", "--dialect", "native"]);
+    assert_eq!(native, Some(2));
+    assert!(said.contains("not built yet") && said.contains("srtla"), "{said}");
+    let (latency, said) = refused(&["--uplink", "127.0.1.1", "--latency", "3"]);
+    assert_eq!(latency, Some(2));
+    assert!(said.contains("\"2s\""), "{said}");
+    let (absent, said) = refused(&["--uplinks-file", "/nonexistent"]);
+    assert_eq!(absent, Some(2));
+    assert!(said.contains("/nonexistent"), "{said}");
+}
+
+/// Through stock libsrt at both ends; `options` of listener and caller.
+fn through_libsrt(listener_options: &str, caller_options: &str) {
+    const NAME: &str = "srt-live-transmit";
+    if Command::new(NAME).arg("-version").output().is_err() {
+        eprintln!("SKIPPED: {NAME} is missing (apt-get install srt-tools)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sink.set_read_timeout(Some(std::time::Duration::from_secs(4))).unwrap();
+    let _ = socket2::SockRef::from(&sink).set_recv_buffer_size(4 << 20);
+    let (srt, source) = (free_port(), free_port());
+    let listen = format!("srt://127.0.0.1:{srt}?mode=listener&latency=1000&lossmaxttl=40{listener_options}");
+    let out = format!("udp://{}", sink.local_addr().unwrap());
+    let _listener = Process::start(NAME, &["-q", "-loglevel:fatal", &listen, &out]);
+    let (_gateway, far) = gateway(srt);
+    let emulator = Emulator::start(THREE, far);
+    let (_bond, port) = bond(emulator.port, 3, &stats);
+    let connect = format!("srt://127.0.0.1:{port}?mode=caller&latency=1000{caller_options}");
+    let feed = format!("udp://127.0.0.1:{source}");
+    let _caller = Process::start(NAME, &["-q", "-loglevel:fatal", &feed, &connect]);
+
+    let counting = std::thread::spawn(move || {
+        let (mut room, mut seen) = ([0; 2048], std::collections::BTreeSet::new());
+        while let Ok(len) = sink.recv(&mut room) {
+            assert_eq!(len, 1316);
+            let number = u32::from_be_bytes([room[4], room[5], room[6], room[7]]);
+            // the session is open once something comes through; from number 1 on it is counted
+            seen.insert(number);
+            if number == u32::MAX {
+                break;
+            }
+        }
+        seen
+    });
+    let feeder = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let payload = |number: u32| {
+        let mut payload = vec![0x47; 1316];
+        payload[4..8].copy_from_slice(&number.to_be_bytes());
+        payload
+    };
+    // the caller connects while it is fed; until then its input is not read
+    figures(&stats, |f| {
+        let _ = feeder.send_to(&payload(0), at(source));
+        f["delivered"].as_u64() > Some(0)
+    });
+    let count = 3000;
+    for number in 1..=count {
+        feeder.send_to(&payload(number), at(source)).unwrap();
+        pause(2);
+    }
+    for _ in 0..20 {
+        feeder.send_to(&payload(u32::MAX), at(source)).unwrap();
+        pause(50);
+    }
+
+    let seen = counting.join().unwrap();
+    let missing: Vec<_> = (1..=count).filter(|n| !seen.contains(n)).collect();
+    assert_eq!(missing, Vec::<u32>::new(), "missing at the far end, of {count}");
+}
+
+#[test]
+fn stock_libsrt_with_its_periodic_loss_reports_gets_every_payload() {
+    through_libsrt("&nakreport=1", "");
+}
+
+#[test]
+fn stock_libsrt_without_periodic_loss_reports_gets_every_payload() {
+    through_libsrt("&nakreport=0", "");
+}
+
+#[test]
+fn an_encrypted_session_with_a_stream_id_passes_untouched() {
+    through_libsrt("&passphrase=correct-horse-battery", "&passphrase=correct-horse-battery&streamid=live/hall-1");
+}

@@ -1,0 +1,276 @@
+//! Who the box speaks with in tests: processes that end with their test, and plain SRT peers.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use livebox::io::clock;
+use livebox::wire::{Seq, srt};
+
+/// The most that anything here waits for something that must come; a busy machine needs some of it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary under test.
+pub const LIVEBOX: &str = env!("CARGO_BIN_EXE_livebox");
+
+/// A process that ends with its test; what it says is kept.
+pub struct Process {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Process {
+    pub fn start(program: &str, args: &[&str]) -> Self {
+        Self::spawn(Command::new(program).args(args))
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        let (tell, lines) = mpsc::channel();
+        let listen = |pipe: Box<dyn std::io::Read + Send>| {
+            let tell = tell.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    let _ = tell.send(line);
+                }
+            })
+        };
+        listen(Box::new(child.stdout.take().unwrap()));
+        listen(Box::new(child.stderr.take().unwrap()));
+        Self { child, lines, said: Vec::new() }
+    }
+
+    pub fn id(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// The next line, from now on, that holds all of `words`.
+    pub fn says(&mut self, words: &[&str]) -> String {
+        let end = clock::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(end - clock::now()) {
+                Ok(line) => {
+                    self.said.push(line.clone());
+                    if words.iter().all(|word| line.contains(word)) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("never said {words:?}; said:\n{}", self.said.join("\n")),
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.id()), signal).unwrap();
+    }
+
+    /// Asks it to end; its exit code and everything it said.
+    pub fn ends(mut self) -> (Option<i32>, String) {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+        self.ended()
+    }
+
+    /// Waits for its end; its exit code and everything it said.
+    pub fn ended(&mut self) -> (Option<i32>, String) {
+        let end = clock::now() + PATIENCE;
+        while let Ok(line) = self.lines.recv_timeout(end - clock::now()) {
+            self.said.push(line);
+        }
+        let said = self.said.join("\n");
+        assert!(clock::now() < end, "never ended; said:\n{said}");
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A UDP port of 127.0.0.1 that was free a moment ago.
+pub fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+/// Where one of the plain peers stands.
+pub fn peer(file: &str) -> String {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(file).display().to_string()
+}
+
+/// The figures that `livebox bond` wrote, once they satisfy `wanted`.
+pub fn figures(file: &std::path::Path, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let mut last = serde_json::Value::Null;
+    for _ in 0..PATIENCE.as_millis() / 50 {
+        if let Ok(text) = std::fs::read_to_string(file) {
+            last = serde_json::from_str(&text).expect("whole, since it is renamed into place");
+            if wanted(&last) {
+                return last;
+            }
+        }
+        pause(50);
+    }
+    panic!("never so: {last:#}");
+}
+
+/// True if that many links carry the programme.
+pub fn links_up(figures: &serde_json::Value, count: usize) -> bool {
+    let links = figures["links"].as_array().into_iter().flatten();
+    links.filter(|link| link["phase"] == "up" || link["phase"] == "probing").count() >= count
+}
+
+#[allow(clippy::disallowed_methods, reason = "peers live in real time; no assertion hangs on it")]
+pub fn pause(millis: u64) {
+    thread::sleep(Duration::from_millis(millis));
+}
+
+/// A listener as plain as it can be: counts what arrives and acknowledges every 10 ms. It never
+/// asks for anything again.
+pub struct Listener {
+    pub port: u16,
+    arrived: Arc<Mutex<BTreeMap<u32, u32>>>,
+    end: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Listener {
+    pub fn open() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
+        let port = socket.local_addr().unwrap().port();
+        let (arrived, end) = (Arc::new(Mutex::new(BTreeMap::new())), Arc::new(AtomicBool::new(false)));
+        let (seen, stop) = (Arc::clone(&arrived), Arc::clone(&end));
+        let thread = thread::spawn(move || listen(&socket, &seen, &stop));
+        Self { port, arrived, end, thread: Some(thread) }
+    }
+
+    /// How many of the first `count` numbers have not arrived.
+    pub fn missing(&self, count: u32) -> Vec<u32> {
+        let arrived = self.arrived.lock().unwrap();
+        (0..count).filter(|n| !arrived.contains_key(n)).collect()
+    }
+
+    /// Waits until all of the first `count` numbers are there; complains if they do not come.
+    pub fn has_all(&self, count: u32) {
+        for _ in 0..100 {
+            if self.missing(count).is_empty() {
+                return;
+            }
+            pause(50);
+        }
+        let missing = self.missing(count);
+        panic!("{} of {count} missing at the far end: {missing:?}", missing.len());
+    }
+}
+
+fn listen(socket: &UdpSocket, seen: &Mutex<BTreeMap<u32, u32>>, stop: &AtomicBool) {
+    let (mut caller, mut number, mut packets, mut first_missing) = (None, 1, 0_u32, 0_u32);
+    let mut room = [0; 2048];
+    while !stop.load(Ordering::Relaxed) {
+        if let Ok((len, from)) = socket.recv_from(&mut room) {
+            caller = Some(from);
+            if let Ok(srt::Packet::Data(data)) = srt::peek(&room[..len]) {
+                let mut seen = seen.lock().unwrap();
+                *seen.entry(data.seq.value()).or_default() += 1;
+                while seen.contains_key(&first_missing) {
+                    first_missing += 1;
+                }
+            }
+            packets += 1;
+            if packets % 8 != 0 {
+                continue;
+            }
+        }
+        if let Some(caller) = caller {
+            let ack = srt::Ack { seq: Seq::new(first_missing), number: Some(number) };
+            let _ = socket.send_to(&srt::emit_ack(ack, 0, 1), caller);
+            number += 1;
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Sends `count` data packets at this rate; `between` is called before each with its number.
+pub fn call(to: SocketAddr, megabits: f64, count: u32, mut between: impl FnMut(u32)) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let start = clock::now();
+    let gap = 1316.0 * 8.0 / megabits;
+    for n in 0..count {
+        between(n);
+        let due = Duration::from_micros((f64::from(n) * gap) as u64);
+        let now = clock::now() - start;
+        if due > now + Duration::from_millis(2) {
+            pause(u64::try_from((due - now).as_millis()).unwrap());
+        }
+        let timestamp = u32::try_from(due.as_micros()).unwrap();
+        let data = srt::Data {
+            seq: Seq::new(n),
+            message: n + 1,
+            retransmitted: false,
+            timestamp,
+            socket: 1,
+            payload: &[0x47; 1316],
+        };
+        socket.send_to(&srt::emit_data(&data), to).unwrap();
+    }
+    socket
+}
+
+/// The link emulator with this scenario, until it is dropped.
+pub struct Emulator {
+    pub port: u16,
+    end: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Emulator {
+    pub fn start(scenario: &str, to: u16) -> Self {
+        let scenario = livebox::sim::Scenario::parse("test.toml", scenario, &mut |_| Err("no traces here".to_owned()));
+        let scenario = scenario.unwrap_or_else(|faults| panic!("{faults:?}"));
+        let port = free_port();
+        let live = livebox::io::netem::Live { scenario, seed: 1, listen: at(port), to: at(to), forever: true };
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let stop = async {
+                if ended.await.is_err() {
+                    pending::<()>().await;
+                }
+            };
+            runtime.block_on(livebox::io::netem::run(live, stop)).unwrap();
+        });
+        Self { port, end: Some(end), thread: Some(thread) }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.end.take().map(|end| end.send(()));
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}

@@ -1,0 +1,197 @@
+//! Golden bytes of the field's wire, both ways, and anything at all as input.
+
+use livebox::wire::srt::{self, Ack, Data, Handshake, Packet, Settings, Step};
+use livebox::wire::srtla::{self, GroupId, Keepalive, LinkReport, Repr};
+use livebox::wire::{Error, Seq};
+use proptest::prelude::*;
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("hex digits"))
+        .collect()
+}
+
+fn padded(hex: &str) -> Vec<u8> {
+    let mut bytes = bytes(hex);
+    bytes.resize(32, 0);
+    bytes
+}
+
+#[test]
+fn registration_frames_are_258_bytes_and_nothing_else() {
+    let id = GroupId(std::array::from_fn(|at| at as u8));
+    let mut reg1 = bytes("9200");
+    reg1.extend(0..=255);
+    let mut reg2 = bytes("9201");
+    reg2.extend(0..=255);
+
+    assert_eq!(Repr::Reg1(id).to_vec(), reg1);
+    assert_eq!(srtla::parse(&reg1), Ok(Repr::Reg1(id)));
+    assert_eq!(Repr::Reg2(id).to_vec(), reg2);
+    assert_eq!(srtla::parse(&reg2), Ok(Repr::Reg2(id)));
+    assert_eq!(srtla::parse(&reg2[..257]), Err(Error::WrongLength { len: 257, wanted: 258 }));
+    reg1.push(0);
+    assert_eq!(srtla::parse(&reg1), Err(Error::WrongLength { len: 259, wanted: 258 }));
+}
+
+#[test]
+fn short_answers_are_read_with_and_without_padding() {
+    for (hex, frame) in [
+        ("9202", Repr::Reg3),
+        ("9210", Repr::RegErr),
+        ("9211", Repr::RegNgp),
+        ("9212", Repr::RegNak),
+        ("9000", Repr::Keepalive(Keepalive::default())),
+    ] {
+        assert_eq!(srtla::parse(&bytes(hex)), Ok(frame));
+        assert_eq!(srtla::parse(&padded(hex)), Ok(frame));
+        assert_eq!(frame.to_vec(), bytes(hex));
+        assert_eq!(frame.to_padded(), padded(hex));
+    }
+}
+
+#[test]
+fn keepalives_are_read_in_all_three_forms() {
+    let stamped = Keepalive { stamp_ms: Some(0x0102_0304), report: None };
+    let long = Keepalive {
+        stamp_ms: Some(0x0102_0304),
+        report: Some(LinkReport {
+            link: 3,
+            window: 20_000,
+            in_flight: -1,
+            rtt_ms: 80,
+            naks: 7,
+            bytes_per_second: 500_000,
+        }),
+    };
+    let stamped_hex = "9000 0000000001020304";
+    let long_hex = "9000 0000000001020304 c01f 0001 00000003 00004e20 ffffffff 00000050 00000007 0007a120";
+
+    assert_eq!(Repr::Keepalive(stamped).to_vec(), bytes(stamped_hex));
+    assert_eq!(srtla::parse(&bytes(stamped_hex)), Ok(Repr::Keepalive(stamped)));
+    assert_eq!(srtla::parse(&padded(stamped_hex)), Ok(Repr::Keepalive(stamped)));
+    assert_eq!(Repr::Keepalive(long).to_vec(), bytes(long_hex));
+    assert_eq!(bytes(long_hex).len(), 38);
+    assert_eq!(srtla::parse(&bytes(long_hex)), Ok(Repr::Keepalive(long)));
+}
+
+#[test]
+fn an_acknowledgement_lists_as_many_numbers_as_it_has() {
+    let ten =
+        bytes("9100 0000 00000001 00000002 00000003 00000004 00000005 00000006 00000007 00000008 7fffffff 00000000");
+    let Ok(Repr::Ack(list)) = srtla::parse(&ten) else { panic!("an acknowledgement") };
+    let seqs: Vec<Seq> = list.collect();
+    assert_eq!(seqs.len(), 10);
+    assert_eq!(seqs[8], Seq::new(0x7fff_ffff));
+    assert_eq!(srtla::emit_ack(&seqs), ten);
+
+    let Ok(Repr::Ack(list)) = srtla::parse(&ten[..4 + 4 * 3 + 2]) else { panic!("an acknowledgement") };
+    assert_eq!(list.count(), 3);
+}
+
+#[test]
+fn srt_data_shows_its_number_and_whether_it_was_sent_before() {
+    let hex = "00000005 e4000007 0000000a 0000abcd 47112233";
+    let data = Data {
+        seq: Seq::new(5),
+        message: 7,
+        retransmitted: true,
+        timestamp: 10,
+        socket: 0xabcd,
+        payload: &[0x47, 0x11, 0x22, 0x33],
+    };
+
+    assert_eq!(srt::peek(&bytes(hex)), Ok(Packet::Data(data)));
+    assert_eq!(srt::emit_data(&data), bytes(hex));
+}
+
+#[test]
+fn a_loss_list_begins_at_byte_sixteen_and_holds_singles_and_ranges() {
+    let hex = "80030000 00000000 ffffffff 80000001 00000003 80000007 00000009 8000000c 0000000b 0000000d 80000011";
+    let nak = bytes(hex);
+    let Ok(Packet::Nak(list)) = srt::peek(&nak) else { panic!("a NAK") };
+
+    let ranges: Vec<_> = list.map(|(from, to)| (from.value(), to.value())).collect();
+
+    // a range that runs backwards and one that never closes are passed over
+    assert_eq!(ranges, [(3, 3), (7, 9), (13, 13)]);
+    let again = srt::emit_nak(&[(Seq::new(3), Seq::new(3)), (Seq::new(7), Seq::new(9))], 1, 2);
+    assert_eq!(again, bytes("80030000 00000000 00000001 00000002 00000003 80000007 00000009"));
+}
+
+#[test]
+fn light_and_full_acknowledgements_are_told_apart_by_their_length() {
+    let light = bytes("80020000 00000000 00000000 00000001 00000064");
+    let full = srt::emit_ack(Ack { seq: Seq::new(100), number: Some(9) }, 0, 1);
+
+    assert_eq!(srt::peek(&light), Ok(Packet::Ack(Ack { seq: Seq::new(100), number: None })));
+    assert_eq!(srt::peek(&full), Ok(Packet::Ack(Ack { seq: Seq::new(100), number: Some(9) })));
+    assert_eq!(full.len(), 44);
+}
+
+#[test]
+fn a_listener_without_periodic_naks_is_made_to_claim_them_and_nothing_else_changes() {
+    let settings =
+        Settings { version: 0x01_05_03, flags: 0x2b, receive_latency_ms: 1250, send_latency_ms: 120, response: true };
+    let handshake = Handshake {
+        step: Step::Conclusion,
+        version: 5,
+        initial_seq: Seq::new(77),
+        socket: 9,
+        cookie: 0xc0,
+        settings: Some(settings),
+    };
+    let plain = srt::emit_handshake(&handshake, 1, 2);
+    assert_eq!(srt::peek(&plain), Ok(Packet::Handshake(handshake)));
+
+    let mut mended = plain.clone();
+    assert!(srt::claim_nak_report(&mut mended));
+
+    let wanted = Handshake { settings: Some(Settings { flags: 0x3b, ..settings }), ..handshake };
+    assert_eq!(srt::peek(&mended), Ok(Packet::Handshake(wanted)));
+    assert_eq!(mended.iter().zip(&plain).filter(|(a, b)| a != b).count(), 1);
+    assert!(!srt::claim_nak_report(&mut mended), "it is claimed already");
+
+    let asked = Handshake { settings: Some(Settings { response: false, ..settings }), ..handshake };
+    assert!(!srt::claim_nak_report(&mut srt::emit_handshake(&asked, 1, 2)), "a caller's own flags are its own");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_bytes_are_read_without_harm(datagram in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let mut datagram = datagram;
+        let _ = srtla::parse(&datagram);
+        if let Ok(Packet::Nak(list)) = srt::peek(&datagram) {
+            prop_assert!(list.count() <= datagram.len() / 4);
+        }
+        srt::claim_nak_report(&mut datagram);
+    }
+
+    #[test]
+    fn what_looks_like_a_handshake_is_read_without_harm(tail in proptest::collection::vec(any::<u8>(), 0..120)) {
+        let mut datagram = bytes("80000000 00000000 00000000 00000000 00000005 00000001 00000000 000005dc 00002000 ffffffff");
+        datagram.extend(tail);
+        let _ = srt::peek(&datagram);
+        srt::claim_nak_report(&mut datagram);
+    }
+
+    #[test]
+    fn whatever_is_listed_is_read_again(numbers in proptest::collection::vec(any::<u32>(), 0..40)) {
+        let seqs: Vec<Seq> = numbers.into_iter().map(Seq::new).collect();
+        let frame = srtla::emit_ack(&seqs);
+        match srtla::parse(&frame) {
+            Ok(Repr::Ack(list)) => prop_assert_eq!(list.collect::<Vec<_>>(), seqs),
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn sequence_numbers_add_and_subtract(start in any::<u32>(), ahead in 0_u32..0x3fff_ffff) {
+        let start = Seq::new(start);
+        prop_assert_eq!(start.plus(ahead).distance(start), ahead as i32);
+        prop_assert_eq!(start.distance(start.plus(ahead)), -(ahead as i32));
+    }
+}

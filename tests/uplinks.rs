@@ -1,0 +1,156 @@
+//! In network namespaces of the test's own: what the kernel says of the uplinks, and what follows.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::peers::{LIVEBOX, Process, figures, links_up};
+
+/// A box and a far end, each in a namespace, with as many cables between them as wanted.
+struct Cables {
+    home: String,
+    away: String,
+}
+
+impl Cables {
+    /// None, and a loud line, where namespaces cannot be made.
+    fn lay(count: u8) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = |side: &str| format!("livebox-{side}-{}-{number}", std::process::id());
+        let cables = Self { home: name("home"), away: name("away") };
+        if !ip(&["netns", "add", &cables.home]) || !ip(&["netns", "add", &cables.away]) {
+            eprintln!("SKIPPED: network namespaces need root and iproute2 (apt-get install iproute2)");
+            return None;
+        }
+        cables.home(&["link", "set", "lo", "up"]);
+        cables.away(&["link", "set", "lo", "up"]);
+        for n in 0..count {
+            cables.plug(n);
+        }
+        Some(cables)
+    }
+
+    /// A cable with 10.77.n.2 here and 10.77.n.1 there; the first brings the far end's address near.
+    fn plug(&self, n: u8) {
+        let (here, there) = (format!("eth{n}"), format!("far{n}"));
+        assert!(ip(&[
+            "-n", &self.home, "link", "add", &here, "type", "veth", "peer", "name", &there, "netns", &self.away
+        ]));
+        self.away(&["addr", "add", &format!("10.77.{n}.1/24"), "dev", &there]);
+        self.away(&["link", "set", &there, "up"]);
+        self.home(&["link", "set", &here, "up"]);
+        self.home(&["addr", "add", &format!("10.77.{n}.2/24"), "dev", &here]);
+        self.home(&[
+            "route",
+            "add",
+            "default",
+            "via",
+            &format!("10.77.{n}.1"),
+            "dev",
+            &here,
+            "metric",
+            &format!("{}", 10 + n),
+        ]);
+    }
+
+    fn home(&self, args: &[&str]) {
+        assert!(ip(&[&["-n", &self.home], args].concat()), "{args:?}");
+    }
+
+    fn away(&self, args: &[&str]) {
+        assert!(ip(&[&["-n", &self.away], args].concat()), "{args:?}");
+    }
+
+    fn inside(&self, namespace: &str, args: &[&str]) -> Process {
+        Process::start("ip", &[&["netns", "exec", namespace, LIVEBOX], args].concat())
+    }
+
+    fn bond(&self, args: &[&str]) -> Process {
+        let common = ["bond", "--listen", "127.0.0.1:6000", "--to", "10.77.0.1:5000"];
+        self.inside(&self.home, &[&common, args].concat())
+    }
+}
+
+impl Drop for Cables {
+    fn drop(&mut self) {
+        for namespace in [&self.home, &self.away] {
+            ip(&["netns", "del", namespace]);
+        }
+    }
+}
+
+fn ip(args: &[&str]) -> bool {
+    Command::new("ip").args(args).output().is_ok_and(|done| done.status.success())
+}
+
+#[test]
+fn a_pulled_cable_and_its_return_are_told() {
+    let Some(cables) = Cables::lay(2) else { return };
+    let mut bond = cables.bond(&["--uplink", "eth0", "--uplink", "10.77.1.2"]);
+    bond.says(&["socket opened", "10.77.1.2"]);
+
+    cables.away(&["link", "set", "far1", "down"]);
+    bond.says(&["uplink", "10.77.1.2", "carrier=false"]);
+    cables.away(&["link", "set", "far1", "up"]);
+    bond.says(&["uplink", "10.77.1.2", "carrier=true"]);
+
+    let (code, said) = bond.ends();
+    assert_eq!(code, Some(0));
+    assert!(!said.contains("socket closed"), "a pulled cable keeps its socket:\n{said}");
+}
+
+#[test]
+fn a_replugged_modem_gets_a_new_socket_and_carries_again() {
+    let Some(cables) = Cables::lay(2) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let mut gateway =
+        cables.inside(&cables.away.clone(), &["gateway", "--listen", "10.77.0.1:5000", "--to", "127.0.0.1:7000"]);
+    gateway.says(&["gateway", "10.77.0.1:5000"]);
+    let mut bond = cables.bond(&["--uplink", "eth0", "--uplink", "eth1", "--stats-json", &stats.display().to_string()]);
+    figures(&stats, |f| links_up(f, 2));
+
+    cables.home(&["link", "del", "eth1"]);
+    bond.says(&["socket closed", "eth1"]);
+    figures(&stats, |f| f["links"][1]["phase"] == "down" && links_up(f, 1));
+    cables.plug(1);
+    bond.says(&["socket opened", "eth1"]);
+
+    figures(&stats, |f| links_up(f, 2));
+}
+
+#[test]
+fn an_address_that_two_interfaces_own_is_refused_with_the_mend() {
+    let Some(cables) = Cables::lay(2) else { return };
+    cables.home(&["addr", "add", "10.77.0.2/24", "dev", "eth1"]);
+
+    let (code, said) = cables.bond(&["--uplink", "10.77.0.2"]).ended();
+
+    assert_eq!(code, Some(2));
+    assert!(said.contains("2 interfaces own 10.77.0.2 (eth0, eth1)"), "{said}");
+    assert!(said.contains("--uplink eth0 --uplink eth1"), "{said}");
+}
+
+#[test]
+fn an_uplink_without_a_default_route_is_told_with_the_mend_and_its_return_too() {
+    let Some(cables) = Cables::lay(2) else { return };
+    cables.home(&["route", "del", "default", "dev", "eth1"]);
+
+    let mut bond = cables.bond(&["--uplink", "eth0", "--uplink", "eth1"]);
+    bond.says(&["no default route", "eth1", "ip route add default via GATEWAY dev eth1"]);
+    cables.home(&["route", "add", "default", "via", "10.77.1.1", "dev", "eth1", "metric", "9"]);
+
+    bond.says(&["uplink", "eth1", "default_route=true"]);
+}
+
+#[test]
+fn an_uplink_that_is_absent_at_the_start_is_taken_up_when_it_appears() {
+    let Some(cables) = Cables::lay(1) else { return };
+
+    let mut bond = cables.bond(&["--uplink", "eth0", "--uplink", "10.77.1.2"]);
+    bond.says(&["is not there; taken up when it appears"]);
+    bond.says(&["socket opened", "eth0"]);
+    cables.plug(1);
+
+    bond.says(&["socket opened", "10.77.1.2"]);
+}

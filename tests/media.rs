@@ -129,12 +129,14 @@ impl Show {
     }
 
     /// Waits until a fact is stated, at most half a minute.
-    fn hear(&self, what: &str, wanted: impl Fn(&What) -> bool) {
+    fn hear(&mut self, what: &str, wanted: impl Fn(&What) -> bool) {
         for _ in 0..600 {
             if self.facts().iter().any(&wanted) {
                 return;
             }
-            assert!(!self.task.is_finished(), "the part ended before: {what}");
+            if self.task.is_finished() {
+                panic!("the part ended before \"{what}\": {:?}", self.runtime.block_on(&mut self.task));
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("not heard within 30 s: {what}; heard {:?}", self.facts());
@@ -153,16 +155,28 @@ fn live() -> MediaOrders {
 }
 
 /// Plays `script` on air; what the receiver stored is judged.
-fn received(board: Board, config: Config, orders: MediaOrders, away: &[Away], script: impl FnOnce(&Show)) -> Report {
+fn received(
+    board: Board,
+    config: Config,
+    orders: MediaOrders,
+    away: &[Away],
+    script: impl FnOnce(&mut Show),
+) -> Report {
     judge_file(&stored(board, config, orders, "", script).file, 0, Some(1000.0), away).unwrap()
 }
 
 /// Plays `script` on air into a receiver with these options.
-fn stored(board: Board, config: Config, orders: MediaOrders, options: &str, script: impl FnOnce(&Show)) -> Receiver {
+fn stored(
+    board: Board,
+    config: Config,
+    orders: MediaOrders,
+    options: &str,
+    script: impl FnOnce(&mut Show),
+) -> Receiver {
     let mut receiver = Receiver::start(options);
-    let show = Show::start(board, config, receiver.port, orders);
+    let mut show = Show::start(board, config, receiver.port, orders);
     show.hear("on air", |w| matches!(w, What::OutputOpened));
-    script(&show);
+    script(&mut show);
     show.end();
     receiver.end();
     keep(&receiver.file);
@@ -289,7 +303,7 @@ fn passphrase_and_stream_id_reach_the_receiver() {
 fn a_receiver_that_comes_later_or_dies_is_called_again_and_the_programme_goes_on() {
     let _stage = stage();
     let mut receiver = Receiver::start("");
-    let show = Show::start(board(), config(), receiver.port, live());
+    let mut show = Show::start(board(), config(), receiver.port, live());
     show.hear("on air", |w| matches!(w, What::OutputOpened));
     wait(1.0);
     receiver.end();
@@ -442,7 +456,7 @@ fn devices_that_are_absent_at_start_are_named_and_the_programme_runs() {
         mixer_b: Some(SoundDevice::File { path: "/nowhere/sound.wav".into() }),
         ..board()
     };
-    let show = Show::start(board, config(), 9, MediaOrders::default());
+    let mut show = Show::start(board, config(), 9, MediaOrders::default());
     for source in [SourceId::Camera, SourceId::MixerA, SourceId::MixerB] {
         show.hear("what is absent", |w| {
             matches!(w, What::SourceLost { source: s, cause: LossCause::Absent, detail } if *s == source && !detail.is_empty())

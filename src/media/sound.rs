@@ -232,7 +232,10 @@ impl Mix {
 
     /// One tick of the programme's sound from both lines.
     pub fn mix(&mut self, a: &[Stereo], b: &[Stereo], mut out: impl FnMut(Stereo)) {
-        let wanted = if self.line == Line::A { 0.0 } else { 1.0 };
+        let (wanted, heard) = if self.line == Line::A { (0.0, a) } else { (1.0, b) };
+        if self.position == wanted {
+            return heard.iter().copied().for_each(out);
+        }
         for (a, b) in a.iter().zip(b) {
             let step = 1.0 / CROSSFADE as f32;
             self.position += (wanted - self.position).clamp(-step, step);

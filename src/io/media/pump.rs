@@ -177,10 +177,12 @@ impl Pump {
             let sounding = self.feeds[2 + i].store().pull(line);
             self.say_sound(&mut said[2 + i], 2 + i, sounding, due, due.since(began) > FIRST_CHANCE);
         }
-        let mut bytes = Vec::with_capacity(n * 8);
+        let mut bytes = Vec::with_capacity(n * 4);
         mix.mix(&lines[0], &lines[1], |s| {
-            bytes.extend_from_slice(&s[0].to_le_bytes());
-            bytes.extend_from_slice(&s[1].to_le_bytes());
+            for ear in s {
+                // what is too loud is clipped, not wrapped: `as` saturates
+                bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
+            }
         });
         let mut buffer = gst::Buffer::from_mut_slice(bytes);
         let at = |sample: u64| (u128::from(sample) * 1_000_000_000).div_ceil(u128::from(SAMPLE_RATE)) as u64;

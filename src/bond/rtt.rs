@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_least_round_trip_is_forgotten_after_two_buckets() {
-        let at = |s| Instant::from_millis(s * 1000);
+        let at = |s: u64| Instant::from_millis(s * 1000);
         let mut rtt = Rtt::new(at(0));
 
         rtt.take(at(1), Duration::from_millis(20));

@@ -429,7 +429,7 @@ impl Sender {
                 true
             }
             Repr::Reg2(group) => {
-                let ours = self.registration.named(*group);
+                let ours = self.registration.named(now, *group);
                 if ours {
                     for link in &mut self.links {
                         link.put_outside(now);

@@ -4,7 +4,6 @@ mod bond;
 mod check;
 mod ctl;
 mod gateway;
-mod live;
 #[cfg(feature = "gstreamer")]
 mod judge;
 mod live;
@@ -39,7 +38,6 @@ enum Verb {
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
-    Sim(sim::Args),
     #[cfg(feature = "gstreamer")]
     Judge(judge::Args),
 }
@@ -62,7 +60,6 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
-        Verb::Sim(args) => sim::run(args),
         #[cfg(feature = "gstreamer")]
         Verb::Judge(args) => judge::run(args),
     };

@@ -14,6 +14,8 @@ mod console_socket;
 mod control;
 /// What the fuzzer found worth keeping, on any toolchain.
 mod corpus;
+/// The unit files, the recipe and the binary say the same.
+mod deploy;
 /// One seed, one run.
 mod determinism;
 /// The never arrows, the map, and what no file may hold.
@@ -38,5 +40,3 @@ mod standing;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;
 
-/// What the fuzzer found worth keeping, on any toolchain.
-mod corpus;

@@ -12,6 +12,8 @@ mod console_page;
 mod console_socket;
 /// What the box decides: on air, bitrate, restarts, alarms.
 mod control;
+/// Unit files, recipe and binary speak of the same names, paths and version.
+mod deploy;
 /// One seed, one run.
 mod determinism;
 /// The never arrows, the map, and what no file may hold.

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use livebox::alarm::{AlarmKind, Severity};
@@ -19,16 +20,61 @@ fn the_page_shows_the_box_commands_it_and_tells_when_it_is_lost() {
     let broker = Broker::with_websockets();
     // quick figures, so that nobody waits for the present
     let mut box_ = Some(Running::start(Config { pace: Duration::from_millis(500), ..broker.config() }));
-    let (page, shots) = (root().join("console/index.html"), root().join("target/console"));
-    std::fs::create_dir_all(&shots).unwrap();
 
+    let said = driven(&broker, "hall-1", &["--harm"], "parts", |line| match line {
+        "harm the box" => box_.as_ref().expect("not lost yet").change(harm),
+        "lose the box" => box_.take().expect("said once").vanish(),
+        _ => {}
+    });
+
+    assert_eq!(said.last().map(String::as_str), Some("all seen"), "{said:?}");
+}
+
+/// From the page through the broker to the far end and back, every program real.
+#[cfg(feature = "gstreamer")]
+#[test]
+fn the_page_takes_the_real_box_on_air_switches_it_and_takes_it_off() {
+    let broker = Broker::with_websockets();
+    let dir = tempfile::TempDir::new().unwrap();
+    let free = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (gateway, studio) = (free(), free());
+    let settings = format!(
+        "name = \"hall-7\"\nstate_dir = {state:?}\nsocket = {socket:?}\n\
+        [media]\nsize = \"320x180\"\ndestination = \"{gateway}\"\n\
+        [mqtt]\nbroker = \"127.0.0.1:{port}\"\npace = \"1s\"\n",
+        state = dir.path().join("state"),
+        socket = dir.path().join("livebox.sock"),
+        port = broker.config().port,
+    );
+    std::fs::write(dir.path().join("box.toml"), settings).unwrap();
+    let livebox =
+        |args: &[&str]| Ended::after(Command::new(env!("CARGO_BIN_EXE_livebox")).args(args).env("RUST_LOG", "warn"));
+    let _studio =
+        Ended::after(Command::new("srt-live-transmit").arg(format!("srt://{studio}?mode=listener")).arg("file://con"));
+    let _gateway = livebox(&["gateway", "--listen", &gateway.to_string(), "--to", &studio.to_string()]);
+    let board = root().join("board/sim").display().to_string();
+    let _box = livebox(&["run", "--board", &board, "--config", &dir.path().join("box.toml").display().to_string()]);
+
+    let said = driven(&broker, "hall-7", &[], "whole", |_| {});
+
+    assert_eq!(said.last().map(String::as_str), Some("all seen"), "{said:?}");
+}
+
+/// What the browser's driver said; its pictures lie in `target/console/{shots}/`.
+fn driven(broker: &Broker, device: &str, more: &[&str], shots: &str, mut heard: impl FnMut(&str)) -> Vec<String> {
+    // two browsers would fight for the processor, and one installation is enough
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock();
+    let shots = root().join("target/console").join(shots);
+    std::fs::create_dir_all(&shots).unwrap();
     let mut drive = Command::new("node")
         .arg(root().join("tests/console/drive.cjs"))
-        .args(["--broker", &format!("ws://127.0.0.1:{}", broker.websockets()), "--device", "hall-1", "--harm"])
+        .args(["--broker", &format!("ws://127.0.0.1:{}", broker.websockets()), "--device", device])
         .arg("--page")
-        .arg(page)
+        .arg(root().join("console/index.html"))
         .arg("--shots")
         .arg(&shots)
+        .args(more)
         .env("NODE_PATH", node_modules())
         .stdout(Stdio::piped())
         .spawn()
@@ -36,16 +82,31 @@ fn the_page_shows_the_box_commands_it_and_tells_when_it_is_lost() {
     let mut said = Vec::new();
     for line in BufReader::new(drive.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        match line.as_str() {
-            "harm the box" => box_.as_ref().expect("not lost yet").change(harm),
-            "lose the box" => box_.take().expect("said once").vanish(),
-            _ => {}
-        }
+        heard(&line);
         said.push(line);
     }
-
     assert!(drive.wait().unwrap().success(), "the page was driven so far: {said:?}; pictures in {}", shots.display());
-    assert_eq!(said.last().map(String::as_str), Some("all seen"));
+    said
+}
+
+/// A program that ends with the test.
+#[cfg(feature = "gstreamer")]
+struct Ended(std::process::Child);
+
+#[cfg(feature = "gstreamer")]
+impl Ended {
+    fn after(command: &mut Command) -> Self {
+        let child = command.stdout(Stdio::null()).spawn();
+        Self(child.unwrap_or_else(|why| panic!("{command:?}: {why}; make test installs what is missing")))
+    }
+}
+
+#[cfg(feature = "gstreamer")]
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn harm(status: &mut Status) {

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::peers::{Emulator, LIVEBOX, Listener, Process, at, call, figures, free_port, links_up, pause, peer};
 
-/// Wired and six modems; the wired one falls silent at 8 s, two modems together at 11 s.
+/// Wired and six modems; the wired one falls silent at 6 s, two modems together at 9 s.
 const SEVEN: &str = r#"
 name = "seven"
 duration = "60s"
@@ -16,19 +16,19 @@ duration = "60s"
 name = "wired"
 rate = "20Mbps"
 delay = "8ms"
-down = [["8s", "60s"]]
+down = [["6s", "60s"]]
 [[link]]
 name = "lte1"
 rate = "4Mbps"
 delay = "30ms"
 jitter = "2ms"
-down = [["11s", "60s"]]
+down = [["9s", "60s"]]
 [[link]]
 name = "lte2"
 rate = "4Mbps"
 delay = "40ms"
 jitter = "2ms"
-down = [["11s", "60s"]]
+down = [["9s", "60s"]]
 [[link]]
 name = "lte3"
 rate = "4Mbps"
@@ -112,7 +112,7 @@ fn the_wired_uplink_and_two_modems_die_and_no_payload_is_missing() {
     let count = 6000;
     call(at(port), 4.8, count, |_| {});
 
-    listener.has_all(count);
+    listener.has_all(count, &stats);
     let figures = figures(&stats, |f| f["packets"] == count);
     assert_eq!(figures["dropped_late"], 0, "{figures:#}");
     assert_eq!(bond.ends().0, Some(0));
@@ -133,10 +133,10 @@ fn a_receiver_that_acknowledges_by_tens_and_never_in_between_is_served_without_a
     let count = 4000;
     call(at(from), 5.0, count, |_| {});
 
-    listener.has_all(count);
+    listener.has_all(count, &stats);
     let (_, said) = receiver.ends();
     let seen: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    assert_eq!((&seen["groups"], &seen["links"], &seen["strangers"]), (&1.into(), &3.into(), &0.into()), "{seen}");
+    assert!(seen["acks"].as_u64() > Some(300), "{seen}");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_plain_sender_of_the_field_is_served_by_the_gateway() {
     let count = 3000;
     call(at(port), 5.0, count, |_| {});
 
-    listener.has_all(count);
+    listener.has_all(count, Path::new("none"));
     let (_, said) = sender.ends();
     let seen: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     assert_eq!((&seen["up"], &seen["refused"]), (&3.into(), &0.into()), "{seen}");
@@ -186,7 +186,7 @@ fn strangers_and_nonsense_on_every_port_change_nothing() {
         }
     });
 
-    listener.has_all(count);
+    listener.has_all(count, &stats);
     let figures = figures(&stats, |f| f["packets"] == count);
     assert!(figures["strange_packets"].as_u64() > Some(0), "{figures:#}");
     assert_eq!(gateway.ends().0, Some(0));
@@ -221,7 +221,7 @@ fn the_uplinks_file_read_again_touches_only_the_links_that_changed() {
     bond.says(&["the old uplinks stand", "line 1"]);
     call(at(port), 5.0, 500, |_| {});
 
-    listener.has_all(500);
+    listener.has_all(500, &stats);
     let (code, said) = bond.ends();
     assert_eq!(code, Some(0));
     let touched = said.lines().filter(|line| line.contains("127.0.1.1") && line.contains("socket")).count();

@@ -12,7 +12,9 @@ mod console_page;
 mod console_socket;
 /// What the box decides: on air, bitrate, restarts, alarms.
 mod control;
-/// Unit files, recipe and binary speak of the same names, paths and version.
+/// What the fuzzer found worth keeping, on any toolchain.
+mod corpus;
+/// The unit files, the recipe and the binary say the same.
 mod deploy;
 /// One seed, one run.
 mod determinism;
@@ -37,3 +39,4 @@ mod srtla_wire;
 mod standing;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;
+

@@ -26,6 +26,8 @@ const LOCAL: Duration = Duration::from_millis(250);
 const NARROW: f64 = 40_000.0;
 /// A packet of which nothing is told is sent again when only this share of L is left.
 const UNTOLD: f64 = 0.45;
+/// And whatever its link promises when only this share is left, as long as there is room.
+const LAST: f64 = 0.25;
 /// Only links whose queue is at least this share of L are searched for such packets.
 const LONG_QUEUE: f64 = 0.2;
 
@@ -150,6 +152,7 @@ impl Sender {
         spare -= self.queue.bytes() as f64;
         // packets may wait for a cheaper link: what counts is that the others have room
         let calm = self.overload_us < 1000.0;
+        let crowded = self.overload_us > NARROW || self.waiting(now) > self.config.latency.mul_f64(LONG_QUEUE);
         for at in 0..self.links.len() {
             let link = &self.links[at];
             if link.suspect.is_some() {
@@ -160,9 +163,13 @@ impl Sender {
                 self.rescue_silent(now, at, wait, sum, calm, &mut spare);
                 continue;
             }
+            // copies while packets wait for a link would only make them wait longer
+            if crowded {
+                continue;
+            }
             self.rescue_untold(now, at);
             let link = &self.links[at];
-            if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us && self.overload_us < NARROW {
+            if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us {
                 self.rescue_late(now, at);
             }
         }
@@ -202,6 +209,9 @@ impl Sender {
     /// stuck elsewhere nothing tells which. What nears its deadline so is sent once more.
     fn rescue_untold(&mut self, now: Instant, at: usize) {
         let patience = self.config.latency.mul_f64(UNTOLD);
+        // until the slowest link has had its turn the SRT ACK is stuck for good reasons
+        let slowest = self.links.iter().filter(|l| l.usable()).map(|l| l.rtt.latest_us()).fold(0.0, f64::max);
+        let turn = TOLD_WITHIN + Duration::from_micros(slowest as u64);
         let mut untold: Vec<(u64, Seq)> = Vec::new();
         for (number, seq) in self.links[at].sole() {
             let Some(held) = self.store.get(seq) else { continue };
@@ -209,7 +219,9 @@ impl Sender {
                 break;
             }
             let sent_at = self.links[at].sent_at(number).unwrap_or(now);
-            if held.delivered.is_none() && self.links[at].known_since(now, sent_at).is_some_and(|s| s >= TOLD_WITHIN) {
+            let told = self.links[at].known_since(now, sent_at).is_some_and(|since| since >= turn);
+            let last = held.deadline.since(now) < self.config.latency.mul_f64(LAST);
+            if held.delivered.is_none() && (told || last) {
                 untold.push((number, seq));
             }
         }
@@ -219,7 +231,9 @@ impl Sender {
     fn rescue_late(&mut self, now: Instant, at: usize) {
         let link = &self.links[at];
         let mut lates: Vec<(u64, Seq)> = Vec::new();
-        let mut arrival = link.free_at(now) - link.in_flight() / link.capacity.believed() + link.one_way();
+        // what is overdue can arrive now at the earliest
+        let drained = link.free_at(now) - link.in_flight() / link.capacity.believed();
+        let mut arrival = drained.max(now.as_micros() as f64) + link.one_way();
         for (number, seq) in link.sole() {
             let Some(held) = self.store.get(seq) else { continue };
             arrival += (held.payload.len() as f64 + IP_UDP) / link.capacity.believed();

@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// With --live: go on after the scenario's end, with the links as they are then
     #[arg(long, requires = "live")]
     forever: bool,
+    /// With --live: the scenario's time begins with the first datagram instead of at once
+    #[arg(long, requires = "live")]
+    wait: bool,
 }
 
 /// Emulates `scenario` until its end.
@@ -35,7 +38,7 @@ pub(crate) fn run(args: &Args, scenario: Scenario, seed: u64) -> anyhow::Result<
     runtime.block_on(async {
         let found = tokio::net::lookup_host(to).await.ok().and_then(|mut found| found.next());
         let to = found.with_context(|| format!("--to \"{to}\" is no far end; write HOST:PORT"))?;
-        io::netem::run(Live { scenario, seed, listen, to, forever: args.forever }, stopped()?).await
+        io::netem::run(Live { scenario, seed, listen, to, forever: args.forever, wait: args.wait }, stopped()?).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

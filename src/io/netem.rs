@@ -37,9 +37,11 @@ pub struct Live {
     pub to: SocketAddr,
     /// Goes on after the scenario's end, with the links as they are then.
     pub forever: bool,
+    /// The scenario's time begins with the first datagram instead of at once.
+    pub wait: bool,
 }
 
-/// Runs until the scenario is over, or `stop`. Its time begins now.
+/// Runs until the scenario is over, or `stop`.
 ///
 /// # Errors
 /// If the address cannot be listened on.
@@ -47,7 +49,6 @@ pub async fn run(live: Live, stop: impl Future<Output = ()>) -> anyhow::Result<(
     let public =
         Socket::listen(live.listen).with_context(|| format!("cannot listen on UDP {}; is it taken?", live.listen))?;
     let listen = public.local_addr().unwrap_or(live.listen);
-    let start = clock::now();
     let mut rng = Rng::simulated(live.seed);
     let shift = Duration::from_micros(micros(live.scenario.seed_shift).saturating_mul(live.seed));
     let links: Vec<_> = live.scenario.links.iter().map(|link| Link::new(link, shift, rng.split())).collect();
@@ -55,6 +56,13 @@ pub async fn run(live: Live, stop: impl Future<Output = ()>) -> anyhow::Result<(
     let mut emulator = Emulator { public, to: live.to, links, strangers: 0, batch: Batch::default() };
     tracing::info!(scenario = live.scenario.name, %listen, to = %live.to, links = emulator.links.len(), "emulating");
     tokio::pin!(stop);
+    if live.wait {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            () = emulator.readable() => {}
+        }
+    }
+    let start = clock::now();
     let end = Instant::ZERO + live.scenario.duration;
     let mut gathered = clock::now();
     loop {

@@ -169,8 +169,9 @@ impl Listener {
         (0..count).filter(|n| !arrived.contains_key(n)).collect()
     }
 
-    /// Waits until all of the first `count` numbers are there; complains if they do not come.
-    pub fn has_all(&self, count: u32) {
+    /// Waits until all of the first `count` numbers are there; complains with the sender's figures if
+    /// they do not come.
+    pub fn has_all(&self, count: u32, figures: &std::path::Path) {
         for _ in 0..100 {
             if self.missing(count).is_empty() {
                 return;
@@ -178,7 +179,8 @@ impl Listener {
             pause(50);
         }
         let missing = self.missing(count);
-        panic!("{} of {count} missing at the far end: {missing:?}", missing.len());
+        let figures = std::fs::read_to_string(figures).unwrap_or_default();
+        panic!("{} of {count} missing at the far end: {missing:?}\n{figures}", missing.len());
     }
 }
 
@@ -253,7 +255,8 @@ impl Emulator {
         let scenario = livebox::sim::Scenario::parse("test.toml", scenario, &mut |_| Err("no traces here".to_owned()));
         let scenario = scenario.unwrap_or_else(|faults| panic!("{faults:?}"));
         let port = free_port();
-        let live = livebox::io::netem::Live { scenario, seed: 1, listen: at(port), to: at(to), forever: true };
+        let live =
+            livebox::io::netem::Live { scenario, seed: 1, listen: at(port), to: at(to), forever: true, wait: true };
         let (end, ended) = tokio::sync::oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 logs=target/test-logs
 mkdir -p "$logs"
-all=(format build clippy clippy-plain tests docs licences recipe console systemd virtual-box)
+all=(format build clippy clippy-plain tests docs licences recipe systemd virtual-box)
 wanted=("$@")
 ((${#wanted[@]})) || wanted=("${all[@]}")
 
@@ -28,7 +28,6 @@ recipe() {
   find yocto-layer -name '*.bb' -o -name '*.bbappend' -o -name '*.inc' -o -name layer.conf | sort |
     xargs "$tools/oelint-adv" --release wrynose --quiet
 }
-console() { tests/console/run; }
 systemd() { tests/systemd/run; }
 virtual-box() { tests/virtual-box/run; }
 

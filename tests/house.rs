@@ -34,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const IO_ALSO: &[(&str, &[&str])] = &[
     // carries the config to control, and Commands and Status between the tasks
     ("control", &["config"]),
-    // plays the simulator's links on real sockets
+    // plays the simulator's links on real sockets, for `livebox sim --live`
     ("netem", &["sim"]),
     // a socket is bound to one uplink
     ("udp", &["uplink"]),
@@ -94,9 +94,9 @@ fn every_import_goes_the_way_the_house_allows() {
 fn no_file_in_a_folder_imports_from_its_own_door() {
     let mut wrong = Vec::new();
 
-    // a test is part of what it tests
-    let below = |path: &Path| !path.ends_with("mod.rs") && !path.ends_with("tests.rs") && path.components().count() > 1;
-    for file in sources().iter().filter(|file| below(&file.path)) {
+    for file in sources().iter().filter(|file| {
+        !file.path.ends_with("mod.rs") && !file.path.ends_with("tests.rs") && file.path.components().count() > 1
+    }) {
         for path in file.paths() {
             let from_door = match path.as_slice() {
                 [first, name, ..] if first == "super" => starts_upper(name) || name == "*",
@@ -188,7 +188,15 @@ fn no_file_names_the_host_of_a_package_registry() {
         "security.debian.org",
     ];
     // their formats demand it: lock files, the sources that deny.toml allows, BitBake's crate:// addresses; and this list
-    let formats = ["Cargo.lock", "deny.toml", "livebox-crates.inc", "package-lock.json", "house.rs", "deploy.rs", "yocto-crates.sh"];
+    let formats = [
+        "Cargo.lock",
+        "deny.toml",
+        "livebox-crates.inc",
+        "package-lock.json",
+        "deploy.rs",
+        "house.rs",
+        "yocto-crates.sh",
+    ];
 
     let mut named = Vec::new();
     for path in tracked() {
@@ -230,7 +238,7 @@ impl Place {
             ("cmd" | "lib" | "main", _) => None,
             (_, "cmd") => Some("only main imports cmd"),
             (_, "sim") if self.room != "sim" && self.driver.as_deref() != Some("netem") => {
-                Some("only cmd, tests and the live emulator import sim")
+                Some("only cmd, tests and the emulator import sim")
             }
             ("io", "io") => {
                 let other = rest.first().map_or("", String::as_str);

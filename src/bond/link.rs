@@ -570,7 +570,7 @@ impl Link {
         let patience = SILENCE.max(Duration::from_micros((6.0 * self.rtt.jitter_us()) as u64));
         let due = self.overdue();
         let busy = self.live > 0
-            && (self.queue_us > BUSY + self.rtt.jitter_us()
+            && (self.queue_us > BUSY + 3.0 * self.rtt.jitter_us()
                 || due.is_some_and(|due| now > due + Duration::from_micros(BUSY as u64)));
         self.judge_draining(now);
         if self.suspect.is_none() {

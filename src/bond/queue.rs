@@ -1,7 +1,7 @@
 //! Queue: what waits for a link, repairs before new packets, each in the order of its deadline.
 //!
-//! A packet sent out of turn leaves its place empty; empty places are cleared when they are many, so
-//! that a packet costs the same however long the queue is.
+//! A packet that turns out to have arrived leaves its place empty; empty places are cleared when they
+//! are many.
 
 use std::collections::VecDeque;
 
@@ -67,6 +67,14 @@ impl Queue {
             self.waiting -= 1;
             self.bytes -= held.payload.len();
         }
+    }
+
+    /// Closes up the place of a packet that waits no more; four bytes a packet behind it are moved.
+    pub(super) fn close(&mut self, place: usize) {
+        match place.checked_sub(self.repairs.len()) {
+            None => self.repairs.remove(place),
+            Some(place) => self.fresh.remove(place),
+        };
     }
 
     /// Clears empty places: those in front always, the others when they are many.

@@ -57,6 +57,9 @@ pub struct Transmit {
     pub payload: Bytes,
 }
 
+/// The link that a packet takes, and the second one if it takes two.
+type Way = (usize, Option<usize>);
+
 /// Counters that only grow.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -629,24 +632,22 @@ impl Sender {
         self.blocked = false;
         while !self.queue.is_empty() {
             self.queue.tidy(&self.store);
-            let (seq, choice) = self.next_choice(now);
-            let Some(seq) = seq else { break };
-            match choice {
-                Choice::Send { link, second } => {
-                    self.place(now, seq, link);
-                    if let Some(second) = second {
-                        self.place(now, seq, second);
-                    }
-                }
-                Choice::Drop => self.drop_late(seq),
-                Choice::Wait { .. } | Choice::Closed => break,
+            let Some((seq, at, way)) = self.next_choice(now) else { break };
+            self.queue.close(at);
+            let Some((link, second)) = way else {
+                self.drop_late(seq);
+                continue;
+            };
+            self.place(now, seq, link);
+            if let Some(second) = second {
+                self.place(now, seq, second);
             }
         }
         self.release_shutdown(now);
     }
 
-    /// The first packet in the queue that goes somewhere now.
-    fn next_choice(&mut self, now: Instant) -> (Option<Seq>, Choice) {
+    /// The first packet in the queue with which something is done now, its place, and its way if it has one.
+    fn next_choice(&mut self, now: Instant) -> Option<(Seq, usize, Option<Way>)> {
         let latency_us = self.latency_us();
         self.seats.clear();
         self.seats.extend(self.links.iter().map(|link| Seat::look(now, link, MOST_PAYLOAD, latency_us)));
@@ -671,12 +672,13 @@ impl Sender {
                         link.capacity.was_limited();
                     }
                     self.blocked = self.links.iter().any(Link::usable);
-                    return (None, Choice::Closed);
+                    return None;
                 }
-                choice => return (Some(seq), choice),
+                Choice::Send { link, second } => return Some((seq, place, Some((link, second)))),
+                Choice::Drop => return Some((seq, place, None)),
             }
         }
-        (None, Choice::Closed)
+        None
     }
 
     fn place(&mut self, now: Instant, seq: Seq, at: usize) {

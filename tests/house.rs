@@ -39,7 +39,7 @@ const IO_ALSO: &[(&str, &[&str])] = &[
 ];
 
 /// Drivers that other drivers may use.
-const IO_SHARED: &[&str] = &["clock", "task", "udp"];
+const IO_SHARED: &[&str] = &["clock", "seed", "task", "udp"];
 
 /// What touches the world, and so is spoken in `io` and `cmd` only.
 const OF_THE_WORLD: &[&str] = &[

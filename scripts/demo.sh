@@ -83,8 +83,9 @@ if [[ -n $forever ]]; then
 fi
 
 say "on air for a minute: 16 s wired pulled, 34 s two modems lost, 46 s camera killed; each comes back"
-while kill -0 "$box_pid" 2> /dev/null; do
-  python3 scripts/demo-report.py progress "$out/status.jsonl" || break
+until=$((SECONDS + 56))
+while ((SECONDS < until)) && kill -0 "$box_pid" 2> /dev/null; do
+  python3 scripts/demo-report.py progress "$out/status.jsonl"
   sleep 2
 done
 kill -0 "$box_pid" 2> /dev/null || fail "the box ended by itself; its last words are in $out/box.log"

@@ -80,21 +80,25 @@ impl Config {
         let latency_line = media_section.line_of("srt_latency");
         let (media, passphrase) = media::Config::read(&mut media_section);
         let mut bond_section = root.section("bond");
+        let bond_line = bond_section.line_of("latency");
         let ceiling_line = bond_section.line_of("ceiling");
         let bond = bond::Config::read(&mut bond_section);
 
         let least = bond.latency + SRT_BEYOND_BOND;
         if media.srt_latency < least {
-            media_section.fault(
-                latency_line,
-                "srt_latency",
-                format!(
-                    "{:?} is too short for bond.latency = {:?}; write srt_latency = \"{}ms\" or more, or a shorter bond.latency",
-                    media.srt_latency,
-                    bond.latency,
-                    least.as_millis()
-                ),
+            let what = format!(
+                "srt_latency = {:?} is too short for bond.latency = {:?}; write srt_latency = \"{}ms\" or more, \
+                 or a shorter bond.latency",
+                media.srt_latency,
+                bond.latency,
+                least.as_millis()
             );
+            // the line that somebody wrote is the one to look at; the other is a default
+            if latency_line > 0 {
+                media_section.fault(latency_line, "srt_latency", what);
+            } else {
+                bond_section.fault(bond_line, "latency", what);
+            }
         }
         let most =
             crate::units::Bitrate::bps(media.bitrate.1.as_bps() + media.audio_bitrate.as_bps()).scaled(WIRE_FACTOR);

@@ -68,8 +68,11 @@ struct Receiver {
 
 impl Receiver {
     fn start(options: &str) -> Self {
+        Self::start_at(UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(), options)
+    }
+
+    fn start_at(port: u16, options: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = folder.path().join("received.ts");
         let child = Command::new("srt-live-transmit")
             .args(["-q", "-chunk:1316", &format!("srt://127.0.0.1:{port}?mode=listener{options}"), "file://con"])
@@ -83,10 +86,6 @@ impl Receiver {
     fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-
-    fn bytes(&self) -> u64 {
-        fs::metadata(&self.file).map_or(0, |m| m.len())
     }
 }
 
@@ -130,12 +129,14 @@ impl Show {
     }
 
     /// Waits until a fact is stated, at most half a minute.
-    fn hear(&self, what: &str, wanted: impl Fn(&What) -> bool) {
+    fn hear(&mut self, what: &str, wanted: impl Fn(&What) -> bool) {
         for _ in 0..600 {
             if self.facts().iter().any(&wanted) {
                 return;
             }
-            assert!(!self.task.is_finished(), "the part ended before: {what}");
+            if self.task.is_finished() {
+                panic!("the part ended before \"{what}\": {:?}", self.runtime.block_on(&mut self.task));
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("not heard within 30 s: {what}; heard {:?}", self.facts());
@@ -154,15 +155,32 @@ fn live() -> MediaOrders {
 }
 
 /// Plays `script` on air; what the receiver stored is judged.
-fn received(board: Board, config: Config, orders: MediaOrders, away: &[Away], script: impl FnOnce(&Show)) -> Report {
-    let mut receiver = Receiver::start("");
-    let show = Show::start(board, config, receiver.port, orders);
+fn received(
+    board: Board,
+    config: Config,
+    orders: MediaOrders,
+    away: &[Away],
+    script: impl FnOnce(&mut Show),
+) -> Report {
+    judge_file(&stored(board, config, orders, "", script).file, 0, Some(1000.0), away).unwrap()
+}
+
+/// Plays `script` on air into a receiver with these options.
+fn stored(
+    board: Board,
+    config: Config,
+    orders: MediaOrders,
+    options: &str,
+    script: impl FnOnce(&mut Show),
+) -> Receiver {
+    let mut receiver = Receiver::start(options);
+    let mut show = Show::start(board, config, receiver.port, orders);
     show.hear("on air", |w| matches!(w, What::OutputOpened));
-    script(&show);
+    script(&mut show);
     show.end();
     receiver.end();
     keep(&receiver.file);
-    judge_file(&receiver.file, 0, Some(1000.0), away).unwrap()
+    receiver
 }
 
 /// Leaves the received file where `LIVEBOX_KEEP` says, for a closer look.
@@ -180,11 +198,322 @@ fn wait(seconds: f64) {
 fn the_programme_reaches_a_stock_receiver_whole() {
     let _stage = stage();
     let report = received(board(), config(), live(), &[], |_| wait(8.0));
-    eprintln!("{report:#?}");
     assert!(report.good(), "{report:#?}");
     assert!(report.pictures > 150 && report.doubled == 0, "{report:#?}");
     assert_eq!(report.pts_step, 3600);
     let sound = &report.sound;
     assert!((sound.tone_hz.unwrap() - 1000.0).abs() < 1.0 && sound.tone_db.unwrap() > 20.0, "{sound:?}");
     assert!(sound.longest_gap_ms < 1.5, "{sound:?}");
+}
+
+/// The process's time now, on which scripted outages lie.
+fn now() -> f64 {
+    clock::now().as_secs_f64()
+}
+
+fn outage(from: f64, to: f64, stall: bool) -> Outage {
+    Outage { from: s(from), to: s(to), stall }
+}
+
+#[test]
+fn a_camera_that_is_killed_stalls_and_returns_leaves_every_time_stamp_exact() {
+    let _stage = stage();
+    let t = now();
+    let script = vec![
+        outage(t + 4.0, t + 5.5, false),
+        outage(t + 16.0, t + 17.5, true),
+        // the second loss within ten seconds: three seconds of proof
+        outage(t + 19.0, t + 20.0, false),
+    ];
+    let away: Vec<_> = script.iter().map(|o| Away { from: o.from, to: o.to }).collect();
+    let board = Board {
+        camera: Some(PictureDevice::Pattern { outages: script }),
+        mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![outage(t + 8.0, t + 9.0, false)] }),
+        ..board()
+    };
+    let mut lost = Vec::new();
+
+    let report = received(board, config(), live(), &away, |show| {
+        while now() < t + 26.0 {
+            wait(0.1);
+        }
+        lost = show.facts();
+    });
+
+    assert!(report.good() && report.doubled == 0, "{report:#?}");
+    let slates: Vec<_> = report.slates.iter().filter(|s| s.before.is_some()).collect();
+    assert_eq!(slates.len(), 3, "{report:#?}");
+    for slate in &slates {
+        assert!(slate.onset_ms <= 200.0, "{slate:?}");
+    }
+    for slate in &slates[..2] {
+        assert!(slate.return_ms.unwrap() <= 100.0, "{slate:?}");
+    }
+    let proof = slates[2].return_ms.unwrap();
+    assert!((3000.0..=3100.0).contains(&proof), "{proof}");
+    let gap = report.sound.longest_gap_ms;
+    assert!((900.0..1100.0).contains(&gap), "{gap}");
+    let said = |source, cause| {
+        lost.iter()
+            .filter(|w| matches!(w, What::SourceLost { source: s, cause: c, .. } if *s == source && *c == cause))
+            .count()
+    };
+    assert!(
+        said(SourceId::Camera, LossCause::Failed) >= 2 && said(SourceId::Camera, LossCause::Stalled) >= 1,
+        "{lost:?}"
+    );
+    assert_eq!(said(SourceId::MixerA, LossCause::Failed), 1, "{lost:?}");
+}
+
+#[test]
+fn layouts_and_lines_change_without_a_lost_picture_or_a_click() {
+    let _stage = stage();
+    let receiver = stored(board(), config(), live(), "", |show| {
+        for (layout, line) in [
+            (Layout::PictureInPicture, Line::B),
+            (Layout::SideBySide, Line::A),
+            (Layout::Slides, Line::B),
+            (Layout::Camera, Line::A),
+        ] {
+            wait(2.0);
+            show.order(|o| (o.layout, o.line) = (layout, line));
+        }
+        wait(2.0);
+    });
+
+    for source in [0, 1] {
+        let report = judge_file(&receiver.file, source, None, &[]).unwrap();
+        assert!(report.good() && report.doubled == 0, "{report:#?}");
+        assert!(report.sound.longest_gap_ms < 1.5, "{report:#?}");
+        // the camera is away in the slides' two seconds alone, the slides at both ends
+        let seen = report.pictures - report.slates.iter().map(|s| s.pictures).sum::<u64>();
+        assert!((120..=220).contains(&seen), "{source}: {seen} {report:#?}");
+    }
+}
+
+#[test]
+fn passphrase_and_stream_id_reach_the_receiver() {
+    let _stage = stage();
+    let config = Config { passphrase: Secret("correct horse".into()), stream_id: "publish:hall".into(), ..config() };
+    let receiver = stored(board(), config, live(), "&passphrase=correct horse", |_| wait(2.0));
+    assert!(judge_file(&receiver.file, 0, None, &[]).unwrap().pictures > 25);
+}
+
+#[test]
+fn a_receiver_that_comes_later_or_dies_is_called_again_and_the_programme_goes_on() {
+    let _stage = stage();
+    let mut receiver = Receiver::start("");
+    let mut show = Show::start(board(), config(), receiver.port, live());
+    show.hear("on air", |w| matches!(w, What::OutputOpened));
+    wait(1.0);
+    receiver.end();
+    show.hear("off air", |w| matches!(w, What::OutputClosed { .. }));
+    let mut later = Receiver::start_at(receiver.port, "");
+    for _ in 0..300 {
+        if fs::metadata(&later.file).is_ok_and(|m| m.len() > 200_000) {
+            break;
+        }
+        wait(0.1);
+    }
+    later.end();
+    assert!(judge_file(&later.file, 0, None, &[]).unwrap().missing == 0, "the later receiver gets the programme");
+    let frames = |show: &Show| {
+        show.facts()
+            .iter()
+            .filter_map(|w| if let What::ProgrammeMeasured { frames, .. } = w { Some(*frames) } else { None })
+            .max()
+    };
+    let before = frames(&show);
+    wait(2.0);
+    assert!(frames(&show) > before, "the encoder waits for nobody");
+    show.end();
+}
+
+/// Seconds and bits per second between key figures of a stored stream, second by second.
+fn rates(file: &Path) -> Vec<f64> {
+    let data = fs::read(file).unwrap();
+    let mut scan = Scan::new();
+    let mut marks: Vec<(u64, usize)> = Vec::new();
+    for (i, packet) in data.chunks(188).enumerate() {
+        scan.push(packet);
+        if let Some(last) = scan.video.last()
+            && marks.last().is_none_or(|(pts, _)| last.pts >= pts + 90_000)
+        {
+            marks.push((last.pts, i * 188));
+        }
+    }
+    marks.windows(2).map(|w| (w[1].1 - w[0].1) as f64 * 8.0 * 90_000.0 / (w[1].0 - w[0].0) as f64).collect()
+}
+
+fn ffmpeg(arguments: &str) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-y"])
+        .args(arguments.split_whitespace())
+        .output()
+        .expect("ffmpeg is installed: apt install ffmpeg");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[test]
+fn the_bitrate_follows_orders_at_once_and_key_pictures_come_when_the_session_opens() {
+    let _stage = stage();
+    let folder = tempfile::tempdir().unwrap();
+    let snow = folder.path().join("snow.mkv");
+    // noise: more than any rate can carry, so that the rate is what is measured
+    ffmpeg(&format!(
+        "-f lavfi -i testsrc2=s=640x360:r=25:d=4,noise=alls=80:allf=t -c:v mjpeg -q:v 5 {}",
+        snow.display()
+    ));
+    let board = Board { camera: Some(PictureDevice::File { path: snow }), ..board() };
+    let config = Config { gop: s(30.0), ..config() };
+    let orders = MediaOrders { bitrate: Bitrate::kbps(2500), ..live() };
+    let receiver = stored(board, config, orders, "", |show| {
+        show.hear("camera", |w| matches!(w, What::SourceArrived { source: SourceId::Camera, .. }));
+        wait(4.0);
+        show.order(|o| o.bitrate = Bitrate::kbps(700));
+        wait(5.0);
+    });
+
+    let rates = rates(&receiver.file);
+    let (high, low) = (rates[2], rates[rates.len() - 2]);
+    assert!((2_000_000.0..3_400_000.0).contains(&high) && (600_000.0..1_300_000.0).contains(&low), "{rates:?}");
+    let mut scan = Scan::new();
+    scan.push(&fs::read(&receiver.file).unwrap());
+    let keys: Vec<_> = scan.video.iter().enumerate().filter(|(_, s)| s.key).map(|(i, _)| i).collect();
+    assert!(keys.iter().any(|i| (1..40).contains(i)), "a key picture when the session opened: {keys:?}");
+    assert!(keys.len() <= 3, "none because of the change of rate: {keys:?}");
+}
+
+fn clip() -> Option<PathBuf> {
+    let named = std::env::var_os("LIVEBOX_CLIP").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| "target/test-media/bigbuckbunny.mp4".into());
+    path.is_file().then_some(path)
+}
+
+/// Small grey pictures of a file.
+fn thumbnails(file: &Path) -> Vec<Vec<u8>> {
+    let raw = ffmpeg(&format!("-i {} -an -vf scale=64:36 -pix_fmt gray -f rawvideo -", file.display()));
+    raw.chunks_exact(64 * 36).map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn a_film_and_spoken_words_are_played_in_a_loop_without_a_hole() {
+    let _stage = stage();
+    let Some(film) = clip() else {
+        eprintln!("SKIPPED: no film at target/test-media/bigbuckbunny.mp4 and none named by LIVEBOX_CLIP");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let speech = folder.path().join("speech.wav");
+    let words = "Good evening. This is the hall, and this is the sound of the hall.";
+    let spoken = Command::new("espeak-ng").arg("-w").arg(&speech).arg(words).status();
+    assert!(spoken.expect("espeak-ng is installed: apt install espeak-ng").success());
+    let board = Board {
+        camera: Some(PictureDevice::File { path: film.clone() }),
+        mixer_a: Some(SoundDevice::File { path: film.clone() }),
+        mixer_b: Some(SoundDevice::File { path: speech }),
+        ..board()
+    };
+    let mut facts = Vec::new();
+    let receiver = stored(board, config(), live(), "", |show| {
+        for source in [SourceId::Camera, SourceId::MixerA, SourceId::MixerB] {
+            show.hear("the files", |w| matches!(w, What::SourceArrived { source: s, .. } if *s == source));
+        }
+        wait(8.0);
+        show.order(|o| o.line = Line::B);
+        wait(4.0);
+        facts = show.facts();
+    });
+
+    let report = judge_file(&receiver.file, 0, None, &[]).unwrap();
+    assert!(report.pictures > 250 && report.pts_irregular == 0, "{report:#?}");
+    assert!(report.sound.samples > 480_000, "{report:#?}");
+    // at the start nothing has come yet; after that nothing is lost, though the film begins again
+    let arrived = facts.iter().position(|w| matches!(w, What::SourceArrived { source: SourceId::Camera, .. })).unwrap();
+    let lost = |w: &What| matches!(w, What::SourceLost { source: SourceId::Camera | SourceId::MixerA, .. });
+    assert!(!facts[arrived..].iter().any(lost), "{facts:?}");
+    let film = thumbnails(&film);
+    let seen = thumbnails(&receiver.file);
+    for picture in seen[seen.len() / 2..].iter().step_by(20) {
+        let off = |other: &Vec<u8>| {
+            picture.iter().zip(other).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>() / picture.len() as u64
+        };
+        let nearest = film.iter().map(off).min().unwrap();
+        assert!(nearest <= 4, "a picture that is not of the film: {nearest}");
+    }
+    let loud = facts.iter().any(|w| matches!(w, What::AudioMeasured { b: Some(level), .. } if level.0 > -30.0));
+    assert!(loud, "the words are heard on line B: {facts:?}");
+}
+
+#[test]
+fn devices_that_are_absent_at_start_are_named_and_the_programme_runs() {
+    let _stage = stage();
+    let board = Board {
+        camera: Some(PictureDevice::V4l2 { bus: "usb-none".into() }),
+        slides: None,
+        mixer_a: Some(SoundDevice::Alsa { card: "NoSuchCard".into(), device: 0 }),
+        mixer_b: Some(SoundDevice::File { path: "/nowhere/sound.wav".into() }),
+        ..board()
+    };
+    let mut show = Show::start(board, config(), 9, MediaOrders::default());
+    for source in [SourceId::Camera, SourceId::MixerA, SourceId::MixerB] {
+        show.hear("what is absent", |w| {
+            matches!(w, What::SourceLost { source: s, cause: LossCause::Absent, detail } if *s == source && !detail.is_empty())
+        });
+    }
+    show.hear("the programme", |w| matches!(w, What::ProgrammeMeasured { frames: 50.., slate: true, .. }));
+    show.end();
+}
+
+/// The bench: a capture device and a sound card of this machine, named by `LIVEBOX_BUS` (a V4L2 bus
+/// path) and `LIVEBOX_CARD` (an ALSA card id).
+#[test]
+fn capture_devices_of_this_machine_reach_the_receiver() {
+    let _stage = stage();
+    let named = |key| std::env::var(key).ok();
+    let (Some(bus), Some(card)) = (named("LIVEBOX_BUS"), named("LIVEBOX_CARD")) else {
+        eprintln!("SKIPPED: LIVEBOX_BUS and LIVEBOX_CARD name no devices");
+        return;
+    };
+    let board = Board {
+        camera: Some(PictureDevice::V4l2 { bus }),
+        mixer_a: Some(SoundDevice::Alsa { card, device: 0 }),
+        slides: None,
+        mixer_b: None,
+        ..board()
+    };
+    let config = Config { rate: FrameRate { num: 30, den: 1 }, ..config() };
+    let mut facts = Vec::new();
+    let receiver = stored(board, config, live(), "", |show| {
+        for source in [SourceId::Camera, SourceId::MixerA] {
+            show.hear("the devices", |w| matches!(w, What::SourceArrived { source: s, .. } if *s == source));
+        }
+        wait(10.0);
+        // a simulated HDMI signal can be pulled
+        let pull = |mode: &str| {
+            let node = named("BOX_VIDEO0").unwrap_or_default();
+            let control = format!("dv_timings_signal_mode={mode}");
+            Command::new("v4l2-ctl").args(["-d", &node, "-c", &control]).status().is_ok_and(|s| s.success())
+        };
+        if named("BOX_VIDEO0").is_some() && pull("1") {
+            let lost =
+                |w: &What| matches!(w, What::SourceLost { source: SourceId::Camera, cause: LossCause::NoSignal, .. });
+            show.hear("the loss of the signal", lost);
+            wait(2.0);
+            assert!(pull("0"), "the signal comes back");
+            wait(5.0);
+        }
+        facts = show.facts();
+    });
+
+    let report = judge_file(&receiver.file, 0, Some(1000.0), &[]).unwrap();
+    eprintln!("{facts:#?}\n{:?}", report.sound);
+    assert!(report.pictures > 200 && report.pts_irregular == 0 && report.pts_step == 3000, "{report:#?}");
+    let last = facts.iter().rev().find_map(|w| match w {
+        What::SourceArrived { source: SourceId::Camera, .. } => Some(true),
+        What::SourceLost { source: SourceId::Camera, .. } => Some(false),
+        _ => None,
+    });
+    assert_eq!(last, Some(true), "the camera is back at the end");
 }

@@ -1,5 +1,6 @@
 //! The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -147,23 +148,24 @@ fn a_broker_that_comes_late_or_comes_back_is_told_everything_once_and_not_floode
     drop(broker);
     box_.fact("the lost broker", |what| matches!(what, What::BrokerLost { .. }));
     for n in 0..500 {
-        box_.status.send_modify(|status| {
-            let mut next = Status::clone(status);
-            next.phase = if n % 2 == 0 { Phase::Live } else { Phase::Standby };
-            *status = Arc::new(next);
-        });
+        box_.change(|status| status.phase = if n % 2 == 0 { Phase::Live } else { Phase::Standby });
     }
     let broker = Broker::plain_on(port);
     let all = broker.listen("livebox/v1/hall-1/#");
     box_.fact("the broker again", |what| matches!(what, What::BrokerConnected));
 
-    broker.say("cmd/audio", r#"{"id":"end","line":"b"}"#, &[]);
     let mut before = 0;
-    while all.wait("everything", |_| true).json["id"] != "end" {
+    let mut topics = BTreeSet::new();
+    while topics.len() < 10 {
+        topics.insert(all.wait("every topic", |_| true).topic);
+        before += 1;
+    }
+    broker.say("cmd/audio", r#"{"id":"end","line":"b"}"#, &[]);
+    while all.wait("the command", |_| true).json["id"] != "end" {
         before += 1;
     }
     all.wait("the answer", |m| m.json["result"] == "done");
-    // the ten topics, once; the pace of five seconds may pass on a slow machine; our own command
+    // the ten topics, once; the pace of five seconds may pass on a slow machine
     assert!((10..=20).contains(&before), "{before} messages after 500 changes");
 }
 
@@ -232,9 +234,10 @@ fn free_port() -> u16 {
 }
 
 /// A mosquitto on a free loopback port, ended with the test.
-struct Broker {
+pub(crate) struct Broker {
     child: Child,
     port: u16,
+    websockets: u16,
     dir: TempDir,
     tls: Option<Tls>,
 }
@@ -248,7 +251,15 @@ impl Broker {
         Self::start(port, TempDir::new().unwrap(), "allow_anonymous true\n", None)
     }
 
-    /// With a second listener that is open, for the test's own ears.
+    /// With a second listener for pages.
+    pub(crate) fn with_websockets() -> Self {
+        let pages = free_port();
+        let settings = format!("listener {pages} 127.0.0.1\nprotocol websockets\nallow_anonymous true\n");
+        let mut broker = Self::start(free_port(), TempDir::new().unwrap(), &settings, None);
+        broker.websockets = pages;
+        broker
+    }
+
     fn with_tls(client_certificate: bool) -> Self {
         let dir = TempDir::new().unwrap();
         make_certificates(dir.path());
@@ -283,10 +294,15 @@ impl Broker {
         let mut words = BufReader::new(child.stderr.take().unwrap()).lines();
         assert!(words.any(|line| line.unwrap().ends_with("running")), "mosquitto on port {port} did not start");
         std::thread::spawn(move || words.for_each(drop));
-        Self { child, port, dir, tls }
+        Self { child, port, websockets: 0, dir, tls }
     }
 
-    fn config(&self) -> Config {
+    /// Where pages connect.
+    pub(crate) fn websockets(&self) -> u16 {
+        self.websockets
+    }
+
+    pub(crate) fn config(&self) -> Config {
         Config { port: self.port, tls: self.tls.clone(), ..config() }
     }
 
@@ -388,7 +404,7 @@ impl Drop for Ear {
 }
 
 /// The MQTT part with a control that obeys.
-struct Running {
+pub(crate) struct Running {
     runtime: tokio::runtime::Runtime,
     orders: watch::Sender<Arc<Orders>>,
     status: Arc<watch::Sender<Arc<Status>>>,
@@ -398,7 +414,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(config: Config) -> Self {
+    pub(crate) fn start(config: Config) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (orders, orders_rx) = watch::channel(Arc::new(Orders::default()));
         let (status, status_rx) = watch::channel(Arc::new(standing("hall-1")));
@@ -409,6 +425,11 @@ impl Running {
         let ends = Ends { orders: orders_rx, facts: facts_tx, part: Part::Mqtt };
         let task = runtime.spawn(mqtt::run(Arc::new(config), status_rx, Commander { tx }, ends));
         Self { runtime, orders, status, facts: Mutex::new(facts), heard, task }
+    }
+
+    /// The box finds itself otherwise.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_modify(|status| change(Arc::make_mut(status)));
     }
 
     fn heard(&self) -> Vec<Ask> {
@@ -431,7 +452,7 @@ impl Running {
     }
 
     /// Without a word, as when the power goes.
-    fn vanish(self) {
+    pub(crate) fn vanish(self) {
         self.task.abort();
         self.runtime.shutdown_timeout(PATIENCE);
     }

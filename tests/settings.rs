@@ -153,7 +153,7 @@ fn check_exits_with_one_and_tells_every_file() {
         (out.status.code(), String::from_utf8(out.stdout).unwrap())
     };
     let (bad, told) = check(&[wrong.to_str().unwrap(), "--board", "/nowhere/board"]);
-    let (good, _) = check(&["config/livebox.toml", "--board", "board/sim"]);
+    let (good, _) = check(&["config/livebox.toml", "config/gateway.toml", "--board", "board/sim"]);
     let (usage, _) = check(&["--bord", "board/sim"]);
 
     assert_eq!((bad, good, usage), (Some(1), Some(0), Some(2)), "{told}");

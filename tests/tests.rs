@@ -6,12 +6,16 @@
 
 /// One stream over many links: what is lost, what is late, and what the SRT caller hears.
 mod bonding;
+/// The console page in a headless Chromium against a running box.
+mod console_page;
 /// `livebox status` and `livebox send` against a running console socket.
 mod console_socket;
 /// What the box decides: on air, bitrate, restarts, alarms.
 mod control;
 /// What the fuzzer found worth keeping, on any toolchain.
 mod corpus;
+/// The unit files, the recipe and the binary say the same.
+mod deploy;
 /// One seed, one run.
 mod determinism;
 /// The never arrows, the map, and what no file may hold.
@@ -35,3 +39,4 @@ mod srtla_wire;
 mod standing;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;
+

@@ -99,7 +99,8 @@ impl AlarmKind {
             Self::LinkSilent => (6000, 3000),
             Self::NoLinks => (500, 1000),
             Self::OutputClosed => (500, 1000),
-            Self::RateShort => (2000, 5000),
+            // the engine's safe rate starts low and doubles in five seconds
+            Self::RateShort => (5000, 5000),
             Self::BrokerLost => (3000, 1000),
             Self::PanelLost => (1000, 2000),
             Self::ConfigRejected => (0, 0),

@@ -152,6 +152,7 @@ impl Sender {
         spare -= self.queue.bytes() as f64;
         // packets may wait for a cheaper link: what counts is that the others have room
         let calm = self.overload_us < 1000.0;
+        let crowded = self.overload_us > NARROW || self.waiting(now) > self.config.latency.mul_f64(LONG_QUEUE);
         for at in 0..self.links.len() {
             let link = &self.links[at];
             if link.suspect.is_some() {
@@ -162,9 +163,13 @@ impl Sender {
                 self.rescue_silent(now, at, wait, sum, calm, &mut spare);
                 continue;
             }
+            // copies while packets wait for a link would only make them wait longer
+            if crowded {
+                continue;
+            }
             self.rescue_untold(now, at);
             let link = &self.links[at];
-            if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us && self.overload_us < NARROW {
+            if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us {
                 self.rescue_late(now, at);
             }
         }
@@ -204,6 +209,9 @@ impl Sender {
     /// stuck elsewhere nothing tells which. What nears its deadline so is sent once more.
     fn rescue_untold(&mut self, now: Instant, at: usize) {
         let patience = self.config.latency.mul_f64(UNTOLD);
+        // until the slowest link has had its turn the SRT ACK is stuck for good reasons
+        let slowest = self.links.iter().filter(|l| l.usable()).map(|l| l.rtt.latest_us()).fold(0.0, f64::max);
+        let turn = TOLD_WITHIN + Duration::from_micros(slowest as u64);
         let mut untold: Vec<(u64, Seq)> = Vec::new();
         for (number, seq) in self.links[at].sole() {
             let Some(held) = self.store.get(seq) else { continue };
@@ -211,8 +219,8 @@ impl Sender {
                 break;
             }
             let sent_at = self.links[at].sent_at(number).unwrap_or(now);
-            let told = self.links[at].known_since(now, sent_at).is_some_and(|since| since >= TOLD_WITHIN);
-            let last = held.deadline.since(now) < self.config.latency.mul_f64(LAST) && self.overload_us < NARROW;
+            let told = self.links[at].known_since(now, sent_at).is_some_and(|since| since >= turn);
+            let last = held.deadline.since(now) < self.config.latency.mul_f64(LAST);
             if held.delivered.is_none() && (told || last) {
                 untold.push((number, seq));
             }

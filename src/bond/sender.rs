@@ -313,7 +313,7 @@ impl Sender {
         self.last_packet.is_some_and(|at| now.since(at) < ACTIVE)
     }
 
-    fn waiting(&self, now: Instant) -> Duration {
+    pub(super) fn waiting(&self, now: Instant) -> Duration {
         let head = self.queue.at(0).and_then(|seq| self.store.get(seq)).filter(|held| held.queued);
         head.map_or(Duration::ZERO, |held| now.since(held.deadline.before(self.config.latency)))
     }
@@ -429,7 +429,7 @@ impl Sender {
                 true
             }
             Repr::Reg2(group) => {
-                let ours = self.registration.named(*group);
+                let ours = self.registration.named(now, *group);
                 if ours {
                     for link in &mut self.links {
                         link.put_outside(now);

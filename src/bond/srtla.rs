@@ -20,11 +20,17 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// After a refusal: the field's senders wait as long, and a far end may have an old group to forget.
 pub(super) const REFUSED: Duration = Duration::from_secs(4);
 
+/// So long after the far end has named the group, a REG_NGP still answers what was asked before:
+/// on slow links these come after the quick link's REG2, and to begin again would make the far end
+/// refuse us until it has forgotten the first group. Twice a bad modem's round trip.
+const LATE: Duration = Duration::from_secs(2);
+
 /// What the group knows of its far end.
 #[derive(Debug)]
 pub(super) struct Registration {
     id: GroupId,
     known: bool,
+    named_at: Instant,
     asked: Option<(LinkId, Instant)>,
     not_before: Instant,
     /// The link on which the last try failed.
@@ -35,7 +41,7 @@ pub(super) struct Registration {
 impl Registration {
     pub(super) fn new(now: Instant, mut rng: Rng) -> Self {
         let id = random_id(&mut rng);
-        Self { id, known: false, asked: None, not_before: now, avoid: None, rng }
+        Self { id, known: false, named_at: now, asked: None, not_before: now, avoid: None, rng }
     }
 
     /// The far end has made the group.
@@ -50,6 +56,9 @@ impl Registration {
 
     /// The far end knows no such group; the REG1 to answer on this link, if it is the one to do so.
     pub(super) fn unknown(&mut self, now: Instant, link: LinkId, others: bool) -> Option<Vec<u8>> {
+        if self.known && now < self.named_at + LATE {
+            return None;
+        }
         self.known = false;
         if self.asked.is_some() || now < self.not_before || (others && self.avoid == Some(link)) {
             return None;
@@ -60,11 +69,12 @@ impl Registration {
     }
 
     /// The far end has named the group; true if it is the one that we asked for.
-    pub(super) fn named(&mut self, id: GroupId) -> bool {
+    pub(super) fn named(&mut self, now: Instant, id: GroupId) -> bool {
         let ours = self.asked.is_some() && id.same_sender(&self.id);
         if ours {
             self.id = id;
             self.known = true;
+            self.named_at = now;
             self.asked = None;
             self.avoid = None;
         }
@@ -105,4 +115,26 @@ fn random_id(rng: &mut Rng) -> GroupId {
     let mut id = [0; 256];
     rng.fill(&mut id);
     GroupId(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_slow_links_do_not_begin_the_registration_again() {
+        let at = Instant::from_millis;
+        let mut registration = Registration::new(at(0), Rng::simulated(1));
+        let Some(reg1) = registration.unknown(at(10), LinkId(0), true) else { panic!("the quickest link asks") };
+        let Ok(Repr::Reg1(id)) = crate::wire::srtla::parse(&reg1) else { panic!("no REG1: {reg1:?}") };
+
+        assert!(registration.named(at(20), id));
+
+        assert_eq!(registration.unknown(at(300), LinkId(5), true), None);
+        assert!(registration.is_known(), "the group that was named stays");
+        assert!(
+            registration.unknown(at(2100), LinkId(5), true).is_some(),
+            "a far end that was restarted is asked again"
+        );
+    }
 }

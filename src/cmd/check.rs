@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
 use crate::control::Effect;
+use crate::gateway;
 use crate::io;
 use crate::table::{Fault, Keeper};
 
@@ -19,8 +20,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
 
-    /// Settings files or board profiles (named profile.toml, or folders that hold one). Without any,
-    /// the box's own are checked.
+    /// Settings of a box, of a gateway (named gateway….toml), or boards (named profile.toml, or
+    /// folders that hold one). Without any, the box's own are checked.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -28,37 +29,58 @@ pub(crate) struct Args {
 /// Checks what the command line names: 0 all good, 1 there are faults.
 #[allow(clippy::print_stdout, reason = "this is what the command is for")]
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let own = args.board.is_none() && args.files.is_empty();
-    let mut files = args.files;
-    files.extend(args.board);
-    if own {
-        files.extend([PathBuf::from(DEFAULT_FILE), PathBuf::from(DEFAULT_BOARD)]);
+    let mut subjects: Vec<_> = args.files.into_iter().map(Subject::of).collect();
+    subjects.extend(args.board.map(Subject::Board));
+    if subjects.is_empty() {
+        subjects = vec![Subject::Settings(DEFAULT_FILE.into()), Subject::Board(DEFAULT_BOARD.into())];
     }
     let old = match args.against.as_deref().map(io::config::read) {
         Some(Ok(old)) => Some(old),
-        Some(Err(faults)) => return Ok(tell(&faults)),
+        Some(Err(faults)) => return Ok(tell(&told(faults))),
         None => None,
     };
 
     let mut code = ExitCode::SUCCESS;
-    for file in files {
-        let found = if file.is_dir() || file.file_name().is_some_and(|name| name == "profile.toml") {
-            io::config::board(&file).map(|board| {
-                println!("{}: good: board {}, {} uplinks", file.display(), board.name, board.uplinks.len());
-            })
-        } else {
-            settings(&file).map(|config| {
-                println!("{}: good: {} sends to {}", file.display(), config.device, config.media.destination);
+    for subject in subjects {
+        let found = match &subject {
+            Subject::Board(path) => io::config::board(path).map_err(told).map(|board| {
+                println!("{}: good: board {}, {} uplinks", path.display(), board.name, board.uplinks.len());
+            }),
+            Subject::Gateway(path) => far_end(path).map(|config| {
+                println!("{}: good: listens on {}, sends to {}", path.display(), config.listen, config.to);
+            }),
+            Subject::Settings(path) => settings(path).map_err(told).map(|config| {
+                println!("{}: good: {} sends to {}", path.display(), config.device, config.media.destination);
                 if let Some(old) = &old {
                     changes(old, &config);
                 }
-            })
+            }),
         };
         if let Err(faults) = found {
             code = tell(&faults);
         }
     }
     Ok(code)
+}
+
+/// What a file is for, by its name.
+enum Subject {
+    Settings(PathBuf),
+    Board(PathBuf),
+    Gateway(PathBuf),
+}
+
+impl Subject {
+    fn of(path: PathBuf) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() || name == "profile.toml" {
+            Self::Board(path)
+        } else if name.starts_with("gateway") {
+            Self::Gateway(path)
+        } else {
+            Self::Settings(path)
+        }
+    }
 }
 
 /// A settings file with its secrets; but credentials exist only inside the unit, so that elsewhere
@@ -90,9 +112,19 @@ fn changes(old: &Config, new: &Config) {
 }
 
 #[allow(clippy::print_stdout, reason = "this is what the command is for")]
-fn tell(faults: &[Fault]) -> ExitCode {
+fn tell(faults: &[String]) -> ExitCode {
     for fault in faults {
         println!("{fault}");
     }
     ExitCode::FAILURE
+}
+
+fn told(faults: Vec<Fault>) -> Vec<String> {
+    faults.iter().map(ToString::to_string).collect()
+}
+
+fn far_end(file: &Path) -> Result<gateway::Config, Vec<String>> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
+    gateway::Config::read(&name, &text)
 }

@@ -4,6 +4,8 @@ mod bond;
 mod check;
 mod ctl;
 mod gateway;
+#[cfg(feature = "gstreamer")]
+mod judge;
 mod live;
 #[cfg(feature = "gstreamer")]
 mod run;
@@ -36,6 +38,8 @@ enum Verb {
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
+    #[cfg(feature = "gstreamer")]
+    Judge(judge::Args),
 }
 
 /// Runs the subcommand that the command line names.
@@ -56,6 +60,8 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
+        #[cfg(feature = "gstreamer")]
+        Verb::Judge(args) => judge::run(args),
     };
     end.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");

@@ -106,12 +106,19 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
     }));
 
     // the faces
-    if let Some(mqtt) = config.mqtt.clone().map(Arc::new) {
-        let (status, commander) = (status_out.clone(), commander.clone());
-        parts.spawn(supervise(ends(Part::Mqtt), move |ends| {
-            io::mqtt::run(mqtt.clone(), status.clone(), commander.clone(), ends)
-        }));
-    }
+    parts.spawn(supervise(ends(Part::Mqtt), {
+        let (settings, status, commander) = (settings_out.clone(), status_out.clone(), commander.clone());
+        move |ends| {
+            let (mqtt, status, commander) = (settings.borrow().mqtt.clone(), status.clone(), commander.clone());
+            async move {
+                match mqtt {
+                    Some(mqtt) => io::mqtt::run(Arc::new(mqtt), status, commander, ends).await,
+                    // no broker is named; a reload that names one starts the part afresh
+                    None => ends.until_shutdown().await,
+                }
+            }
+        }
+    }));
     parts.spawn(supervise(ends(Part::Console), {
         let (socket, status, commander) = (config.socket.clone(), status_out.clone(), commander.clone());
         move |ends| io::console::run(socket.clone(), status.clone(), commander.clone(), ends)

@@ -79,7 +79,9 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
     note(AlarmKind::OutputClosed, "", closed.then_some(known.output_why.as_str()));
 
     let on_air = matches!(scene.phase, Phase::Starting | Phase::Live);
-    note(AlarmKind::RateShort, "", (on_air && scene.short && !no_links).then_some(""));
+    // before the session is open nothing is sent, and what the links carry is not yet known
+    let short = on_air && known.output_open && scene.short && !no_links;
+    note(AlarmKind::RateShort, "", short.then_some(""));
     note(AlarmKind::BrokerLost, "", (settings.broker && !known.broker).then_some(known.broker_why.as_str()));
     note(AlarmKind::PanelLost, "", known.panel_lost.as_deref());
     for part in Part::ALL {

@@ -51,7 +51,8 @@ impl View<'_> {
 
     fn programme(&self, now: Instant) -> Programme {
         let measured = self.known.programme(now);
-        let group = self.known.group(now);
+        // before the far end answered, the engine's rate is a guess and no measurement
+        let group = self.known.group(now).filter(|group| group.connected);
         let (least, most) = self.rate.need();
         let bitrate =
             reading(measured.map(|m| m.bitrate.as_mbps()), self.rate.stream().as_mbps(), |share| match share {

@@ -71,7 +71,7 @@ pub async fn run(mut hooks: Hooks, obeyed: impl Future<Output = ()>) -> anyhow::
                     tracing::error!(?stuck, "the watchdog is not fed: these do not move");
                 }
             }
-            _ = hangup.recv() => reload(&hooks.reload).await,
+            _ = hangup.recv() => reload(&hooks.reload, ready).await,
             _ = terminate.recv() => end(&hooks.stop),
             _ = interrupt.recv() => end(&hooks.stop),
             Ok(()) = hooks.status.changed() => {
@@ -100,7 +100,7 @@ async fn tick(watchdog: &mut Option<tokio::time::Interval>) {
     }
 }
 
-async fn reload(config: &mpsc::Sender<oneshot::Sender<()>>) {
+async fn reload(config: &mpsc::Sender<oneshot::Sender<()>>, ready: bool) {
     // type=notify-reload wants the time at which the reload began, or it waits for ever
     match NotifyState::monotonic_usec_now() {
         Ok(since) => tell(&[NotifyState::Reloading, since]),
@@ -110,7 +110,10 @@ async fn reload(config: &mpsc::Sender<oneshot::Sender<()>>) {
     if config.try_send(done).is_ok() {
         let _ = tokio::time::timeout(RELOAD_WITHIN, is_done).await;
     }
-    tell(&[NotifyState::Ready]);
+    // before the first Orders are obeyed, the end of a reload must not be taken for the end of the start
+    if ready {
+        tell(&[NotifyState::Ready]);
+    }
 }
 
 /// The first time: everybody ends. The second time: at once.

@@ -96,6 +96,12 @@ pub fn sound_caps() -> String {
     format!("audio/x-raw,format=F32LE,layout=interleaved,channels=2,rate={SAMPLE_RATE}")
 }
 
+/// The programme's sound as the pump makes it.
+#[must_use]
+pub fn programme_sound_caps() -> String {
+    format!("audio/x-raw,format=S16LE,layout=interleaved,channels=2,channel-mask=(bitmask)0x3,rate={SAMPLE_RATE}")
+}
+
 /// The programme around one encoder.
 #[must_use]
 pub fn programme(config: &Config, kind: EncoderKind, bitrate: Bitrate) -> Programme {
@@ -128,9 +134,9 @@ pub fn programme(config: &Config, kind: EncoderKind, bitrate: Bitrate) -> Progra
     video.push(Step::Caps("video/x-h264,stream-format=byte-stream,alignment=au".to_owned()));
     video.push(element("queue", "", &[]));
     let audio = vec![
-        entrance(SOUND, sound_caps(), 12),
-        element("audioconvert", "", &[]),
-        element("avenc_aac", "", &[("bitrate", number(config.audio_bitrate.as_bps()))]),
+        entrance(SOUND, programme_sound_caps(), 12),
+        // whole numbers throughout: half the processor time of avenc_aac
+        element("voaacenc", "", &[("bitrate", number(config.audio_bitrate.as_bps()))]),
         element("aacparse", "", &[]),
         element("queue", "", &[]),
     ];
@@ -179,20 +185,36 @@ pub fn output(config: &Config, port: u16) -> Chain {
     ]
 }
 
+/// Which of the two costs less in which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// A file, played at its own time stamps; nothing is dropped.
+    Played,
+    /// A live device whose pictures are not larger than the programme's.
+    Live,
+    /// A live device with larger pictures: made smaller before anything else is done to them.
+    LiveLarge,
+}
+
 /// From any raw picture to the programme's: shape kept, borders black.
 #[must_use]
-pub fn picture_tail(size: PictureSize, sync: bool) -> Chain {
-    vec![
-        element(
-            "queue",
-            "",
-            &[("max-size-buffers", number(3)), ("max-size-bytes", number(0)), ("max-size-time", number(0))],
-        ),
-        element("videoconvert", "", &[]),
-        element("videoscale", "", &[("add-borders", Value::Flag(true)), ("n-threads", number(1))]),
-        Step::Caps(picture_caps(size)),
-        exit(sync, 4),
-    ]
+pub fn picture_tail(size: PictureSize, pace: Pace) -> Chain {
+    let live = pace != Pace::Played;
+    // a machine that cannot keep up with a live device leaves whole pictures out before working on them
+    let leaky = if live { "downstream" } else { "no" };
+    let room = [("max-size-buffers", number(3)), ("max-size-bytes", number(0)), ("max-size-time", number(0))];
+    let queue = [room.as_slice(), &[("leaky", text(leaky))]].concat();
+    let convert = element("videoconvert", "", &[]);
+    let scale = element("videoscale", "", &[("add-borders", Value::Flag(true))]);
+    let middle = match pace {
+        Pace::Played | Pace::Live => vec![convert, scale],
+        Pace::LiveLarge => {
+            let caps = format!("video/x-raw,width={},height={},pixel-aspect-ratio=1/1", size.width, size.height);
+            vec![scale, Step::Caps(caps), convert]
+        }
+    };
+    let ends = [Step::Caps(picture_caps(size)), exit(!live, 4)];
+    [vec![element("queue", "", &queue)], middle, ends.to_vec()].concat()
 }
 
 /// From any raw sound to the programme's.
@@ -221,8 +243,9 @@ fn exit(sync: bool, room: u64) -> Step {
 }
 
 /// A V4L2 capture. `caps` is empty where the device follows a signal: then it must be free to change size.
+/// `large`: its pictures are larger than the programme's.
 #[must_use]
-pub fn v4l2(node: &Path, caps: &str, size: PictureSize) -> Chain {
+pub fn v4l2(node: &Path, caps: &str, large: bool, size: PictureSize) -> Chain {
     let mut chain = vec![element("v4l2src", "", &[("device", text(node.to_string_lossy()))])];
     if caps.is_empty() {
         chain.push(Step::Caps("video/x-raw".to_owned()));
@@ -232,7 +255,7 @@ pub fn v4l2(node: &Path, caps: &str, size: PictureSize) -> Chain {
             chain.push(element("jpegdec", "", &[]));
         }
     }
-    chain.extend(picture_tail(size, false));
+    chain.extend(picture_tail(size, if large { Pace::LiveLarge } else { Pace::Live }));
     chain
 }
 
@@ -324,7 +347,7 @@ mod tests {
     #[test]
     fn a_device_that_follows_a_signal_is_free_in_size_until_after_the_scaler() {
         let size = config().size;
-        let chain = v4l2(Path::new("/dev/video0"), "", size);
+        let chain = v4l2(Path::new("/dev/video0"), "", false, size);
         let caps: Vec<_> =
             chain.iter().filter_map(|s| if let Step::Caps(c) = s { Some(c.as_str()) } else { None }).collect();
         assert_eq!(caps[0], "video/x-raw");

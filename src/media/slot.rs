@@ -22,6 +22,8 @@ const STALE: Duration = Duration::from_millis(120);
 const UNSTEADY: Duration = Duration::from_secs(10);
 /// An unsteady source must hold for so long before it returns.
 const PROOF: Duration = Duration::from_secs(3);
+/// Pictures and sound may come this late and are still shown in their turn.
+const RESERVE: Duration = Duration::from_millis(200);
 /// Most frames kept: a loaded machine may run the pump late by a second without losing one.
 const ROOM: usize = 40;
 /// A source of the programme's own rate may lag so far behind before a frame is left out.
@@ -74,11 +76,12 @@ impl<F> Slot<F> {
         }
     }
 
-    /// How far in the past the pump should ask: four pictures, half a picture off the grid, so that a
-    /// source on the grid is never on an edge.
+    /// How far in the past the pump should ask: long enough for threads of a loaded machine to come
+    /// late, and half a picture off the grid, so that a source on the grid is never on an edge.
     #[must_use]
     pub fn delay(period: Duration) -> Duration {
-        period * 7 / 2
+        let whole = (RESERVE.as_micros() / period.as_micros().max(1)) as u32;
+        period * whole + period / 2
     }
 
     /// Takes a frame that was captured at `stamp`. An older one than the newest is refused.
@@ -184,7 +187,7 @@ mod tests {
     fn play(frames: &[(u64, u32)], until: u64) -> Vec<Option<u32>> {
         let mut slot = Slot::new(P);
         let mut frames = frames.iter().peekable();
-        (5..until / 40)
+        (8..until / 40)
             .map(|tick| {
                 let now = at(tick * 40);
                 while let Some((stamp, number)) = frames.next_if(|(stamp, _)| at(*stamp) <= now) {

@@ -270,6 +270,7 @@ fn shows(status: &Status, ask: Ask) -> bool {
 mod tests {
     use super::*;
     use crate::mqtt::fixture::status;
+    use proptest::strategy::Strategy as _;
     use serde_json::Value;
 
     fn topics() -> Topics {
@@ -381,6 +382,35 @@ mod tests {
             assert_eq!(read(&answer)["code"], code, "{verb} {payload:.40}");
         }
         assert!(requests.poll_command().is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_message_whatever_panics_or_reaches_control_unread(
+            verb in "[a-z/+#]{0,12}",
+            payload in proptest::prop_oneof![
+                proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+                r#"\{"id":"[a-z]{0,3}","layout":"(camera|x)","line":"(a|z)","console":"[/+#a-z]{0,4}"\}"#
+                    .prop_map(String::into_bytes),
+            ],
+            response in proptest::option::of("(livebox/v1/hall-1/ack/)?[a-z/+#]{0,8}"),
+        ) {
+            let mut requests = Requests::default();
+            let topic = format!("livebox/v1/hall-1/cmd/{verb}");
+
+            let answer = requests.handle_message(&topics(), Incoming {
+                topic: &topic,
+                payload: &payload,
+                retained: false,
+                response_topic: response.as_deref(),
+                correlation: None,
+            });
+
+            let read = requests.poll_command();
+            proptest::prop_assert!(answer.is_none() || read.is_none());
+            proptest::prop_assert!(answer.is_none_or(|a| topics().is_ack(&a.topic)));
+            proptest::prop_assert!(read.is_none() || ["start", "stop", "layout", "audio"].contains(&verb.as_str()));
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """judge.py OUT: does the file that the far end stored hold what the devices gave?
 
-Reads OUT/received.ts, OUT/reference.yuyv (one picture of the camera, grabbed beside the box) and
-OUT/links.txt (bytes each uplink carried: at the start, when the wired one was cut, at the end).
+Reads OUT/received.ts, OUT/reference.yuyv (one picture of the camera, grabbed beside the box),
+OUT/links.txt (bytes each uplink carried: at the start, when the wired one was cut, at the end) and
+OUT/panel.journal (what was written to the display).
 Prints one line a check, measured beside wanted; exits 1 if one fails. Needs ffmpeg, no Python package.
 """
 
@@ -42,11 +43,9 @@ def probe(*arguments):
     return json.loads(tool("ffprobe", "-v", "error", "-of", "json", *arguments, RECEIVED))
 
 
-def steps(kind):
-    """Distances between neighbouring stamps of one stream in ticks of 90 kHz, and the seconds from first to last."""
-    packets = probe("-select_streams", kind, "-show_entries", "packet=pts")["packets"]
-    stamps = [int(packet["pts"]) for packet in packets]
-    return [b - a for a, b in zip(stamps, stamps[1:])], (stamps[-1] - stamps[0]) / TICKS
+def stamps(kind):
+    """The stamps of one stream's packets, in ticks of 90 kHz."""
+    return [int(packet["pts"]) for packet in probe("-select_streams", kind, "-show_entries", "packet=pts")["packets"]]
 
 
 def patches(picture):
@@ -68,23 +67,32 @@ def judge_format():
     check("sound is AAC", audio.get("codec_name") == "aac", audio.get("codec_name"), "aac")
     size = f"{video.get('width')}x{video.get('height')}"
     check("size of the picture", size == f"{WIDTH}x{HEIGHT}", size, f"{WIDTH}x{HEIGHT}")
+    # the far end joins between two key pictures; from the first on everything must decode
+    packets = probe("-select_streams", "v", "-show_entries", "packet=pos,flags")["packets"]
+    first = next(int(packet["pos"]) for packet in packets if "K" in packet["flags"])
     errors = subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", RECEIVED, "-f", "null", "-"], capture_output=True, stdin=subprocess.DEVNULL
+        ["ffmpeg", "-v", "error", "-skip_initial_bytes", str(first), "-i", RECEIVED, "-f", "null", "-"],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
     ).stderr.decode(errors="replace").splitlines()
-    check("faults while decoding", not errors, "; ".join(errors[:3]) or 0, 0)
+    check("faults while decoding from the first key picture on", not errors, "; ".join(errors[:3]) or 0, 0)
     return video
 
 
 def judge_stamps():
-    for kind, name, wanted in (("v", "picture", TICKS // RATE), ("a", "sound", 1024 * TICKS // 48_000)):
-        between, seconds = steps(kind)
-        odd = [step for step in between if step != wanted]
-        check(f"{name} stamps that are not one step apart", not odd, f"{len(odd)} {odd[:5]}", f"0 of {len(between)}")
+    # a picture is 3000 ticks; a block of sound is 1920, stamped by way of nanoseconds, so off by one at most
+    for kind, name, step, slack in (("v", "picture", TICKS // RATE, 0), ("a", "sound", 1024 * TICKS // 48_000, 1)):
+        at = stamps(kind)
+        odd = [b - a for a, b in zip(at, at[1:]) if abs(b - a - step) > 2 * slack]
+        drift = max(abs(stamp - at[0] - n * step) for n, stamp in enumerate(at)) if not odd else 0
+        check(f"{name} stamps that are not one step apart", not odd and drift <= slack,
+              f"{len(odd)} {odd[:5]}, drift {drift} ticks", f"0 of {len(at) - 1}, drift {slack}")  # fmt: skip
+        seconds = (at[-1] - at[0]) / TICKS
         check(f"length of the {name}", seconds >= LEAST_SECONDS, f"{seconds:.1f} s", f"at least {LEAST_SECONDS} s")
 
 
 def judge_colours(video):
-    # what a player does: believe the stream's matrix; without one, small pictures are BT.601
+    # the camera's is BT.601; of the stream, what a player does: believe its matrix, without one BT.601 as it is small
     matrix = video.get("color_space", "unknown")
     read_as = {"bt709": "bt709"}.get(matrix, "bt601")
     reference = patches(
@@ -93,7 +101,7 @@ def judge_colours(video):
     )  # fmt: skip
     # two pictures a second, from 1 s on: the first may still be the slate's cross-over
     raw = tool("ffmpeg", "-v", "error", "-i", RECEIVED,
-               "-vf", f"fps=2,trim=start=1,scale=in_color_matrix={read_as}:out_color_matrix=bt709,format=yuv444p",
+               "-vf", f"fps=2,trim=start=1,scale=in_color_matrix={read_as}:out_color_matrix=bt601,format=yuv444p",
                "-f", "rawvideo", "-")  # fmt: skip
     size = WIDTH * HEIGHT * 3
     pictures = [raw[at : at + size] for at in range(0, len(raw) - size + 1, size)]
@@ -169,10 +177,46 @@ def judge_links():
     check("modems carried after the cut", after > 300_000, f"{after} bytes", "over 300000")
 
 
+def judge_panel():
+    """Plays what was written to the display into a model of it: an SSD1306, 128×64, columns of eight points."""
+    journal = (OUT / "panel.journal").read_bytes()
+    lengths = {0x20: 2, 0x21: 3, 0x22: 3, 0x81: 2, 0x8D: 2, 0xA8: 2, 0xD3: 2, 0xD5: 2, 0xD9: 2, 0xDA: 2, 0xDB: 2}
+    memory, on, drawn = bytearray(1024), False, 0
+    columns, pages, column, page = (0, 127), (0, 7), 0, 0
+    at = 0
+    while at < len(journal):
+        length = int.from_bytes(journal[at : at + 2], "little")
+        control, *message = journal[at + 2 : at + 2 + length]
+        at += 2 + length
+        if control == 0x40:
+            drawn += len(message)
+            for eight in message:
+                memory[page * 128 + column] = eight
+                column += 1
+                if column > columns[1]:
+                    column, page = columns[0], page + 1 if page < pages[1] else pages[0]
+            continue
+        while message:
+            command, *values = message[: lengths.get(message[0], 1)]
+            message = message[1 + len(values) :]
+            on = {0xAE: False, 0xAF: True}.get(command, on)
+            if command == 0x21 and len(values) == 2:
+                columns, column = values, values[0]
+            if command == 0x22 and len(values) == 2:
+                pages, page = values, values[0]
+    lit = sum(eight.bit_count() for eight in memory) / 8192
+    rows = [bytes(255 * (memory[y // 8 * 128 + x] >> y % 8 & 1) for x in range(128)) for y in range(64)]
+    (OUT / "panel.pgm").write_bytes(b"P5 128 64 255\n" + b"".join(rows))
+    check("the display is on and shows something", on and 0.02 < lit < 0.9, f"on {on}, {lit:.0%} of its points lit",
+          f"2 to 90 % lit; the picture is {OUT / 'panel.pgm'}")  # fmt: skip
+    check("the display was drawn again and again", drawn > 4 * 1024, f"{drawn} bytes", "over 4096")
+
+
 video = judge_format()
 judge_stamps()
 judge_colours(video)
 judge_tone()
 judge_links()
+judge_panel()
 print(f"{'FAILED' if failed else 'passed'} virtual box")
 sys.exit(failed)

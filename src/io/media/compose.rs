@@ -128,3 +128,66 @@ fn scaler<'a>(
     };
     Ok(&made[at].1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::counter::{self, Luma, Mark};
+    use crate::media::raster::{I420, Pattern};
+
+    const SIZE: PictureSize = PictureSize { width: 640, height: 360 };
+
+    fn pattern(source: u8, count: u64) -> gst::Buffer {
+        let mut data = vec![0; I420::new(SIZE).bytes()];
+        Pattern::new(SIZE, source).draw(&mut data, count, "");
+        gst::Buffer::from_slice(data)
+    }
+
+    fn marks(picture: &gst::Buffer, layout: Layout) -> Vec<Option<Mark>> {
+        let map = picture.map_readable().unwrap();
+        let luma = Luma { data: &map, stride: I420::new(SIZE).stride() };
+        layout.places(SIZE).into_iter().map(|place| counter::read(luma, place.area)).collect()
+    }
+
+    #[test]
+    fn each_layout_shows_each_source_at_its_place_with_a_readable_counter() {
+        crate::io::media::init().unwrap();
+        let mut composer = Composer::new(SIZE).unwrap();
+        for layout in Layout::ALL {
+            let (picture, slate) = composer.compose(layout, [Some(pattern(0, 77)), Some(pattern(1, 88))]).unwrap();
+            let of = |p: Place| if p.source == SourceId::Camera { (0, 77) } else { (1, 88) };
+            let wanted: Vec<_> =
+                layout.places(SIZE).into_iter().map(of).map(|(source, count)| Some(Mark { source, count })).collect();
+            assert_eq!(marks(&picture, layout), wanted, "{layout}");
+            assert!(!slate);
+        }
+    }
+
+    #[test]
+    fn a_lost_camera_is_a_slate_at_its_own_place_and_the_slides_stay() {
+        crate::io::media::init().unwrap();
+        let mut composer = Composer::new(SIZE).unwrap();
+        let (picture, slate) = composer.compose(Layout::PictureInPicture, [None, Some(pattern(1, 5))]).unwrap();
+        assert!(slate);
+        assert_eq!(marks(&picture, Layout::PictureInPicture), [Some(Mark { source: 1, count: 5 }), None]);
+
+        let inset = Layout::PictureInPicture.places(SIZE)[1].area;
+        let corner = Rect { x: inset.x + 8, y: inset.y + 8, width: 16, height: 16 };
+        let map = picture.map_readable().unwrap();
+        let mean = I420::new(SIZE).mean(&map, corner).unwrap();
+        assert!((mean[0] - 40.0).abs() < 2.0, "the slate's own colour: {mean:?}");
+        drop(map);
+
+        let (_, slate) = composer.compose(Layout::Slides, [None, Some(pattern(1, 5))]).unwrap();
+        assert!(!slate, "a camera that nobody wants is not missed");
+    }
+
+    #[test]
+    fn a_picture_that_fills_the_screen_is_handed_over_and_not_copied() {
+        crate::io::media::init().unwrap();
+        let mut composer = Composer::new(SIZE).unwrap();
+        let camera = pattern(0, 1);
+        let (picture, _) = composer.compose(Layout::Camera, [Some(camera.clone()), None]).unwrap();
+        assert_eq!(picture.map_readable().unwrap().as_ptr(), camera.map_readable().unwrap().as_ptr());
+    }
+}

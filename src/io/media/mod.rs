@@ -39,7 +39,7 @@ const FACTS: usize = 256;
 /// The programme is measured so often.
 const MEASURE: Duration = Duration::from_secs(1);
 /// No picture encoded for this long: the pipeline hangs and the part is started afresh.
-const HANG: Duration = Duration::from_secs(5);
+const HANG: Duration = Duration::from_secs(10);
 
 /// Where threads leave facts; a full queue loses measurements, never blocks the programme.
 #[derive(Debug, Clone)]

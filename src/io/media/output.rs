@@ -18,7 +18,7 @@ use crate::message::What;
 use crate::time::{Duration, Instant};
 
 /// How often the session is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(200);
 /// A session that ended is opened again after this.
 const AGAIN: Duration = Duration::from_millis(300);
 /// A session that is not open after this is thrown away and made afresh.

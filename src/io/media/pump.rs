@@ -14,7 +14,7 @@ use gstreamer_app as gst_app;
 use super::Tell;
 use super::compose::Composer;
 use super::feed::{Condition, Feed};
-use super::stop::Stop;
+use super::stop::{Stop, urgent};
 use crate::io::clock;
 use crate::media::slot::{Change, Slot};
 use crate::media::sound::{Mix, SAMPLE_RATE, Stereo, first_sample};
@@ -26,6 +26,9 @@ use crate::time::{Duration, Instant};
 const FIRST_CHANCE: Duration = Duration::from_secs(1);
 /// A line that is dry for so long is lost.
 const DRY: Duration = Duration::from_millis(200);
+/// A machine that is behind by more has stood still or is too slow: the programme goes on from now,
+/// its stamps without a hole, instead of making up for what no source remembers.
+const HOPELESS: Duration = Duration::from_secs(1);
 /// How often levels are stated.
 const LEVELS: Duration = Duration::from_millis(250);
 
@@ -90,6 +93,7 @@ impl Pump {
     }
 
     fn run(self, stop: &Stop) -> anyhow::Result<()> {
+        urgent();
         let rate = self.config.rate;
         let period = Duration::from_nanos(rate.nanos_of(1));
         let delay = Slot::<gst::Buffer>::delay(period);
@@ -97,13 +101,19 @@ impl Pump {
         let mut mix = Mix::new(self.wanted().1);
         let mut said: [Said; 4] = Default::default();
         let began = clock::now();
-        let first = (began.as_secs_f64() * rate.as_f64()) as u64 + 1;
+        let mut first = (began.as_secs_f64() * rate.as_f64()) as u64 + 1;
         let mut levels_due = began + LEVELS;
         for tick in 0.. {
-            let due = Instant::from_micros(rate.nanos_of(first + tick) / 1000);
-            if stop.wait_until(due) {
+            let due = |first: u64| Instant::from_micros(rate.nanos_of(first + tick) / 1000);
+            if stop.wait_until(due(first)) {
                 break;
             }
+            let late = clock::now().since(due(first));
+            if late > HOPELESS {
+                tracing::warn!(late_ms = late.as_millis(), "the machine is too slow for the programme");
+                first += (late.as_secs_f64() * rate.as_f64()) as u64;
+            }
+            let due = due(first);
             let (layout, line) = self.wanted();
             let wanted = due.before(delay);
             let frames = [0, 1].map(|i| {
@@ -167,10 +177,12 @@ impl Pump {
             let sounding = self.feeds[2 + i].store().pull(line);
             self.say_sound(&mut said[2 + i], 2 + i, sounding, due, due.since(began) > FIRST_CHANCE);
         }
-        let mut bytes = Vec::with_capacity(n * 8);
+        let mut bytes = Vec::with_capacity(n * 4);
         mix.mix(&lines[0], &lines[1], |s| {
-            bytes.extend_from_slice(&s[0].to_le_bytes());
-            bytes.extend_from_slice(&s[1].to_le_bytes());
+            for ear in s {
+                // what is too loud is clipped, not wrapped: `as` saturates
+                bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
+            }
         });
         let mut buffer = gst::Buffer::from_mut_slice(bytes);
         let at = |sample: u64| (u128::from(sample) * 1_000_000_000).div_ceil(u128::from(SAMPLE_RATE)) as u64;

@@ -41,3 +41,12 @@ impl Stop {
         }
     }
 }
+
+/// Lets the calling thread come before the machine's other work, where the process may.
+///
+/// Pictures and sound wait for nobody; encoding and everything else may.
+#[allow(unsafe_code, reason = "neither the standard library nor nix sets a thread's nice value")]
+pub(super) fn urgent() {
+    // SAFETY: takes plain numbers; on Linux 0 is the calling thread, and a refusal changes nothing.
+    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -15) };
+}

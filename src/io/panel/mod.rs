@@ -83,11 +83,27 @@ fn open(display: &Display, state_dir: &Path) -> anyhow::Result<Box<dyn Glass>> {
     Ok(match display {
         Display::Memory => Box::new(Memory::new(state_dir)),
         Display::Ssd1306 { bus, address } => {
-            let device = I2cdev::new(bus).with_context(|| format!("opening display bus {}", bus.display()))?;
+            let node = node(bus)?;
+            let device = I2cdev::new(&node).with_context(|| format!("opening display bus {}", node.display()))?;
             let oled = Oled::open(device, *address);
             Box::new(oled.with_context(|| format!("display at {} address 0x{address:02x}", bus.display()))?)
         }
     })
+}
+
+/// The device of a bus: a path as it is, a bare name as the adapter that bears it.
+fn node(bus: &Path) -> anyhow::Result<PathBuf> {
+    if bus.is_absolute() {
+        return Ok(bus.to_owned());
+    }
+    let known = std::fs::read_dir("/sys/class/i2c-dev").context("this kernel shows no I2C bus; is i2c-dev loaded?")?;
+    for adapter in known.flatten() {
+        let name = std::fs::read_to_string(adapter.path().join("name")).unwrap_or_default();
+        if Path::new(name.trim()) == bus {
+            return Ok(Path::new("/dev").join(adapter.file_name()));
+        }
+    }
+    bail!("no I2C adapter is named \"{}\"; i2cdetect -l lists those there are", bus.display())
 }
 
 fn keep_showing(frames: &Receiver<Frame>, ends: &Ends, open: impl Fn() -> anyhow::Result<Box<dyn Glass>>) {

@@ -30,6 +30,8 @@ use crate::time::Duration;
 const LOOK: Duration = Duration::from_millis(100);
 /// A device that has a signal and gives no picture for this long is opened afresh.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The first picture of a device that begins may take longer.
+const FIRST: Duration = Duration::from_secs(6);
 /// A picture is at most this old when it comes: a driver whose stamps say more counts from elsewhere.
 const OLDEST: Duration = Duration::from_millis(60);
 
@@ -45,12 +47,13 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
     }
     // a device that follows a signal must be told to take what is there now
     watch.adopt();
-    let caps = if watch.follows_a_signal() { String::new() } else { best_mode(&device, config) };
+    let caps = if watch.follows_a_signal() { scaled_mode(&device, config) } else { best_mode(&device, config) };
     let pipe = gst::Pipeline::new();
     let guard = pipeline::Guard(pipe.clone());
     let clock = gst::SystemClock::obtain();
     pipe.use_clock(Some(&clock));
-    pipeline::add(&pipe, &plan::v4l2(&node, &caps, config.size))?;
+    let large = device.format().is_ok_and(|f| f.width > config.size.width || f.height > config.size.height);
+    pipeline::add(&pipe, &plan::v4l2(&node, &caps, large, config.size))?;
     let gate = Arc::new(AtomicBool::new(true));
     listen(&pipe, feed, &gate, Stamps::of(&clock))?;
     feed.opened(describe(&device, &card, bus));
@@ -85,9 +88,10 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
                 if !gate.swap(true, Ordering::Relaxed) {
                     feed.found();
                 }
-                let newest = feed.slot().newest().map_or(began, |n| n.max(began));
-                if clock::now().since(newest) > PATIENCE {
-                    let detail = format!("{card} gave no picture for {} s", PATIENCE.as_secs());
+                let newest = feed.slot().newest().filter(|newest| *newest > began);
+                let (since, patience) = newest.map_or((began, FIRST), |newest| (newest, PATIENCE));
+                if clock::now().since(since) > patience {
+                    let detail = format!("{card} gave no picture for {} s", patience.as_secs());
                     return Ok(Ended { cause: LossCause::Stalled, detail, again: Some(LOOK) });
                 }
             }
@@ -113,6 +117,22 @@ fn describe(device: &v4l::Device, card: &str, bus: &str) -> String {
     let format = device.format().map(|f| format!("{}x{} {}", f.width, f.height, f.fourcc)).unwrap_or_default();
     let controls = device.query_controls().map(|c| c.len()).unwrap_or_default();
     format!("{format}, {card} at {bus}, {controls} controls")
+}
+
+/// The caps of the programme's own size, if the device scales its signal to that; empty if it does not,
+/// and then its size is left free. A signal that changes ends the capture before the caps can hurt.
+fn scaled_mode(device: &v4l::Device, config: &Config) -> String {
+    let (width, height) = (config.size.width, config.size.height);
+    let modes = [(b"YU12", "I420"), (b"NV12", "NV12"), (b"YUYV", "YUY2"), (b"UYVY", "UYVY")];
+    modes
+        .into_iter()
+        .find(|(fourcc, _)| {
+            let wanted = v4l::Format::new(width, height, v4l::FourCC::new(fourcc));
+            let given = device.set_format(&wanted);
+            given.is_ok_and(|g| g.width == width && g.height == height && g.fourcc.repr == **fourcc)
+        })
+        .map(|(_, format)| format!("video/x-raw,format={format},width={width},height={height}"))
+        .unwrap_or_default()
 }
 
 /// The caps of the mode that costs least and gives most: as large as the programme or the next

@@ -1,0 +1,41 @@
+// Every word of the page in Chinese and English. What the box says comes in both languages by itself.
+"use strict";
+
+const WORDS = {
+  zh: {
+    settings: "连接", broker: "消息服务器", deviceName: "设备名", user: "用户名", password: "密码", connect: "连接",
+    connecting: "正在连接消息服务器…", connected: "消息服务器已连接", disconnected: "消息服务器断开，正在重连…", badAddress: "地址无效",
+    standby: "待机", starting: "正在开播", live: "直播中", stopping: "正在停止",
+    lost: "设备失联", gone: "设备已关机", unknown: "等待设备", alert: "有告警",
+    slate: "垫片正在播出", start: "开始直播", stop: "停止直播", sure: "再按一次停止（画面将中断）",
+    layout: "画面", line: "音频", camera: "摄像机", slides: "课件", picture_in_picture: "画中画", side_by_side: "并排",
+    lineA: "调音台 A", lineB: "调音台 B", mixer_a: "调音台 A", mixer_b: "调音台 B",
+    alarms: "告警", noAlarms: "一切正常", links: "链路", inputs: "输入", machine: "主机", events: "事件",
+    bitrate: "码率", fps: "帧率", safe_rate: "安全码率", wanted: "目标", atMost: "不超过", atLeast: "不少于",
+    cpu: "处理器", memory: "内存", temperature: "温度", disk_free: "磁盘剩余",
+    down: "断开", registering: "登记中", probing: "探测中", up: "正常", suspect: "无响应",
+    noCarrier: "无信号", metered: "流量计费", loss: "丢包", room: "容量",
+    present: "正常", absent: "丢失", outputOpen: "已送达远端", outputClosed: "远端未连接", encoder: "编码器",
+    critical: "严重", major: "重要", minor: "次要", warning: "提醒",
+    sent: "已发送，等待应答…", noAnswer: "设备没有应答，请检查连接后再试", notSent: "未连接，命令没有发出",
+    stale: (s) => `数据已过期 ${s} 秒，以下不是当前状态`, waiting: "正在等待设备的最新数据，以下为上次保留的状态",
+  },
+  en: {
+    settings: "Connection", broker: "Broker", deviceName: "Device", user: "User", password: "Password", connect: "Connect",
+    connecting: "connecting to the broker…", connected: "broker connected", disconnected: "broker lost, trying again…", badAddress: "not an address",
+    standby: "STANDBY", starting: "STARTING", live: "ON AIR", stopping: "STOPPING",
+    lost: "BOX LOST", gone: "BOX IS OFF", unknown: "WAITING FOR THE BOX", alert: "alarm",
+    slate: "the slate is on air", start: "Go on air", stop: "Leave the air", sure: "Press again to stop (the picture ends)",
+    layout: "Picture", line: "Sound", camera: "Camera", slides: "Slides", picture_in_picture: "Picture in picture", side_by_side: "Side by side",
+    lineA: "Mixer A", lineB: "Mixer B", mixer_a: "Mixer A", mixer_b: "Mixer B",
+    alarms: "Alarms", noAlarms: "all in order", links: "Links", inputs: "Inputs", machine: "Machine", events: "Events",
+    bitrate: "Bitrate", fps: "Pictures", safe_rate: "Safe rate", wanted: "wanted", atMost: "at most", atLeast: "at least",
+    cpu: "Processor", memory: "Memory", temperature: "Hottest", disk_free: "Disk free",
+    down: "down", registering: "registering", probing: "probing", up: "up", suspect: "silent",
+    noCarrier: "no carrier", metered: "metered", loss: "loss", room: "room",
+    present: "ok", absent: "LOST", outputOpen: "far end reached", outputClosed: "far end not connected", encoder: "encoder",
+    critical: "CRITICAL", major: "MAJOR", minor: "minor", warning: "warning",
+    sent: "sent, waiting for the answer…", noAnswer: "the box did not answer; check the connection and try again", notSent: "not connected, the command was not sent",
+    stale: (s) => `figures are ${s} s old; this is not the present`, waiting: "waiting for fresh figures; below is what the broker kept",
+  },
+};

@@ -2,9 +2,17 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::gateway::{Gateway, GroupKey, Limits, Transmit};
 use crate::rng::Rng;
+use crate::time::Instant;
 use crate::wire::Seq;
+use crate::wire::srt;
+use crate::wire::srtla::{self, GroupId, PADDED_LEN, Repr};
 
 struct Story {
     now: Instant,

@@ -15,24 +15,24 @@ use livebox::io::clock;
 use livebox::wire::{Seq, srt};
 
 /// The most that anything here waits for something that must come; a busy machine needs some of it.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary under test.
-pub const LIVEBOX: &str = env!("CARGO_BIN_EXE_livebox");
+pub(crate) const LIVEBOX: &str = env!("CARGO_BIN_EXE_livebox");
 
 /// A process that ends with its test; what it says is kept.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: mpsc::Receiver<String>,
     said: Vec<String>,
 }
 
 impl Process {
-    pub fn start(program: &str, args: &[&str]) -> Self {
+    pub(crate) fn start(program: &str, args: &[&str]) -> Self {
         Self::spawn(Command::new(program).args(args))
     }
 
-    pub fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -53,12 +53,12 @@ impl Process {
         Self { child, lines, said: Vec::new() }
     }
 
-    pub fn id(&self) -> i32 {
+    pub(crate) fn id(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
     /// The next line, from now on, that holds all of `words`.
-    pub fn says(&mut self, words: &[&str]) -> String {
+    pub(crate) fn says(&mut self, words: &[&str]) -> String {
         let end = clock::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(end - clock::now()) {
@@ -73,18 +73,18 @@ impl Process {
         }
     }
 
-    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.id()), signal).unwrap();
     }
 
     /// Asks it to end; its exit code and everything it said.
-    pub fn ends(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ends(mut self) -> (Option<i32>, String) {
         self.signal(nix::sys::signal::Signal::SIGTERM);
         self.ended()
     }
 
     /// Waits for its end; its exit code and everything it said.
-    pub fn ended(&mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(&mut self) -> (Option<i32>, String) {
         let end = clock::now() + PATIENCE;
         while let Ok(line) = self.lines.recv_timeout(end - clock::now()) {
             self.said.push(line);
@@ -103,21 +103,21 @@ impl Drop for Process {
 }
 
 /// A UDP port of 127.0.0.1 that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-pub fn at(port: u16) -> SocketAddr {
+pub(crate) fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 /// Where one of the plain peers stands.
-pub fn peer(file: &str) -> String {
+pub(crate) fn peer(file: &str) -> String {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(file).display().to_string()
 }
 
 /// The figures that `livebox bond` wrote, once they satisfy `wanted`.
-pub fn figures(file: &std::path::Path, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+pub(crate) fn figures(file: &std::path::Path, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
     let mut last = serde_json::Value::Null;
     for _ in 0..PATIENCE.as_millis() / 50 {
         if let Ok(text) = std::fs::read_to_string(file) {
@@ -132,27 +132,27 @@ pub fn figures(file: &std::path::Path, wanted: impl Fn(&serde_json::Value) -> bo
 }
 
 /// True if that many links carry the programme.
-pub fn links_up(figures: &serde_json::Value, count: usize) -> bool {
+pub(crate) fn links_up(figures: &serde_json::Value, count: usize) -> bool {
     let links = figures["links"].as_array().into_iter().flatten();
     links.filter(|link| link["phase"] == "up" || link["phase"] == "probing").count() >= count
 }
 
 #[allow(clippy::disallowed_methods, reason = "peers live in real time; no assertion hangs on it")]
-pub fn pause(millis: u64) {
+pub(crate) fn pause(millis: u64) {
     thread::sleep(Duration::from_millis(millis));
 }
 
 /// A listener as plain as it can be: counts what arrives and acknowledges every 10 ms. It never
 /// asks for anything again.
-pub struct Listener {
-    pub port: u16,
+pub(crate) struct Listener {
+    pub(crate) port: u16,
     arrived: Arc<Mutex<BTreeMap<u32, u32>>>,
     end: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Listener {
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
@@ -164,14 +164,14 @@ impl Listener {
     }
 
     /// How many of the first `count` numbers have not arrived.
-    pub fn missing(&self, count: u32) -> Vec<u32> {
+    pub(crate) fn missing(&self, count: u32) -> Vec<u32> {
         let arrived = self.arrived.lock().unwrap();
         (0..count).filter(|n| !arrived.contains_key(n)).collect()
     }
 
     /// Waits until all of the first `count` numbers are there; complains with the sender's figures if
     /// they do not come.
-    pub fn has_all(&self, count: u32, figures: &std::path::Path) {
+    pub(crate) fn has_all(&self, count: u32, figures: &std::path::Path) {
         for _ in 0..100 {
             if self.missing(count).is_empty() {
                 return;
@@ -218,7 +218,7 @@ impl Drop for Listener {
 }
 
 /// Sends `count` data packets at this rate; `between` is called before each with its number.
-pub fn call(to: SocketAddr, megabits: f64, count: u32, mut between: impl FnMut(u32)) -> UdpSocket {
+pub(crate) fn call(to: SocketAddr, megabits: f64, count: u32, mut between: impl FnMut(u32)) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let start = clock::now();
     let gap = 1316.0 * 8.0 / megabits;
@@ -244,14 +244,14 @@ pub fn call(to: SocketAddr, megabits: f64, count: u32, mut between: impl FnMut(u
 }
 
 /// The link emulator with this scenario, until it is dropped.
-pub struct Emulator {
-    pub port: u16,
+pub(crate) struct Emulator {
+    pub(crate) port: u16,
     end: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Emulator {
-    pub fn start(scenario: &str, to: u16) -> Self {
+    pub(crate) fn start(scenario: &str, to: u16) -> Self {
         let scenario = livebox::sim::Scenario::parse("test.toml", scenario, &mut |_| Err("no traces here".to_owned()));
         let scenario = scenario.unwrap_or_else(|faults| panic!("{faults:?}"));
         let port = free_port();

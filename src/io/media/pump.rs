@@ -219,7 +219,7 @@ impl Pump {
 
     /// States what changed: arrival, loss, or another cause of the same loss.
     fn say(&self, said: &mut Said, index: usize, arrived: Option<bool>) {
-        let Some(now) = arrived else { return };
+        let Some(now) = arrived.filter(|_| self.feeds[index].fitted) else { return };
         let source = self.feeds[index].source;
         let condition = self.feeds[index].condition();
         let same = said.arrived == arrived;

@@ -256,6 +256,7 @@ fn devices(board: &Board) -> [Option<Device>; 4] {
 fn build(config: &Config, kind: EncoderKind, bitrate: Bitrate) -> anyhow::Result<(gst::Pipeline, Arc<Tap>)> {
     let plan = plan::programme(config, kind, bitrate);
     let pipe = gst::Pipeline::new();
+    pipeline::hurry(&pipe);
     let video = pipeline::add(&pipe, &plan.video)?;
     let audio = pipeline::add(&pipe, &plan.audio)?;
     pipeline::add(&pipe, &plan.mux)?;

@@ -448,6 +448,21 @@ mod tests {
     }
 
     #[test]
+    fn the_names_in_its_json_are_those_that_other_programs_read() {
+        let json = serde_json::to_value(judged(&[Some(1), None, Some(3)], &[])).unwrap();
+        let names: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let wanted = "doubled first holes irregular last longest_picture_gap_ms missing pictures pts_irregular \
+                      pts_step slates sound stamps ts_discontinuities";
+        assert_eq!(names.join(" "), wanted);
+        let of = |key: &str, at: &serde_json::Value| -> Vec<String> {
+            let inner = if at[key].is_array() { &at[key][0] } else { &at[key] };
+            inner.as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(of("slates", &json), ["after", "at_s", "before", "ms", "onset_ms", "pictures", "return_ms"]);
+        assert_eq!(of("sound", &json), ["longest_gap_ms", "pts_gap_ms", "samples", "tone_db", "tone_hz"]);
+    }
+
+    #[test]
     fn an_empty_stream_is_not_good() {
         assert!(!judged(&[], &[]).good());
     }

@@ -15,6 +15,8 @@ use crate::time::{Duration, Instant};
 pub(super) struct Feed {
     /// Whose.
     pub(super) source: SourceId,
+    /// The board has such a device; nobody is told of one that is not there by design.
+    pub(super) fitted: bool,
     slot: Mutex<Slot<gst::Buffer>>,
     store: Mutex<Store>,
     condition: Mutex<Condition>,
@@ -36,11 +38,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Feed {
     /// An empty feed for a programme of this shape.
-    pub(super) fn new(source: SourceId, config: &Config) -> Self {
+    pub(super) fn new(source: SourceId, fitted: bool, config: &Config) -> Self {
         let period = Duration::from_nanos(config.rate.nanos_of(1));
         let delay = Slot::<gst::Buffer>::delay(period);
         Self {
             source,
+            fitted,
             slot: Mutex::new(Slot::new(period)),
             store: Mutex::new(Store::new(delay)),
             condition: Mutex::default(),

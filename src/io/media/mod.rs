@@ -190,8 +190,10 @@ impl Programme {
         };
         let pipe = &programme.pipe;
         pipe.set_state(gst::State::Playing).context("the programme's pipeline does not start")?;
-        let feeds = SourceId::ALL.map(|source| Arc::new(Feed::new(source, config)));
-        for (device, feed) in devices(board).into_iter().zip(&feeds) {
+        let devices = devices(board);
+        let fitted = devices.each_ref().map(Option::is_some);
+        let feeds = std::array::from_fn(|i| Arc::new(Feed::new(SourceId::ALL[i], fitted[i], config)));
+        for (device, feed) in devices.into_iter().zip(&feeds) {
             if let Some(device) = device {
                 programme.sources.push(Source::start(device, Arc::clone(feed), Arc::clone(config))?);
             }
@@ -254,6 +256,7 @@ fn devices(board: &Board) -> [Option<Device>; 4] {
 fn build(config: &Config, kind: EncoderKind, bitrate: Bitrate) -> anyhow::Result<(gst::Pipeline, Arc<Tap>)> {
     let plan = plan::programme(config, kind, bitrate);
     let pipe = gst::Pipeline::new();
+    pipeline::hurry(&pipe);
     let video = pipeline::add(&pipe, &plan.video)?;
     let audio = pipeline::add(&pipe, &plan.audio)?;
     pipeline::add(&pipe, &plan.mux)?;

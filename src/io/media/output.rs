@@ -116,6 +116,7 @@ impl Drop for Output {
 fn session(way: &Way, stop: &Stop) -> anyhow::Result<()> {
     let pipe = gst::Pipeline::new();
     let guard = pipeline::Guard(pipe.clone());
+    pipeline::hurry(&pipe);
     pipeline::add(&pipe, &plan::output(&way.config, way.port))?;
     let entrance: gst_app::AppSrc = pipeline::find(&pipe, plan::ENTRANCE)?;
     let srt: gst::Element = pipeline::find(&pipe, plan::SESSION)?;

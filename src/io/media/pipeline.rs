@@ -71,6 +71,20 @@ fn is_text(element: &gst::Element, key: &str) -> bool {
     element.find_property(key).is_some_and(|spec| spec.value_type() == gst::glib::Type::STRING)
 }
 
+/// Lets the pipeline's threads come before the machine's other work, where the process may.
+pub(super) fn hurry(pipe: &gst::Pipeline) {
+    let Some(bus) = pipe.bus() else { return };
+    bus.set_sync_handler(|_, message| {
+        // this is said by the new thread itself
+        if let gst::MessageView::StreamStatus(status) = message.view()
+            && status.get().0 == gst::StreamStatusType::Enter
+        {
+            super::stop::urgent(super::stop::STREAM);
+        }
+        gst::BusSyncReply::Pass
+    });
+}
+
 /// The device's or element's own words of an error message.
 pub(super) fn words(error: &gst::message::Error) -> String {
     let from = error.src().map(|s| s.name().to_string()).unwrap_or_default();

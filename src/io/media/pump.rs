@@ -14,7 +14,7 @@ use gstreamer_app as gst_app;
 use super::Tell;
 use super::compose::Composer;
 use super::feed::{Condition, Feed};
-use super::stop::{Stop, urgent};
+use super::stop::{CLOCKED, Stop, urgent};
 use crate::io::clock;
 use crate::media::slot::{Change, Slot};
 use crate::media::sound::{Mix, SAMPLE_RATE, Stereo, first_sample};
@@ -93,7 +93,7 @@ impl Pump {
     }
 
     fn run(self, stop: &Stop) -> anyhow::Result<()> {
-        urgent();
+        urgent(CLOCKED);
         let rate = self.config.rate;
         let period = Duration::from_nanos(rate.nanos_of(1));
         let delay = Slot::<gst::Buffer>::delay(period);
@@ -219,7 +219,7 @@ impl Pump {
 
     /// States what changed: arrival, loss, or another cause of the same loss.
     fn say(&self, said: &mut Said, index: usize, arrived: Option<bool>) {
-        let Some(now) = arrived else { return };
+        let Some(now) = arrived.filter(|_| self.feeds[index].fitted) else { return };
         let source = self.feeds[index].source;
         let condition = self.feeds[index].condition();
         let same = said.arrived == arrived;

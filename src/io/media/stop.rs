@@ -42,11 +42,14 @@ impl Stop {
     }
 }
 
+/// Nice value of the clocked threads: pump and captures wait for nobody, and work little.
+pub(super) const CLOCKED: i32 = -15;
+/// Nice value of the threads that convert and encode.
+pub(super) const STREAM: i32 = -5;
+
 /// Lets the calling thread come before the machine's other work, where the process may.
-///
-/// Pictures and sound wait for nobody; encoding and everything else may.
 #[allow(unsafe_code, reason = "neither the standard library nor nix sets a thread's nice value")]
-pub(super) fn urgent() {
+pub(super) fn urgent(nice: i32) {
     // SAFETY: takes plain numbers; on Linux 0 is the calling thread, and a refusal changes nothing.
-    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -15) };
+    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
 }

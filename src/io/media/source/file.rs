@@ -32,6 +32,7 @@ pub(super) fn play(path: &Path, feed: &Arc<Feed>, config: &Config, stop: &Stop) 
     let picture = feed.source.is_picture();
     let pipe = gst::Pipeline::new();
     let guard = pipeline::Guard(pipe.clone());
+    pipeline::hurry(&pipe);
     let tail = if picture { plan::picture_tail(config.size, plan::Pace::Played) } else { plan::sound_tail() };
     let head = pipeline::add(&pipe, &[plan::file(&path)])?;
     let tail = pipeline::add(&pipe, &tail)?;

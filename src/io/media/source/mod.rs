@@ -12,7 +12,7 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 use super::feed::Feed;
-use super::stop::{Stop, urgent};
+use super::stop::{CLOCKED, Stop, urgent};
 use crate::board::{PictureDevice, SoundDevice};
 use crate::io::clock;
 use crate::media::{Config, SourceId};
@@ -94,7 +94,7 @@ impl Drop for Source {
 }
 
 fn keep(device: &Device, feed: &Arc<Feed>, config: &Config, stop: &Stop) {
-    urgent();
+    urgent(CLOCKED);
     let mut wait = FIRST_WAIT;
     while !stop.told() {
         let began = clock::now();

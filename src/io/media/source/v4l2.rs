@@ -50,6 +50,7 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
     let caps = if watch.follows_a_signal() { scaled_mode(&device, config) } else { best_mode(&device, config) };
     let pipe = gst::Pipeline::new();
     let guard = pipeline::Guard(pipe.clone());
+    pipeline::hurry(&pipe);
     let clock = gst::SystemClock::obtain();
     pipe.use_clock(Some(&clock));
     let large = device.format().is_ok_and(|f| f.width > config.size.width || f.height > config.size.height);

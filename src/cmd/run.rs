@@ -108,13 +108,16 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
     // the faces
     parts.spawn(supervise(ends(Part::Mqtt), {
         let (settings, status, commander) = (settings_out.clone(), status_out.clone(), commander.clone());
-        move |ends| {
+        move |mut ends| {
             let (mqtt, status, commander) = (settings.borrow().mqtt.clone(), status.clone(), commander.clone());
             async move {
                 match mqtt {
                     Some(mqtt) => io::mqtt::run(Arc::new(mqtt), status, commander, ends).await,
                     // no broker is named; a reload that names one starts the part afresh
-                    None => ends.until_shutdown().await,
+                    None => {
+                        ends.shutdown().await;
+                        Ok(())
+                    }
                 }
             }
         }

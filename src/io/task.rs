@@ -31,16 +31,6 @@ impl Ends {
         let _ = self.facts.try_send(Fact { at: clock::now(), part: self.part, what });
     }
 
-    /// Waits until everybody ends: for a part that has nothing to do.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn until_shutdown(mut self) -> anyhow::Result<()> {
-        // a control that is gone has ended everybody too
-        let _ = self.orders.wait_for(|orders| orders.shutdown).await;
-        Ok(())
-    }
-
     /// States a fact from a thread of its own.
     pub fn state_blocking(&self, what: What) {
         let _ = self.facts.blocking_send(Fact { at: clock::now(), part: self.part, what });

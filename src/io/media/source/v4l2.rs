@@ -66,7 +66,7 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
             _ => Ended::failed(format!("{} does not start", node.display())),
         });
     }
-    let began = clock::now();
+    let mut began = clock::now();
     while !stop.wait(LOOK / 2) {
         while let Some(message) = messages.pop() {
             match message.view() {
@@ -87,6 +87,8 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
             }
             Signal::Present => {
                 if !gate.swap(true, Ordering::Relaxed) {
+                    // no picture was let in meanwhile: patience begins anew
+                    began = clock::now();
                     feed.found();
                 }
                 let newest = feed.slot().newest().filter(|newest| *newest > began);

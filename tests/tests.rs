@@ -39,4 +39,3 @@ mod srtla_wire;
 mod standing;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;
-

@@ -147,7 +147,10 @@ mod tests {
     fn a_link_lost_off_the_air_says_nothing_about_the_rate() {
         let mut target = Target::new(Instant::ZERO);
 
-        target.tick(Instant::from_millis(1), View { lost_link: true, capacity: 0.01, offered: Bitrate::bps(0), ..view() });
+        target.tick(
+            Instant::from_millis(1),
+            View { lost_link: true, capacity: 0.01, offered: Bitrate::bps(0), ..view() },
+        );
 
         assert_eq!(target.rate(Bitrate::mbps(20)), Bitrate::mbps(3));
     }

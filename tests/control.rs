@@ -122,6 +122,7 @@ fn uplink(slot: &str) -> Uplink {
         interface: Some(format!("if-{slot}")),
         index: Some(2),
         address: Some(Ipv4Addr::new(10, 9, 1, 1)),
+        bind_address: true,
         carrier: true,
         default_route: true,
     }

@@ -41,7 +41,7 @@ fn config() -> Config {
         srt_latency: Duration::from_millis(400),
         stream_id: String::new(),
         passphrase: Secret::default(),
-        destination: ([127, 0, 0, 1], 9).into(),
+        destination: "127.0.0.1:9".parse().unwrap(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `livebox bond`: the bonding sender alone, in place of an SRTLA sender, for any SRT encoder.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,9 +19,6 @@ use crate::uplink::Kernel;
 
 /// How often the figures are written.
 const WRITE: Duration = Duration::from_secs(1);
-
-/// How often a destination's name is asked for again: the resolver may be behind an uplink that is not there yet.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Takes an SRT caller's datagrams on a UDP port and sends them over all uplinks to an SRTLA receiver.
 #[derive(Debug, clap::Args)]
@@ -92,9 +89,9 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
     let stop = stopped()?;
     tokio::pin!(stop);
     let destination = tokio::select! {
-        found = resolved(&args.to) => match found {
+        found = io::udp::resolved(&args.to) => match found {
             Ok(destination) => destination,
-            Err(why) => return refused(&why),
+            Err(why) => return refused(&format!("--to {why}")),
         },
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
@@ -240,34 +237,6 @@ async fn renewed(args: &Args) -> Option<Vec<UplinkSlot>> {
     }
 }
 
-/// The destination's IPv4 address. A name that nobody answers for yet is asked for again.
-async fn resolved(to: &str) -> Result<SocketAddr, String> {
-    let wrong = || format!("--to \"{to}\" is not HOST:PORT");
-    let (host, port) = to.rsplit_once(':').ok_or_else(wrong)?;
-    let port: u16 = port.parse().map_err(|_| wrong())?;
-    if let Ok(address) = host.parse::<Ipv4Addr>() {
-        return Ok(SocketAddr::from((address, port)));
-    }
-    if host.is_empty() || host.contains(':') {
-        return Err(format!("--to \"{to}\": uplinks are IPv4; write a name or an IPv4 address, then the port"));
-    }
-    let mut told = false;
-    loop {
-        let error = match tokio::net::lookup_host((host, port)).await {
-            Ok(mut found) => match found.find(SocketAddr::is_ipv4) {
-                Some(address) => return Ok(address),
-                None => "it has no IPv4 address".to_owned(),
-            },
-            Err(error) => error.to_string(),
-        };
-        if !told {
-            tracing::warn!(host, error, "the destination's name is not known; asking again");
-            told = true;
-        }
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
-}
-
 /// Writes beside the file and renames, so that a reader never sees half of it.
 fn write(file: &Path, stats: &GroupStats) -> anyhow::Result<()> {
     let mut beside = file.as_os_str().to_owned();
@@ -279,6 +248,8 @@ fn write(file: &Path, stats: &GroupStats) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]

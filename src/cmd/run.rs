@@ -91,12 +91,17 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
     }));
     parts.spawn(supervise(ends(Part::Bond), {
         let settings = settings_out.clone();
-        move |ends| {
+        move |mut ends| {
             let (config, listener) = (settings.borrow().clone(), loopback.try_clone());
             let uplinks = uplinks_out.clone();
             async move {
                 let listener = listener.context("sharing the loopback port")?;
-                io::bond::run(config.bond.clone(), config.media.destination, listener, uplinks, ends).await
+                let name = config.media.destination.to_string();
+                let destination = tokio::select! {
+                    found = io::udp::resolved(&name) => found.map_err(anyhow::Error::msg).context("media.destination")?,
+                    () = ends.shutdown() => return Ok(()),
+                };
+                io::bond::run(config.bond.clone(), destination, listener, uplinks, ends).await
             }
         }
     }));

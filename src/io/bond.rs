@@ -153,11 +153,21 @@ struct Way {
     index: u32,
     interface: String,
     address: Ipv4Addr,
+    bind_address: bool,
 }
 
 impl Way {
     fn of(uplink: &Uplink) -> Option<Self> {
-        Some(Self { index: uplink.index?, interface: uplink.interface.clone()?, address: uplink.address? })
+        Some(Self {
+            index: uplink.index?,
+            interface: uplink.interface.clone()?,
+            address: uplink.address?,
+            bind_address: uplink.bind_address,
+        })
+    }
+
+    fn source(&self) -> Option<Ipv4Addr> {
+        self.bind_address.then_some(self.address)
     }
 }
 
@@ -238,9 +248,9 @@ impl Driver {
             let news = way != link.way;
             link.way = way;
             if let Some(way) = &link.way {
-                match Socket::through(&way.interface, way.address, self.destination) {
+                match Socket::through(&way.interface, way.source(), self.destination) {
                     Ok(socket) => {
-                        let Way { index, interface, address } = way;
+                        let Way { index, interface, address, .. } = way;
                         tracing::info!(slot = link.slot, interface, index, %address, "socket opened");
                         link.socket = Some(socket);
                     }

@@ -8,12 +8,16 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Protocol, Type};
 use tokio::io::Interest;
+
+/// How often a destination's name is asked for again: the resolver may be behind an uplink that is not there yet.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Datagrams per system call: a full batch at 20 Mbit/s is 17 ms of packets, so larger ones never fill.
 const BATCH: usize = 32;
@@ -105,16 +109,18 @@ impl Socket {
         Ok(Self { inner: tokio::net::UdpSocket::from_std(socket)? })
     }
 
-    /// A socket that leaves through `interface` alone, from `source`, towards `to`, and hears
-    /// nobody else. Needs no capability since Linux 5.7, but only once in a socket's life: an
+    /// A socket that leaves through `interface` alone, from `source` (or whatever address
+    /// the kernel finds there), towards `to`, and hears nobody else. Needs no capability since Linux 5.7, but only once in a socket's life: an
     /// interface that was re-plugged needs a new socket.
     ///
     /// # Errors
     /// If the interface or address is gone, or has no way to `to`.
-    pub fn through(interface: &str, source: Ipv4Addr, to: SocketAddr) -> io::Result<Self> {
+    pub fn through(interface: &str, source: Option<Ipv4Addr>, to: SocketAddr) -> io::Result<Self> {
         let socket = raw(to)?;
         socket.bind_device(Some(interface.as_bytes()))?;
-        socket.bind(&SocketAddr::new(source.into(), 0).into())?;
+        if let Some(source) = source {
+            socket.bind(&SocketAddr::new(source.into(), 0).into())?;
+        }
         socket.connect(&to.into())?;
         Self::from_std(socket.into())
     }
@@ -241,6 +247,37 @@ fn widen(socket: &socket2::SockRef<'_>) {
     let _ = socket.set_send_buffer_size(BUFFER);
 }
 
+/// The IPv4 address of HOST:PORT. A name that nobody answers for yet is asked for again.
+///
+/// # Errors
+/// If `to` is not HOST:PORT; the sentence says what would be.
+pub async fn resolved(to: &str) -> Result<SocketAddr, String> {
+    let wrong = || format!("\"{to}\" is not HOST:PORT");
+    let (host, port) = to.rsplit_once(':').ok_or_else(wrong)?;
+    let port: u16 = port.parse().map_err(|_| wrong())?;
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return Ok(SocketAddr::from((address, port)));
+    }
+    if host.is_empty() || host.contains(':') {
+        return Err(format!("\"{to}\": uplinks are IPv4; write a name or an IPv4 address, then the port"));
+    }
+    let mut told = false;
+    loop {
+        let error = match tokio::net::lookup_host((host, port)).await {
+            Ok(mut found) => match found.find(SocketAddr::is_ipv4) {
+                Some(address) => return Ok(address),
+                None => "it has no IPv4 address".to_owned(),
+            },
+            Err(error) => error.to_string(),
+        };
+        if !told {
+            tracing::warn!(host, error, "the destination's name is not known; asking again");
+            told = true;
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn more_datagrams_than_a_batch_arrive_whole_and_in_order() {
         let far = Socket::listen(loopback()).unwrap();
-        let near = Socket::through("lo", Ipv4Addr::new(127, 0, 1, 3), far.local_addr().unwrap()).unwrap();
+        let near = Socket::through("lo", Some(Ipv4Addr::new(127, 0, 1, 3)), far.local_addr().unwrap()).unwrap();
         let sent: Vec<_> = (0..100_u8).map(|n| Bytes::from(vec![n; 10 + usize::from(n)])).collect();
 
         let refused = near.send(&sent);
@@ -298,6 +335,6 @@ mod tests {
     async fn an_interface_that_is_not_there_is_an_error_and_not_another_way_out() {
         let to = SocketAddr::from(([127, 0, 0, 1], 9));
 
-        assert!(Socket::through("nosuch0", Ipv4Addr::LOCALHOST, to).is_err());
+        assert!(Socket::through("nosuch0", Some(Ipv4Addr::LOCALHOST), to).is_err());
     }
 }

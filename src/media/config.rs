@@ -1,6 +1,5 @@
 //! Settings of the programme: picture, sound, encoder, and where the stream goes.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::stream::{FrameRate, PictureSize};
@@ -30,7 +29,7 @@ pub struct Config {
     /// SRT passphrase; empty for none. Never shown.
     pub passphrase: Secret,
     /// The far end: an SRTLA receiver or `livebox gateway`.
-    pub destination: SocketAddr,
+    pub destination: Destination,
 }
 
 impl Default for Config {
@@ -44,7 +43,7 @@ impl Default for Config {
             srt_latency: Duration::from_secs(2),
             stream_id: String::new(),
             passphrase: Secret::default(),
-            destination: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            destination: Destination { host: "127.0.0.1".to_owned(), port: 5000 },
         }
     }
 }
@@ -66,20 +65,8 @@ impl Config {
             let why = format!("is not a stream id; at most {MAX_STREAM_ID} bytes without control characters");
             section.fault(line, "stream_id", why);
         }
-        let line = section.line_of("destination");
-        let destination: SocketAddr = section
-            .parsed(
-                "destination",
-                "an address with a port such as \"203.0.113.5:5000\" (a host name is not resolved here)",
-            )
-            .unwrap_or(default.destination);
-        if destination.port() == 0 || !destination.is_ipv4() || destination.ip().is_unspecified() {
-            section.fault(
-                line,
-                "destination",
-                format!("{destination} cannot be sent to; write an IPv4 address and a port"),
-            );
-        }
+        let wanted = "HOST:PORT with a name or an IPv4 address, such as \"gateway.example:5000\"";
+        let destination = section.parsed("destination", wanted).unwrap_or(default.destination);
         let config = Self {
             size: section.parsed("size", "a size such as \"1280x720\" (even, 64 to 3840)").unwrap_or(default.size),
             rate: section
@@ -98,6 +85,37 @@ impl Config {
             destination,
         };
         (config, section.secret("passphrase_file"))
+    }
+}
+
+/// A far end by name or IPv4 address; the name is looked up when the links need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// Name or IPv4 address.
+    pub host: String,
+    /// UDP port, never 0.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl std::str::FromStr for Destination {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (host, port) = text.rsplit_once(':').ok_or(())?;
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or(())?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+        let numeric = host.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let address = host.parse::<std::net::Ipv4Addr>();
+        let wrong = host.is_empty() || host.len() > 253 || !host.chars().all(plain);
+        if wrong || (numeric && !address.is_ok_and(|address| !address.is_unspecified())) {
+            return Err(());
+        }
+        Ok(Self { host: host.to_owned(), port })
     }
 }
 

@@ -13,6 +13,6 @@ mod stream;
 pub mod ts;
 
 pub use crate::board::EncoderKind;
-pub use config::{Config, Secret};
+pub use config::{Config, Destination, Secret};
 pub use layout::{Layout, Place, Rect};
 pub use stream::{FrameRate, Line, PictureSize, SourceId};

@@ -14,6 +14,7 @@ use super::counter::{self, Mark};
 use super::layout::Rect;
 use super::stream::{PictureSize, SourceId};
 use crate::lang::Text;
+use crate::rng::Rng;
 
 /// Y, U, V.
 type Colour = [u8; 3];
@@ -203,7 +204,11 @@ pub struct Pattern {
     layout: I420,
     source: u8,
     background: Vec<u8>,
+    grain: Vec<u8>,
 }
+
+/// From so many places in the grain a picture may take its own: no two pictures near each other alike.
+const GRAIN_STARTS: u64 = 1 << 16;
 
 impl Pattern {
     /// The pattern in this size; `source` (0 to 3) is in its bar, and turns its colours around.
@@ -220,7 +225,18 @@ impl Pattern {
             let area = Rect { x: from, y: (h / 8) & !1, width: to - from, height: (h * 3 / 8) & !1 };
             layout.fill(&mut background, area, colour);
         }
-        Self { layout, source, background }
+        // what a real picture has and flat colours lack: without grain the encoder needs a tenth of its rate
+        let mut grain = vec![0; GRAIN_STARTS as usize + Self::grain_rows(h).len() * w as usize];
+        Rng::simulated(u64::from(source)).fill(&mut grain);
+        for value in &mut grain {
+            *value = 96 + *value / 4;
+        }
+        Self { layout, source, background, grain }
+    }
+
+    /// The rows of grain, between the bars and the number.
+    fn grain_rows(height: u32) -> std::ops::Range<usize> {
+        (height / 2) as usize..(height * 9 / 16) as usize
     }
 
     /// Draws picture number `count` with `clock` below it; `out` must have the layout's size.
@@ -229,6 +245,13 @@ impl Pattern {
         let (w, h) = (size.width, size.height);
         let Some(out) = out.get_mut(..self.background.len()) else { return };
         out.copy_from_slice(&self.background);
+        let start = (count.wrapping_mul(40_503) % GRAIN_STARTS) as usize;
+        for (line, grain) in Self::grain_rows(h).zip(self.grain[start..].chunks_exact(w as usize)) {
+            let at = line * self.layout.stride();
+            if let Some(row) = out.get_mut(at..at + w as usize) {
+                row.copy_from_slice(grain);
+            }
+        }
         let mark = Mark { source: self.source, count: (count & 0xff_ffff) as u32 };
         counter::draw(out, self.layout.stride(), w, h, mark);
         let scale = (h / FONT_LINES).max(1);

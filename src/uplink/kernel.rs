@@ -66,6 +66,7 @@ impl Kernel {
             interface: found.map(|(_, device)| device.name.clone()),
             index: found.map(|(index, _)| *index),
             address,
+            bind_address: true,
             carrier: found.is_some_and(|(_, device)| device.carrier),
             default_route: found.is_some_and(|(index, d)| d.loopback || self.default_routes.contains(index)),
         }

@@ -15,6 +15,8 @@ pub struct Uplink {
     pub index: Option<u32>,
     /// The address to send from.
     pub address: Option<Ipv4Addr>,
+    /// The socket is bound to the address as well as to the interface.
+    pub bind_address: bool,
     /// The interface is up and has carrier.
     pub carrier: bool,
     /// A default route leaves through it (or it needs none: loopback).

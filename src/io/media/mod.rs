@@ -10,6 +10,7 @@ mod pump;
 mod signal;
 mod source;
 mod stop;
+mod tell;
 
 use std::sync::{Arc, Once};
 use std::thread;
@@ -26,6 +27,7 @@ use self::output::{Output, Tap, Way};
 use self::pump::{Desk, Pump};
 use self::source::{Device, Source};
 use self::stop::Stop;
+use self::tell::Tell;
 use crate::board::{Board, PictureDevice, SoundDevice};
 use crate::io::clock;
 use crate::io::task::Ends;
@@ -40,22 +42,6 @@ const FACTS: usize = 256;
 const MEASURE: Duration = Duration::from_secs(1);
 /// No picture encoded for this long: the pipeline hangs and the part is started afresh.
 const HANG: Duration = Duration::from_secs(10);
-
-/// Where threads leave facts; a full queue loses measurements, never blocks the programme.
-#[derive(Debug, Clone)]
-struct Tell(mpsc::Sender<(bool, What)>);
-
-impl Tell {
-    fn state(&self, what: What) {
-        if self.0.try_send((true, what)).is_err() {
-            tracing::warn!("a fact of the media part was lost: control does not listen");
-        }
-    }
-
-    fn measure(&self, what: What) {
-        let _ = self.0.try_send((false, what));
-    }
-}
 
 fn init() -> anyhow::Result<()> {
     static ONCE: Once = Once::new();
@@ -73,7 +59,7 @@ fn init() -> anyhow::Result<()> {
 pub async fn run(board: Arc<Board>, config: Arc<Config>, srt_port: u16, mut ends: Ends) -> anyhow::Result<()> {
     init()?;
     let (sender, mut heard) = mpsc::channel(FACTS);
-    let tell = Tell(sender);
+    let tell = Tell::new(sender);
     let orders = ends.orders.borrow_and_update().media.clone();
     let (order, shape, rate) = (board.encoders.clone(), Arc::clone(&config), orders.bitrate);
     let kind = tokio::task::spawn_blocking(move || encoder::choose(&order, &shape, rate)).await??;

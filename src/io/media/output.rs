@@ -63,7 +63,7 @@ pub(super) struct Way {
     /// Asked for a key picture when the session opens.
     pub(super) encoder: Encoder,
     /// Where facts go.
-    pub(super) tell: super::Tell,
+    pub(super) tell: super::tell::Tell,
 }
 
 /// The session while the box is on air.

@@ -11,10 +11,10 @@ use anyhow::Context;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::Tell;
 use super::compose::Composer;
 use super::feed::{Condition, Feed};
 use super::stop::{CLOCKED, Stop, urgent};
+use super::tell::Tell;
 use crate::io::clock;
 use crate::media::slot::{Change, Slot};
 use crate::media::sound::{Mix, SAMPLE_RATE, Stereo, first_sample};

@@ -94,7 +94,7 @@ fn resolve(kernel: &Kernel, slots: &[UplinkSlot]) -> Vec<Uplink> {
             kernel.by_address(&slot.slot, slot.metered, *address)
         }
     };
-    slots.iter().map(one).collect()
+    slots.iter().map(|slot| Uplink { bind_address: slot.bind_address, ..one(slot) }).collect()
 }
 
 fn tell(uplink: &Uplink) {

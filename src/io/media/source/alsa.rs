@@ -6,7 +6,7 @@ use alsa::pcm::{Access, Format, HwParams, PCM};
 use alsa::{Direction, ValueOr};
 use anyhow::Context;
 
-use super::Ended;
+use super::ended::Ended;
 use crate::io::clock;
 use crate::io::media::feed::Feed;
 use crate::io::media::stop::Stop;

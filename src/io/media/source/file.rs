@@ -8,7 +8,8 @@ use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use super::{Ended, Stamps};
+use super::ended::Ended;
+use super::stamps::Stamps;
 use crate::io::media::feed::Feed;
 use crate::io::media::pipeline;
 use crate::io::media::stop::Stop;

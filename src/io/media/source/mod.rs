@@ -1,23 +1,22 @@
 //! Captures: opened, lost, opened again, each on its own thread, none known to the pump but by its feed.
 
 mod alsa;
+mod ended;
 mod file;
 mod simulated;
+mod stamps;
 mod v4l2;
 
 use std::sync::Arc;
 use std::thread;
 
-use gst::prelude::*;
-use gstreamer as gst;
-
+use self::ended::Ended;
 use super::feed::Feed;
 use super::stop::{CLOCKED, Stop, urgent};
 use crate::board::{PictureDevice, SoundDevice};
 use crate::io::clock;
 use crate::media::{Config, SourceId};
-use crate::message::LossCause;
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 
 /// First wait after a failure; doubled up to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -33,31 +32,6 @@ pub(super) enum Device {
     Picture(PictureDevice),
     /// Sound.
     Sound(SoundDevice),
-}
-
-/// How a capture ended.
-#[derive(Debug)]
-struct Ended {
-    cause: LossCause,
-    detail: String,
-    // when looking again is worth while; the supervisor backs off by itself if it is not known
-    again: Option<Duration>,
-}
-
-impl Ended {
-    fn failed(detail: impl Into<String>) -> Self {
-        Self { cause: LossCause::Failed, detail: detail.into(), again: None }
-    }
-
-    fn absent(detail: impl Into<String>, again: Duration) -> Self {
-        Self { cause: LossCause::Absent, detail: detail.into(), again: Some(again) }
-    }
-}
-
-impl From<anyhow::Error> for Ended {
-    fn from(error: anyhow::Error) -> Self {
-        Self::failed(format!("{error:#}"))
-    }
 }
 
 /// A capture and the thread that keeps it alive.
@@ -127,34 +101,4 @@ fn keep(device: &Device, feed: &Arc<Feed>, config: &Config, stop: &Stop) {
 /// The number that a pattern carries in its bar.
 fn number(source: SourceId) -> u8 {
     u8::from(source == SourceId::Slides)
-}
-
-/// Translates GStreamer's monotonic time to ours.
-#[derive(Debug, Clone, Copy)]
-struct Stamps {
-    // ours minus theirs, microseconds
-    offset: i64,
-}
-
-impl Stamps {
-    fn of(clock: &gst::Clock) -> Self {
-        let theirs = clock.time().useconds();
-        let ours = clock::now().as_micros();
-        Self { offset: i64::try_from(ours).unwrap_or(0) - i64::try_from(theirs).unwrap_or(0) }
-    }
-
-    /// When the sample was taken, or now if it does not say.
-    fn of_sample(self, sample: &gst::Sample, base: gst::ClockTime) -> Instant {
-        let running = sample
-            .segment()
-            .and_then(|s| s.downcast_ref::<gst::ClockTime>())
-            .and_then(|s| s.to_running_time(sample.buffer()?.pts()?));
-        match running {
-            Some(running) => {
-                let theirs = i64::try_from((base + running).useconds()).unwrap_or(i64::MAX);
-                Instant::from_micros(u64::try_from(theirs.saturating_add(self.offset)).unwrap_or(0))
-            }
-            None => clock::now(),
-        }
-    }
 }

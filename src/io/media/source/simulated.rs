@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::Ended;
+use super::ended::Ended;
 use crate::board::Outage;
 use crate::io::clock;
 use crate::io::media::compose::Frames;

@@ -16,7 +16,8 @@ use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::FrameSizeEnum;
 use v4l::video::Capture;
 
-use super::{Ended, Stamps};
+use super::ended::Ended;
+use super::stamps::Stamps;
 use crate::io::clock;
 use crate::io::media::feed::Feed;
 use crate::io::media::pipeline;

@@ -8,7 +8,7 @@ help:
 	@echo 'make test            everything that can be tested here'
 	@echo 'make check           format, clippy and licences alone'
 	@echo 'make build           the binary, target/release/livebox'
-	@echo 'make bench           what the engine costs'
+	@echo 'make bench           what the bonding costs, in share of a core'
 	@echo 'make clean           away with target/'
 
 build:
@@ -28,8 +28,9 @@ check:
 	scripts/test.sh format clippy clippy-plain licences
 
 bench:
-	scripts/needs.sh build
-	cargo bench
+	scripts/needs.sh demo
+	cargo build --release
+	python3 benches/bond_cpu.py
 
 clean:
 	cargo clean

@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 logs=target/test-logs
 mkdir -p "$logs"
-all=(format build clippy clippy-plain tests docs licences recipe systemd virtual-box)
+all=(format build clippy clippy-plain tests docs licences recipe systemd demo virtual-box)
 wanted=("$@")
 ((${#wanted[@]})) || wanted=("${all[@]}")
 
@@ -29,6 +29,8 @@ recipe() {
     xargs "$tools/oelint-adv" --release wrynose --quiet
 }
 systemd() { tests/systemd/run; }
+# what a newcomer sees first, with the binary that the tests built
+demo() { LIVEBOX=$PWD/target/debug/livebox scripts/demo.sh; }
 virtual-box() { tests/virtual-box/run; }
 
 passed=0 failed=0 skipped=() broken=()

@@ -17,6 +17,7 @@ build:
 
 demo:
 	scripts/needs.sh demo
+	cargo build --locked --release
 	FOREVER=$(FOREVER) scripts/demo.sh
 
 test:

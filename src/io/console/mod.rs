@@ -27,8 +27,11 @@ const MAX_CLIENTS: usize = 16;
 /// A client that neither asks nor reads for so long is let go.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A watching client hears at most this often: an eye reads no faster.
-const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// A watching eye hears at most this often: it reads no faster.
+const PAGE_EVERY: Duration = Duration::from_millis(500);
+
+/// A watching program hears as often as control tells.
+const STATUS_EVERY: Duration = Duration::from_millis(100);
 
 /// What a client asks, one JSON object a line.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -135,10 +138,10 @@ async fn serve(stream: UnixStream, status: watch::Receiver<Arc<Status>>, command
                 say(&mut write, &answer).await?;
             }
             Ok(Request::Status { watch }) => {
-                tell(&mut write, status.clone(), watch, |status| Reply::Status(status)).await?;
+                tell(&mut write, status.clone(), watch.then_some(STATUS_EVERY), |status| Reply::Status(status)).await?;
             }
             Ok(Request::Page { lang, watch }) => {
-                tell(&mut write, status.clone(), watch, |status| Reply::Page(page::page(status, lang))).await?;
+                tell(&mut write, status.clone(), watch.then_some(PAGE_EVERY), |status| Reply::Page(page::page(status, lang))).await?;
             }
             Err(wrong) => {
                 say(&mut write, &Reply::Error(format!("not a request: {wrong}"))).await?;
@@ -152,16 +155,14 @@ async fn serve(stream: UnixStream, status: watch::Receiver<Arc<Status>>, command
 async fn tell(
     write: &mut (impl tokio::io::AsyncWrite + Unpin),
     mut status: watch::Receiver<Arc<Status>>,
-    watch: bool,
+    watch: Option<Duration>,
     reply: impl for<'s> Fn(&'s Status) -> Reply<'s>,
 ) -> anyhow::Result<()> {
     loop {
         let now = status.borrow_and_update().clone();
         say(write, &reply(&now)).await?;
-        if !watch {
-            return Ok(());
-        }
-        tokio::time::sleep(WATCH_EVERY).await;
+        let Some(pace) = watch else { return Ok(()) };
+        tokio::time::sleep(pace).await;
         status.changed().await?;
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use livebox::board::{Board, Outage, PictureDevice, SoundDevice};
 use livebox::io::clock;
 use livebox::io::media::{self, judge::judge_file};
-use livebox::io::task::Ends;
+use livebox::io::task::{Ends, Pulse};
 use livebox::media::judge::{Away, Report};
 use livebox::media::ts::Scan;
 use livebox::media::{Config, FrameRate, Layout, Line, PictureSize, Secret, SourceId};
@@ -124,7 +124,7 @@ impl Show {
                 book.lock().unwrap().push(fact);
             }
         });
-        let ends = Ends { orders: listen, facts: send, part: Part::Media };
+        let ends = Ends { orders: listen, facts: send, part: Part::Media, pulse: Pulse::default() };
         let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), port, ends));
         Self { runtime, orders, facts, task }
     }

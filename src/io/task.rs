@@ -3,11 +3,15 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::io::clock;
 use crate::message::{Command, Fact, Intent, Orders, Part, Refusal, What};
+
+/// A part that waits beats so often: the watchdog is fed every second or two.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// What every part is given: where Orders come from, where Facts go.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub struct Ends {
     pub facts: mpsc::Sender<Fact>,
     /// Who states them.
     pub part: Part,
+    /// A vital part beats it whenever it moves.
+    pub pulse: Pulse,
 }
 
 impl Ends {
@@ -83,6 +89,7 @@ where
     let part = ends.part;
     loop {
         let generation = generation(&ends);
+        ends.pulse.beat();
         ends.state(What::PartStarted).await;
         let mut task = tokio::spawn(factory(ends.clone()));
         let why = tokio::select! {
@@ -101,7 +108,9 @@ where
         };
         tracing::warn!(?part, why, "part ended");
         ends.state(What::PartEnded { why }).await;
-        renewed(&mut ends.clone(), generation).await;
+        // a part that is down on purpose must not starve the watchdog
+        let pulse = ends.pulse.clone();
+        pulse.during(renewed(&mut ends, generation)).await;
         if ends.orders.borrow().shutdown {
             return;
         }
@@ -119,7 +128,7 @@ async fn renewed(ends: &mut Ends, than: u32) {
         }
         if ends.orders.borrow().shutdown && generation(ends) <= than {
             // parts see the shutdown themselves and end; the caller bounds the wait
-            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
             return;
         }
     }
@@ -133,6 +142,18 @@ impl Pulse {
     /// The task moved.
     pub fn beat(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits for `work` that is slow by nature, beating meanwhile; whoever calls bounds it.
+    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut beat = tokio::time::interval(BEAT);
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = beat.tick() => self.beat(),
+            }
+        }
     }
 
     /// How often it moved since the process began.
@@ -149,4 +170,42 @@ pub struct Keep {
     pub intent: Intent,
     /// … before whoever asked hears that it was accepted.
     pub answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn house() -> (watch::Sender<Arc<Orders>>, mpsc::Receiver<Fact>, Ends) {
+        let (orders, listen) = watch::channel(Arc::new(Orders::default()));
+        let (facts, stated) = mpsc::channel(16);
+        let ends = Ends { orders: listen, facts, part: Part::Media, pulse: Pulse::default() };
+        (orders, stated, ends)
+    }
+
+    #[tokio::test]
+    async fn a_part_that_is_down_between_two_starts_does_not_starve_the_watchdog() {
+        let (_orders, mut stated, ends) = house();
+        let pulse = ends.pulse.clone();
+        tokio::spawn(supervise(ends, |_| async { anyhow::bail!("no encoder") }));
+
+        while !matches!(stated.recv().await, Some(Fact { what: What::PartEnded { .. }, .. })) {}
+        let before = pulse.count();
+        while pulse.count() < before + 3 {
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_running_part_that_does_not_move_is_not_beaten_for() {
+        let (_orders, mut stated, ends) = house();
+        let pulse = ends.pulse.clone();
+        tokio::spawn(supervise(ends, |_| std::future::pending()));
+
+        assert!(matches!(stated.recv().await, Some(Fact { what: What::PartStarted, .. })));
+        let before = pulse.count();
+        tokio::time::sleep(BEAT * 3).await;
+
+        assert_eq!(pulse.count(), before);
+    }
 }

@@ -164,6 +164,7 @@ fn rest(frames: &Receiver<Frame>, latest: &mut Frame, pause: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::task::Pulse;
     use crate::message::{Fact, Orders, Part};
     use std::cell::Cell;
     use std::rc::Rc;
@@ -182,7 +183,7 @@ mod tests {
     fn a_display_that_vanishes_is_stated_and_opened_again() {
         let (_orders, orders) = watch::channel(Arc::new(Orders::default()));
         let (facts, mut stated) = mpsc::channel::<Fact>(16);
-        let ends = Ends { orders, facts, part: Part::Panel };
+        let ends = Ends { orders, facts, part: Part::Panel, pulse: Pulse::default() };
         let (tx, frames) = sync_channel(4);
         let (shows, opens) = (Rc::new(Cell::new(0)), Cell::new(0));
 

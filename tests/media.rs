@@ -476,7 +476,7 @@ fn devices_that_are_absent_at_start_are_named_and_taken_up_when_they_appear() {
         });
     }
     show.hear("what is broken", |w| {
-        matches!(w, What::SourceLost { source: SourceId::Slides, cause: LossCause::Failed, detail } if detail.contains("broken.mp4"))
+        matches!(w, What::SourceLost { source: SourceId::Slides, cause: LossCause::Failed, detail } if detail.zh.contains("broken.mp4") && detail.en.contains("broken.mp4"))
     });
     show.hear("the programme", |w| matches!(w, What::ProgrammeMeasured { frames: 50.., slate: true, .. }));
 

@@ -15,6 +15,7 @@ use crate::board::Board;
 use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
 use crate::io;
 use crate::io::task::{Commander, Ends, Pulse, supervise};
+use crate::lang::said;
 use crate::message::Part;
 
 /// How often the start is looked at.
@@ -106,7 +107,7 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
                 let listener = listener.context("sharing the loopback port")?;
                 let name = config.media.destination.to_string();
                 let destination = tokio::select! {
-                    found = pulse.during(io::udp::resolved(&name)) => found.map_err(anyhow::Error::msg).context("media.destination")?,
+                    found = pulse.during(io::udp::resolved(&name)) => found.map_err(anyhow::Error::msg).context(said::bad_destination(&name))?,
                     () = ends.shutdown() => return Ok(()),
                 };
                 io::bond::run(config.bond.clone(), destination, listener, uplinks, ends).await

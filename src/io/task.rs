@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::io::clock;
+use crate::lang::{Text, said};
 use crate::message::{Command, Fact, Intent, Orders, Part, Refusal, What};
 
 /// A part that waits beats so often: the watchdog is fed every second or two.
@@ -95,9 +96,9 @@ where
         let why = tokio::select! {
             end = &mut task => match end {
                 Ok(Ok(())) if ends.orders.borrow().shutdown => return,
-                Ok(Ok(())) => "it ended".to_owned(),
-                Ok(Err(error)) => format!("{error:#}"),
-                Err(panic) => panic.to_string(),
+                Ok(Ok(())) => said::by_itself(),
+                Ok(Err(error)) => reason(&error),
+                Err(panic) => said::see_the_log(panic),
             },
             () = renewed(&mut ends, generation) => {
                 task.abort();
@@ -106,7 +107,7 @@ where
                 continue;
             }
         };
-        tracing::warn!(?part, why, "part ended");
+        tracing::warn!(?part, %why, "part ended");
         ends.state(What::PartEnded { why }).await;
         // a part that is down on purpose must not starve the watchdog
         let pulse = ends.pulse.clone();
@@ -131,6 +132,20 @@ async fn renewed(ends: &mut Ends, than: u32) {
             tokio::time::sleep(Duration::from_secs(5)).await;
             return;
         }
+    }
+}
+
+/// Why something failed, for operators: a sentence of ours if there is one among the causes, and the
+/// world's own words. What is neither stands in English, for the log.
+#[must_use]
+pub fn reason(error: &anyhow::Error) -> Text {
+    let whole = format!("{error:#}");
+    let root = error.root_cause();
+    match error.downcast_ref::<Text>() {
+        Some(text) if root.is::<Text>() => Text::new(text.zh.clone(), whole),
+        Some(text) => Text::new(format!("{}：{root}", text.zh), whole),
+        None if root.is::<std::io::Error>() => Text::new(root.to_string(), whole),
+        None => said::see_the_log(whole),
     }
 }
 
@@ -181,6 +196,18 @@ mod tests {
         let (facts, stated) = mpsc::channel(16);
         let ends = Ends { orders: listen, facts, part: Part::Media, pulse: Pulse::default() };
         (orders, stated, ends)
+    }
+
+    #[test]
+    fn a_failure_is_told_in_both_languages_with_foreign_words_as_they_are() {
+        let text = |zh: &str, en: &str| Text::new(zh, en);
+        let ours = anyhow::Error::new(said::no_signal());
+        let both = anyhow::Error::new(std::io::Error::other("Errno 5")).context(said::does_not_open("video0"));
+        let bare = anyhow::anyhow!("an invariant broke");
+
+        assert_eq!(reason(&ours), said::no_signal());
+        assert_eq!(reason(&both), text("video0 无法打开：Errno 5", "video0 does not open: Errno 5"));
+        assert_eq!(reason(&bare), text("原因见日志", "an invariant broke"));
     }
 
     #[tokio::test]

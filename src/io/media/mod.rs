@@ -32,6 +32,7 @@ use self::tell::Tell;
 use crate::board::{Board, PictureDevice, SoundDevice};
 use crate::io::clock;
 use crate::io::task::Ends;
+use crate::lang::said;
 use crate::media::{Config, EncoderKind, SourceId, plan};
 use crate::message::{MediaOrders, What};
 use crate::time::{Duration, Instant};
@@ -226,7 +227,7 @@ impl Programme {
             pump: None,
         };
         let pipe = &programme.pipe;
-        pipe.set_state(gst::State::Playing).context("the programme's pipeline does not start")?;
+        pipe.set_state(gst::State::Playing).context(said::programme_does_not_start())?;
         let devices = devices(board);
         let fitted = devices.each_ref().map(Option::is_some);
         let feeds = std::array::from_fn(|i| Arc::new(Feed::new(SourceId::ALL[i], fitted[i], config)));
@@ -257,7 +258,7 @@ impl Programme {
         let bus = self.pipe.bus().context("a pipeline has a bus")?;
         while let Some(message) = bus.pop() {
             if let gst::MessageView::Error(error) = message.view() {
-                anyhow::bail!("the programme's pipeline failed: {}", pipeline::words(error));
+                anyhow::bail!(said::because(&said::programme_failed(), &pipeline::words(error)));
             }
         }
         if self.pump.as_ref().is_some_and(thread::JoinHandle::is_finished)
@@ -351,7 +352,7 @@ impl Meter {
         if ticks != self.moved.0 {
             self.moved = (ticks, now);
         }
-        anyhow::ensure!(now.since(self.moved.1) < HANG, "the programme's pipeline hangs: no picture for {HANG:?}");
+        anyhow::ensure!(now.since(self.moved.1) < HANG, said::programme_hangs(HANG.as_secs()));
         Ok(())
     }
 }

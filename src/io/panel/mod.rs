@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 use crate::board::Display;
 use crate::io::clock;
-use crate::io::task::Ends;
-use crate::lang::Lang;
+use crate::io::task::{Ends, reason};
+use crate::lang::{Lang, Text};
 use crate::message::{Status, What};
 use crate::panel::{Frame, home};
 use glass::Glass;
@@ -118,11 +118,11 @@ fn keep_showing(frames: &Receiver<Frame>, ends: &Ends, open: impl Fn() -> anyhow
         }
         .and_then(|mut glass| glass.show(&frame).map(|()| glass));
         let (present, detail) = match &shown {
-            Ok(_) => (true, String::new()),
-            Err(why) => (false, format!("{why:#}")),
+            Ok(_) => (true, Text::default()),
+            Err(why) => (false, reason(why)),
         };
         if known != Some(present) {
-            tracing::info!(present, detail, "display");
+            tracing::info!(present, %detail, "display");
             ends.state_blocking(What::PanelChanged { present, detail });
             known = Some(present);
         }

@@ -9,6 +9,7 @@ use super::known::Known;
 use super::settings::Settings;
 use crate::alarm::{AlarmKind, Book};
 use crate::bond::LinkPhase;
+use crate::health::{DISK_FREE, TEMPERATURE};
 use crate::lang::{Text, said};
 use crate::media::SourceId;
 use crate::message::{Part, Phase};
@@ -16,12 +17,6 @@ use crate::time::Instant;
 
 /// So long may links register and the SRT session open before their absence is a fault.
 const GRACE: Duration = Duration::from_secs(8);
-
-/// Raised at, cleared below, in degrees Celsius: Rockchip and Intel both slow down at about 95.
-const HOT: (f64, f64) = (90.0, 85.0);
-
-/// Raised below, cleared above, as the share of the disk that is free.
-const DISK: (f64, f64) = (0.05, 0.07);
 
 /// What the judgement hangs on, besides what is known.
 #[derive(Debug, Clone, Copy)]
@@ -93,12 +88,11 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
 
     let Some(sample) = &known.health else { return };
     let hot = sample.temperature.map(|t| t.0);
-    let free = (sample.disk_total.0 > 0).then(|| sample.disk_free.0 as f64 / sample.disk_total.0 as f64);
+    let free = sample.disk_free_share();
     let was_hot = book.is_raised(AlarmKind::TooHot, "");
     let was_low = book.is_raised(AlarmKind::DiskLow, "");
-    let words = hot.filter(|t| *t >= if was_hot { HOT.1 } else { HOT.0 }).map(|t| Text::raw(format!("{t:.0} °C")));
+    let words = hot.filter(|t| TEMPERATURE.too_high(*t, was_hot)).map(|t| Text::raw(format!("{t:.0} °C")));
     book.note(now, AlarmKind::TooHot, "", words);
-    let words =
-        free.filter(|f| *f <= if was_low { DISK.1 } else { DISK.0 }).map(|f| Text::raw(format!("{:.0} %", f * 100.0)));
+    let words = free.filter(|f| DISK_FREE.too_low(*f, was_low)).map(|f| Text::raw(format!("{f:.0} %")));
     book.note(now, AlarmKind::DiskLow, "", words);
 }

@@ -249,7 +249,7 @@ function renderLists(stale) {
     if (level) level.firstElementChild.style.width = `${meter(input.level)}%`;
     return make("li", { class: input.present ? "good" : "bad", "data-input": input.source },
       make("b", {}, word(input.source)), make("span", { class: "grade" }, word(input.present ? "present" : "absent")),
-      level, level ? make("small", {}, `${number(input.level, 0)} dBFS`) : null, make("small", {}, input.detail));
+      level, level ? make("small", {}, `${number(input.level, 0)} dBFS`) : null, make("small", {}, input.detail?.[lang] ?? ""));
   }));
   const machine = health?.machine;
   $("machine").querySelector("div").replaceChildren(

@@ -8,7 +8,7 @@ const WORDS = {
     standby: "待机", starting: "正在开播", live: "直播中", stopping: "正在停止",
     lost: "设备失联", gone: "设备已关机", unknown: "等待设备", alert: "有告警",
     slate: "垫片正在播出", start: "开始直播", stop: "停止直播", sure: "再按一次停止（画面将中断）",
-    layout: "画面", line: "音频", camera: "摄像机", slides: "课件", picture_in_picture: "画中画", side_by_side: "并排",
+    layout: "画面", line: "音频", camera: "摄像机", slides: "幻灯片", picture_in_picture: "画中画", side_by_side: "并排",
     lineA: "调音台 A", lineB: "调音台 B", mixer_a: "调音台 A", mixer_b: "调音台 B",
     alarms: "告警", noAlarms: "一切正常", links: "链路", inputs: "输入", machine: "主机", events: "事件",
     bitrate: "码率", fps: "帧率", safe_rate: "安全码率", wanted: "目标", atMost: "不超过", atLeast: "不少于",

@@ -18,7 +18,7 @@ pub enum Lang {
 }
 
 /// One sentence in both languages, already filled in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Text {
     /// Simplified Chinese.
     pub zh: String,
@@ -30,6 +30,18 @@ impl Text {
     /// A sentence from its two forms.
     pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self { zh: zh.into(), en: en.into() }
+    }
+
+    /// Words that are nobody's sentence: a driver's, a library's, a name. They stay as they are.
+    pub fn raw(words: impl Into<String>) -> Self {
+        let words = words.into();
+        Self { zh: words.clone(), en: words }
+    }
+
+    /// True if nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.zh.is_empty() && self.en.is_empty()
     }
 
     /// The form in `lang`.
@@ -48,6 +60,9 @@ impl fmt::Display for Text {
         f.write_str(&self.en)
     }
 }
+
+/// A sentence can be the reason of a failure.
+impl std::error::Error for Text {}
 
 /// What happened, told in one sentence each: the events of Status.
 pub mod told {
@@ -130,5 +145,135 @@ pub mod told {
     #[must_use]
     pub fn ending() -> Text {
         Text::new("系统正在关闭", "the box is shutting down")
+    }
+}
+
+/// What a device, the session or a part says of itself: the details of inputs and alarms. What is in
+/// the braces is foreign: a name, a driver's words.
+pub mod said {
+    use super::Text;
+
+    macro_rules! sentences {
+        ($($(#[$doc:meta])* $name:ident($($arg:ident),*) = $zh:literal, $en:literal;)*) => {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name($($arg: impl std::fmt::Display),*) -> Text {
+                Text::new(format!($zh), format!($en))
+            }
+        )*};
+    }
+
+    sentences! {
+        /// A picture source in use.
+        pattern(shape) = "{shape} 测试图案", "{shape} pattern";
+        /// A sound source in use.
+        tone(hertz) = "{hertz} Hz 测试音", "{hertz} Hz tone";
+        /// A file in use.
+        file(name) = "文件 {name}", "file {name}";
+        /// A V4L2 device in use.
+        video(format, card, bus, controls) = "{format}，{card}（{bus}），{controls} 项可调参数", "{format}, {card} at {bus}, {controls} controls";
+        /// A sound card in use.
+        sound(rate, room, card, device) = "{rate} Hz 立体声 S16，缓冲 {room}，alsa {card},{device}", "{rate} Hz stereo S16, buffer {room}, alsa {card},{device}";
+
+        /// An open device is silent, and says nothing of it.
+        no_pictures() = "设备已打开，但没有画面", "no pictures from an open device";
+        /// An open device is silent, and says nothing of it.
+        no_sound() = "设备已打开，但没有声音", "no sound from an open device";
+        /// A video input is dead.
+        no_power() = "输入没有供电", "input without power";
+        /// A video input has no signal.
+        no_signal() = "没有信号", "no signal";
+        /// A video input has a signal that it cannot hold.
+        no_lock() = "信号无法锁定", "signal without lock";
+        /// A video input has a signal that it cannot take.
+        out_of_range() = "信号超出可接收的范围", "signal out of range";
+        /// The signal of a video input became another one.
+        new_signal(card) = "{card}：信号格式已改变", "{card}: new signal format";
+        /// Nothing hangs there.
+        no_video_device(bus) = "{bus} 处没有视频设备", "no video device at {bus}";
+        /// A device that is there.
+        does_not_open(name) = "{name} 无法打开", "{name} does not open";
+        /// A device that is there.
+        does_not_start(name) = "{name} 无法启动", "{name} does not start";
+        /// A device or file that came to its end.
+        ended(name) = "{name} 已结束", "{name} ended";
+        /// A device that stalls.
+        no_picture_for(card, seconds) = "{card} 已有 {seconds} 秒没有画面", "{card} gave no picture for {seconds} s";
+        /// A device that stalls.
+        no_sound_for(name, millis) = "{name} 已有 {millis} 毫秒没有声音", "{name} gave nothing for {millis} ms";
+        /// A card that is not there.
+        no_sound_card(card) = "没有找到声卡 {card}", "sound card {card} is not there";
+        /// A card that was there.
+        card_unplugged(card) = "声卡 {card} 已拔出", "sound card {card} was unplugged";
+        /// A card that cannot be used.
+        no_stereo(name) = "{name} 不提供 48 kHz 立体声", "{name} gives no 48 kHz stereo";
+        /// A card that failed for good.
+        does_not_recover(name) = "{name} 无法恢复", "{name} does not recover";
+        /// A file that is not there.
+        no_file(path) = "文件 {path} 不存在", "{path} is not there";
+        /// A file without what is wanted of it.
+        nothing_inside(path) = "文件 {path} 中没有所需的画面或声音", "{path} holds nothing of this kind";
+        /// A file that nothing here can read.
+        unreadable(path) = "文件 {path} 无法播放", "{path} cannot be played";
+        /// A file that stays at its end.
+        no_loop() = "文件无法从头重新播放", "the file cannot be played from its start again";
+        /// The script of a simulated device.
+        scripted() = "模拟设备已拔出", "simulated device unplugged";
+        /// Orders said so.
+        stopped() = "已停止", "stopped";
+
+        /// The session ended because the box left the air.
+        left_the_air() = "已停止推流", "left the air";
+        /// The session ended.
+        far_end_closed() = "远端关闭了 SRT 会话", "the far end closed the SRT session";
+        /// The session never began.
+        no_answer(seconds) = "远端 {seconds} 秒内没有应答", "no answer from the far end within {seconds} s";
+        /// The session could not even be tried.
+        no_session() = "SRT 会话无法启动", "the SRT session did not start";
+
+        /// No picture without one.
+        no_encoder(tried) = "没有可用的编码器（已尝试 {tried}）；请安装 gstreamer1.0-plugins-ugly 以使用 x264enc", "no encoder works (tried {tried}); install gstreamer1.0-plugins-ugly for x264enc";
+        /// The programme's pipeline.
+        programme_failed() = "节目流水线出错", "the programme's pipeline failed";
+        /// The programme's pipeline.
+        programme_does_not_start() = "节目流水线无法启动", "the programme's pipeline does not start";
+        /// The programme's pipeline.
+        programme_hangs(seconds) = "节目流水线停顿：{seconds} 秒没有画面", "the programme's pipeline hangs: no picture for {seconds} s";
+        /// Where everything is sent to.
+        bad_destination(name) = "media.destination 的值 {name} 不可用", "media.destination = {name} cannot be used";
+        /// The broker.
+        not_subscribed() = "服务器没有接受订阅", "the subscription was not taken";
+        /// The broker, with its own code.
+        refused(code) = "服务器拒绝连接（{code}）；请检查用户名、密码或证书", "the broker refused: {code}; check user, password or certificate";
+        /// The panel.
+        display_silent() = "显示屏没有应答，请检查排线和地址", "the display does not answer; check its cable and address";
+        /// A part that ended without a reason.
+        by_itself() = "自行退出", "it ended by itself";
+        /// Why, stands in the log only.
+        see_the_log(words) = "原因见日志", "{words}";
+    }
+
+    /// A device, and what is the matter with it.
+    #[must_use]
+    pub fn of(card: &str, what: &Text) -> Text {
+        Text::new(format!("{card}：{}", what.zh), format!("{card}: {}", what.en))
+    }
+
+    /// What failed, and the foreign words that tell why.
+    #[must_use]
+    pub fn because(what: &Text, words: &str) -> Text {
+        Text::new(format!("{}：{words}", what.zh), format!("{}: {words}", what.en))
+    }
+
+    /// Settings that were refused: the first place, and how many there are.
+    #[must_use]
+    pub fn faults(faults: &[String]) -> Text {
+        let Some(first) = faults.first() else { return Text::default() };
+        // file, line and key are names; the sentence after them stands in the log and in livebox check
+        let place = first.splitn(3, ": ").take(2).collect::<Vec<_>>().join(": ");
+        match faults.len() {
+            1 => Text::new(place, first.clone()),
+            n => Text::new(format!("{place}，共 {n} 处"), format!("{first} … +{}", n - 1)),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use livebox::alarm::{AlarmKind, Severity};
 use livebox::bond::LinkPhase;
-use livebox::lang::Text;
+use livebox::lang::{Text, said};
 use livebox::message::{AlarmLine, Event, Reading, Status, Verdict};
 use livebox::mqtt::Config;
 use livebox::time::Instant;
@@ -115,7 +115,7 @@ fn harm(status: &mut Status) {
     status.links[0].rate_mbit = 0.0;
     status.links[4].phase = LinkPhase::Probing;
     status.inputs[0].present = false;
-    status.inputs[0].detail = "no such device".to_owned();
+    status.inputs[0].detail = said::no_video_device("usb-1");
     status.programme.slate = true;
     status.programme.bitrate = Reading { measured: Some(3.1), wanted: Some(4.9), verdict: Verdict::Warn };
     status.alarms = vec![AlarmLine {

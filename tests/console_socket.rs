@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use livebox::io::console;
-use livebox::io::task::{Asked, Commander, Ends};
+use livebox::io::task::{Asked, Commander, Ends, Pulse};
 use livebox::message::{Ask, Orders, Part, Phase, Refusal, Status};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -125,7 +125,7 @@ fn part(socket: &Path) -> (watch::Sender<Arc<Orders>>, impl Future<Output = anyh
     let (status, status_rx) = watch::channel(Arc::new(standing("hall-1")));
     let (facts, facts_rx) = mpsc::channel(16);
     let (tx, asked) = mpsc::channel(32);
-    let ends = Ends { orders: orders_rx, facts, part: Part::Console };
+    let ends = Ends { orders: orders_rx, facts, part: Part::Console, pulse: Pulse::default() };
     let run = console::run(socket.to_owned(), status_rx, Commander { tx }, ends);
     let both = async move {
         let _facts = facts_rx;

@@ -7,6 +7,7 @@ use livebox::alarm::{AlarmKind, Severity};
 use livebox::bond::{GroupStats, LinkId, LinkPhase, LinkStats};
 use livebox::control::{Control, Settings};
 use livebox::health::Sample;
+use livebox::lang::{Text, said};
 use livebox::media::{Config, Layout, Line, SourceId};
 use livebox::message::{Ask, Command, Fact, Intent, LossCause, Origin, Part, Phase, Refusal, Status, What};
 use livebox::time::Instant;
@@ -46,7 +47,7 @@ impl House {
             self.says(part, What::PartStarted);
         }
         for source in [SourceId::Camera, SourceId::Slides, SourceId::MixerA] {
-            self.says(Part::Media, What::SourceArrived { source, detail: "1280x720@25".into() });
+            self.says(Part::Media, What::SourceArrived { source, detail: said::pattern("1280x720@25") });
         }
         for slot in UPLINKS {
             self.says(Part::Uplink, What::UplinkChanged(uplink(slot)));
@@ -175,7 +176,7 @@ fn a_healthy_box_goes_live_and_leaves_the_air_without_an_alarm() {
     house.asks(Ask::Stop).unwrap();
     assert_eq!(house.phase(), Phase::Stopping);
     assert!(!house.control.orders().media.on_air);
-    house.says(Part::Media, What::OutputClosed { why: String::new() });
+    house.says(Part::Media, What::OutputClosed { why: Text::default() });
 
     assert_eq!((house.phase(), house.alarms()), (Phase::Standby, vec![]));
     assert!(house.control.orders().bond, "the links stay proven in standby");
@@ -253,7 +254,7 @@ fn a_lost_broker_raises_one_alarm_that_clears_when_it_is_back() {
     let mut house = House::healthy();
 
     for _ in 0..10 {
-        house.says(Part::Mqtt, What::BrokerLost { why: "connection refused".into() });
+        house.says(Part::Mqtt, What::BrokerLost { why: Text::raw("connection refused") });
         house.passes(1000);
     }
     assert_eq!(house.alarms(), [(AlarmKind::BrokerLost, String::new())]);
@@ -271,7 +272,7 @@ fn a_part_that_panics_is_started_afresh_after_pauses_that_grow() {
     let mut pauses = Vec::new();
 
     for failure in 1..=9 {
-        house.says(Part::Panel, What::PartEnded { why: "task panicked".into() });
+        house.says(Part::Panel, What::PartEnded { why: said::see_the_log("task panicked") });
         assert!(house.alarms().contains(&(AlarmKind::PartFailed, "panel".into())));
         let since = house.now;
         while house.generation(Part::Panel) < failure {
@@ -293,7 +294,7 @@ fn a_failing_media_part_leaves_the_box_on_air_as_soon_as_it_is_back() {
     let mut house = House::healthy();
     house.goes_live();
 
-    house.says(Part::Media, What::PartEnded { why: "task panicked".into() });
+    house.says(Part::Media, What::PartEnded { why: said::see_the_log("task panicked") });
     assert!(!house.status().programme.output_open);
     house.passes(300);
     assert_eq!(house.generation(Part::Media), 1);
@@ -323,12 +324,15 @@ fn on_air_before_is_on_air_again_without_a_hand() {
 fn what_is_absent_at_the_start_is_an_alarm_that_clears_when_it_appears() {
     let mut house = House::started(Intent::default());
     let absent = LossCause::Absent;
-    house.says(Part::Media, What::SourceLost { source: SourceId::Camera, cause: absent, detail: "no device".into() });
+    house.says(
+        Part::Media,
+        What::SourceLost { source: SourceId::Camera, cause: absent, detail: said::no_video_device("usb-1") },
+    );
     for slot in ["wired", "lte1"] {
         house.says(Part::Uplink, What::UplinkChanged(uplink(slot)));
     }
     for source in [SourceId::Slides, SourceId::MixerA] {
-        house.says(Part::Media, What::SourceArrived { source, detail: String::new() });
+        house.says(Part::Media, What::SourceArrived { source, detail: Text::default() });
     }
 
     house.passes(5000);
@@ -394,7 +398,7 @@ fn a_session_that_closes_on_air_is_critical_and_the_box_stays_on_air() {
     let mut house = House::healthy();
     house.goes_live();
 
-    house.says(Part::Media, What::OutputClosed { why: "connection broken".into() });
+    house.says(Part::Media, What::OutputClosed { why: said::far_end_closed() });
     house.passes(1000);
     assert_eq!(house.phase(), Phase::Live);
     assert!(house.control.orders().media.on_air);
@@ -472,7 +476,8 @@ fn every_sentence_stands_in_both_languages() {
 
     for kind in AlarmKind::ALL {
         for subject in ["camera", "mixer_b", "lte1", "media", ""] {
-            for text in [kind.text(subject, "usb0"), kind.advice(subject, "usb0")] {
+            let usb0 = Text::raw("usb0");
+            for text in [kind.text(subject, &usb0), kind.advice(subject, &usb0)] {
                 assert!(han(&text.zh) && !han(&text.en) && text.en.len() > 10, "{kind:?}: {text:?}");
             }
         }
@@ -484,8 +489,121 @@ fn every_sentence_stands_in_both_languages() {
     house.goes_live();
     house.asks(Ask::Layout { layout: Layout::Slides }).unwrap();
     house.asks(Ask::Stop).unwrap();
-    house.says(Part::Media, What::OutputClosed { why: String::new() });
+    house.says(Part::Media, What::OutputClosed { why: Text::default() });
     for event in house.status().events {
         assert!(han(&event.text.zh) && !han(&event.text.en), "{event:?}");
     }
+}
+
+/// Runs of Latin letters, spaces between them kept: what reads as a clause.
+fn latin_clauses(text: &str) -> Vec<String> {
+    let clauses = text.split(|c: char| !(c.is_ascii_alphabetic() || c == ' '));
+    clauses.map(str::trim).filter(|clause| clause.split_whitespace().count() > 1).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_chinese_sentence_has_an_english_clause_of_ours() {
+    let source = SourceId::Camera;
+    let lost = |detail: Text| What::SourceLost { source, cause: LossCause::Stalled, detail };
+    let details = [
+        lost(said::no_pictures()),
+        lost(said::no_sound()),
+        lost(said::of("cam", &said::no_power())),
+        lost(said::of("cam", &said::no_signal())),
+        lost(said::of("cam", &said::no_lock())),
+        lost(said::of("cam", &said::out_of_range())),
+        lost(said::new_signal("cam")),
+        lost(said::no_video_device("usb-1")),
+        lost(said::does_not_open("/dev/video0")),
+        lost(said::does_not_start("/dev/video0")),
+        lost(said::ended("cam")),
+        lost(said::no_picture_for("cam", 2)),
+        lost(said::no_sound_for("hw:1", 500)),
+        lost(said::no_sound_card("Mixer")),
+        lost(said::card_unplugged("Mixer")),
+        lost(said::no_stereo("hw:1")),
+        lost(said::does_not_recover("hw:1")),
+        lost(said::no_file("/a.mp4")),
+        lost(said::nothing_inside("/a.mp4")),
+        lost(said::unreadable("/a.mp4")),
+        lost(said::no_loop()),
+        lost(said::scripted()),
+        lost(said::stopped()),
+        What::OutputClosed { why: said::left_the_air() },
+        What::OutputClosed { why: said::far_end_closed() },
+        What::OutputClosed { why: said::no_answer(6) },
+        What::OutputClosed { why: said::no_session() },
+        What::BrokerLost { why: said::not_subscribed() },
+        What::BrokerLost { why: said::refused("NotAuthorized") },
+        What::PanelChanged { present: false, detail: said::display_silent() },
+        What::PartEnded { why: said::no_encoder("x264enc") },
+        What::PartEnded { why: said::programme_failed() },
+        What::PartEnded { why: said::programme_does_not_start() },
+        What::PartEnded { why: said::programme_hangs(10) },
+        What::PartEnded { why: said::bad_destination("cloud:1") },
+        What::PartEnded { why: said::by_itself() },
+        What::PartEnded { why: said::see_the_log("an invariant broke") },
+        What::ConfigRejected { faults: vec!["livebox.toml:3: media.size: is not a size".into(); 2] },
+    ];
+    for what in details {
+        let mut house = House::healthy();
+        house.goes_live();
+        house.says(Part::Media, what.clone());
+        house.passes(4000);
+
+        let status = house.status();
+        assert!(!status.alarms.is_empty(), "{what:?}");
+        let alarms = status.alarms.iter().map(|alarm| &alarm.text);
+        let inputs = status.inputs.iter().map(|input| &input.detail);
+        for text in alarms.chain(inputs).chain(status.events.iter().map(|event| &event.text)) {
+            let clauses: Vec<_> = latin_clauses(&text.zh).into_iter().filter(|c| c != "Hz tone").collect();
+            assert!(clauses.is_empty(), "{clauses:?} in {:?}", text.zh);
+            assert!(text.en.is_ascii() || text.en.contains('…'), "{:?}", text.en);
+        }
+    }
+    for given in [said::pattern("1280x720@25"), said::tone(440), said::file("a.mp4")] {
+        assert!(latin_clauses(&given.zh).is_empty() && given.zh != given.en, "{given:?}");
+    }
+}
+
+#[test]
+fn a_layout_or_line_that_the_board_lacks_gives_way_to_the_first_it_has() {
+    let board = |sources: &[SourceId]| Settings {
+        device: "hall-1".into(),
+        sources: sources.to_vec(),
+        uplinks: Vec::new(),
+        broker: false,
+        media: Config::default(),
+    };
+    let stored = Intent { on_air: true, layout: Layout::SideBySide, line: Line::A };
+    let media = |sources, intent| {
+        let control = Control::new(Instant::ZERO, board(sources), intent);
+        (control.orders().media.layout, control.orders().media.line, control.intent().layout)
+    };
+
+    let slides_only: &[SourceId] = &[SourceId::Slides, SourceId::MixerB];
+    for intent in [Intent::default(), stored] {
+        assert_eq!(media(slides_only, intent), (Layout::Slides, Line::B, Layout::Slides));
+    }
+    assert_eq!(media(&[SourceId::Camera], stored), (Layout::Camera, Line::A, Layout::Camera));
+    assert_eq!(media(&SourceId::ALL, stored).0, Layout::SideBySide);
+}
+
+#[test]
+fn a_destination_that_nobody_can_name_is_an_alarm_until_the_links_speak() {
+    let mut house = House::started(Intent::default());
+    for part in Part::ALL {
+        house.says(part, What::PartStarted);
+    }
+
+    house.goes(10_000);
+    let alarms = house.status().alarms;
+    let alarm =
+        alarms.iter().find(|alarm| alarm.kind == AlarmKind::NoLinks).expect("raised without a word of the links");
+    assert!(alarm.advice.en.contains("media.destination") && alarm.advice.en.contains("name server"));
+    assert!(alarm.advice.zh.contains("media.destination") && alarm.advice.zh.contains("域名"));
+    house.everything_arrives();
+    house.passes(2000);
+
+    assert!(!house.alarms().iter().any(|(kind, _)| *kind == AlarmKind::NoLinks));
 }

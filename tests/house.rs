@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("bond", &["wire"]),
     ("gateway", &["bond", "wire"]),
-    ("sim", &["bond", "gateway", "wire"]),
+    ("sim", &["bond", "wire"]),
     ("alarm", &[]),
     ("board", &[]),
     ("health", &[]),
@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("control", &["alarm", "bond", "health", "media", "message", "uplink"]),
     ("panel", &["alarm", "bond", "health", "media", "message", "uplink"]),
     ("mqtt", &["alarm", "bond", "health", "media", "message", "uplink"]),
-    ("config", &["board", "bond", "control", "gateway", "health", "media", "mqtt", "panel", "uplink"]),
+    ("config", &["board", "bond", "control", "media", "mqtt"]),
 ];
 
 /// Drivers that need more than their namesake, `message`, `board`, the ground floor and the shared

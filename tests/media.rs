@@ -10,7 +10,7 @@ use std::time::Duration;
 use livebox::board::{Board, Outage, PictureDevice, SoundDevice};
 use livebox::io::clock;
 use livebox::io::media::{self, judge::judge_file};
-use livebox::io::task::Ends;
+use livebox::io::task::{Ends, Pulse};
 use livebox::media::judge::{Away, Report};
 use livebox::media::ts::Scan;
 use livebox::media::{Config, FrameRate, Layout, Line, PictureSize, Secret, SourceId};
@@ -124,7 +124,7 @@ impl Show {
                 book.lock().unwrap().push(fact);
             }
         });
-        let ends = Ends { orders: listen, facts: send, part: Part::Media };
+        let ends = Ends { orders: listen, facts: send, part: Part::Media, pulse: Pulse::default() };
         let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), port, ends));
         Self { runtime, orders, facts, task }
     }
@@ -476,7 +476,7 @@ fn devices_that_are_absent_at_start_are_named_and_taken_up_when_they_appear() {
         });
     }
     show.hear("what is broken", |w| {
-        matches!(w, What::SourceLost { source: SourceId::Slides, cause: LossCause::Failed, detail } if detail.contains("broken.mp4"))
+        matches!(w, What::SourceLost { source: SourceId::Slides, cause: LossCause::Failed, detail } if detail.zh.contains("broken.mp4") && detail.en.contains("broken.mp4"))
     });
     show.hear("the programme", |w| matches!(w, What::ProgrammeMeasured { frames: 50.., slate: true, .. }));
 

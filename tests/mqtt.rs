@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use livebox::io::mqtt;
-use livebox::io::task::{Asked, Commander, Ends};
+use livebox::io::task::{Asked, Commander, Ends, Pulse};
 use livebox::message::{Ask, Fact, Orders, Part, Phase, Refusal, Status, What};
 use livebox::mqtt::{Config, Login, Tls};
 use serde_json::Value;
@@ -214,7 +214,7 @@ fn a_broker_with_a_foreign_certificate_is_not_trusted() {
     let box_ = Running::start(Config { tls: Some(tls), ..broker.config() });
 
     let what = box_.fact("no trust", |what| matches!(what, What::BrokerLost { .. } | What::BrokerConnected));
-    assert!(matches!(&what, What::BrokerLost { why } if why.contains("ertificate")), "{what:?}");
+    assert!(matches!(&what, What::BrokerLost { why } if why.en.contains("ertificate")), "{what:?}");
 }
 
 fn config() -> Config {
@@ -422,7 +422,7 @@ impl Running {
         let (tx, asked) = mpsc::channel(32);
         let (status, heard) = (Arc::new(status), Arc::new(Mutex::new(Vec::new())));
         runtime.spawn(obey(asked, status.clone(), heard.clone()));
-        let ends = Ends { orders: orders_rx, facts: facts_tx, part: Part::Mqtt };
+        let ends = Ends { orders: orders_rx, facts: facts_tx, part: Part::Mqtt, pulse: Pulse::default() };
         let task = runtime.spawn(mqtt::run(Arc::new(config), status_rx, Commander { tx }, ends));
         Self { runtime, orders, status, facts: Mutex::new(facts), heard, task }
     }

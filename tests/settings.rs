@@ -132,7 +132,7 @@ fn a_wrong_settings_file_tells_every_fault_at_once_with_its_line_and_the_mend() 
         (4, "media.bitrate_max", "write 6.00 Mbit/s or more"),
         (5, "media.srt_latency", "write srt_latency = \"1250ms\" or more"),
         (6, "media.passphrase_file", "credential:NAME"),
-        (7, "media.destination", "HOST:PORT"),
+        (7, "media.destination", "HOST:PORT with a name or an IPv4 address"),
         (9, "bond.latencyy", "there is dialect, latency, ceiling"),
     ] {
         let found = faults.iter().any(|f| f.line == line && f.key == key && f.what.contains(mend));

@@ -2,6 +2,7 @@
 
 use livebox::bond::LinkPhase;
 use livebox::health::Sample;
+use livebox::lang::said;
 use livebox::media::{EncoderKind, Layout, Line, SourceId};
 use livebox::message::{InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
 use livebox::time::Instant;
@@ -30,7 +31,7 @@ pub(crate) fn standing(device: &str) -> Status {
             .map(|source| InputStatus {
                 source,
                 present: true,
-                detail: if source.is_picture() { "1280x720@25 pattern" } else { "tone 1000 Hz" }.to_owned(),
+                detail: if source.is_picture() { said::pattern("1280x720@25") } else { said::tone(1000) },
                 level: (!source.is_picture()).then_some(-14.0),
             })
             .to_vec(),

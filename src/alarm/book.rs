@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 
 use super::catalog::AlarmKind;
+use crate::lang::Text;
 use crate::time::Instant;
 
 /// Which alarm about what.
@@ -28,7 +29,7 @@ enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     stage: Stage,
-    detail: String,
+    detail: Text,
 }
 
 /// A raised alarm.
@@ -39,7 +40,7 @@ pub struct Entry {
     /// What it is about; may be empty.
     pub subject: String,
     /// The device's own words, or the interface.
-    pub detail: String,
+    pub detail: Text,
     /// Since when.
     pub since: Instant,
 }
@@ -67,17 +68,15 @@ impl Book {
     }
 
     /// Notes whether `kind` is wrong with `subject` now; `detail` is shown with it, the latest wins.
-    pub fn note(&mut self, now: Instant, kind: AlarmKind, subject: &str, wrong: Option<&str>) {
+    pub fn note(&mut self, now: Instant, kind: AlarmKind, subject: &str, wrong: Option<Text>) {
         let key = (kind, subject.to_owned());
         match (self.lines.get_mut(&key), wrong) {
             (None, Some(detail)) => {
-                let line = Line { stage: Stage::Waiting { since: now }, detail: detail.to_owned() };
+                let line = Line { stage: Stage::Waiting { since: now }, detail };
                 self.lines.insert(key, line);
             }
             (Some(line), Some(detail)) => {
-                if line.detail != detail {
-                    detail.clone_into(&mut line.detail);
-                }
+                line.detail = detail;
                 if let Stage::Leaving { since, .. } = line.stage {
                     line.stage = Stage::Raised { since };
                 }
@@ -158,31 +157,36 @@ mod tests {
         Instant::from_millis(millis)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as note wants it")]
+    fn gone(words: &str) -> Option<Text> {
+        Some(Text::raw(words))
+    }
+
     #[test]
     fn what_blinks_raises_nothing_and_what_stands_is_raised_once() {
         let mut book = Book::new();
 
-        book.note(at(0), AlarmKind::SourceLost, "camera", Some("gone"));
+        book.note(at(0), AlarmKind::SourceLost, "camera", gone("gone"));
         assert_eq!(book.next_timeout(), Some(at(1000)));
         book.note(at(900), AlarmKind::SourceLost, "camera", None);
         assert!(book.settle(at(1100)).is_empty());
-        book.note(at(1200), AlarmKind::SourceLost, "camera", Some("gone"));
-        book.note(at(1700), AlarmKind::SourceLost, "camera", Some("still gone"));
+        book.note(at(1200), AlarmKind::SourceLost, "camera", gone("gone"));
+        book.note(at(1700), AlarmKind::SourceLost, "camera", gone("still gone"));
 
         let turns = book.settle(at(2200));
         let [Turn::Raised(entry)] = turns.as_slice() else { panic!("{turns:?}") };
-        assert_eq!((entry.since, entry.detail.as_str()), (at(1200), "still gone"));
+        assert_eq!((entry.since, entry.detail.en.as_str()), (at(1200), "still gone"));
         assert!(book.settle(at(9000)).is_empty());
     }
 
     #[test]
     fn an_alarm_is_cleared_only_after_it_stayed_away() {
         let mut book = Book::new();
-        book.note(at(0), AlarmKind::SourceLost, "camera", Some("gone"));
+        book.note(at(0), AlarmKind::SourceLost, "camera", gone("gone"));
         book.settle(at(1000));
 
         book.note(at(5000), AlarmKind::SourceLost, "camera", None);
-        book.note(at(6000), AlarmKind::SourceLost, "camera", Some("gone again"));
+        book.note(at(6000), AlarmKind::SourceLost, "camera", gone("gone again"));
         assert!(book.settle(at(9000)).is_empty());
         book.note(at(9000), AlarmKind::SourceLost, "camera", None);
 

@@ -113,15 +113,16 @@ impl AlarmKind {
 
     /// What is wrong.
     #[must_use]
-    pub fn text(self, subject: &str, detail: &str) -> Text {
+    pub fn text(self, subject: &str, detail: &Text) -> Text {
         let name = spoken(subject);
         let (zh, en) = (&name.zh, &name.en);
+        let interface = &detail.en;
         let (zh, en) = match self {
             Self::SourceLost => (format!("{zh}无信号"), format!("{en} gives nothing")),
             Self::UplinkDown => (format!("上行链路 {zh} 断开"), format!("uplink {en} is down")),
             Self::NoDefaultRoute => (
-                format!("上行链路 {zh}（{detail}）没有默认路由"),
-                format!("uplink {en} ({detail}) has no default route"),
+                format!("上行链路 {zh}（{interface}）没有默认路由"),
+                format!("uplink {en} ({interface}) has no default route"),
             ),
             Self::LinkSilent => (
                 format!("上行链路 {zh} 已连通，但云端没有应答"),
@@ -144,13 +145,14 @@ impl AlarmKind {
         if quiet || detail.is_empty() {
             Text::new(zh, en)
         } else {
-            Text::new(format!("{zh}（{detail}）"), format!("{en} ({detail})"))
+            Text::new(format!("{zh}（{}）", detail.zh), format!("{en} ({})", detail.en))
         }
     }
 
     /// What to do.
     #[must_use]
-    pub fn advice(self, subject: &str, detail: &str) -> Text {
+    pub fn advice(self, subject: &str, detail: &Text) -> Text {
+        let interface = &detail.en;
         match self {
             Self::SourceLost if subject.starts_with("mixer") => Text::new(
                 "检查调音台输出和音频线；必要时切换到另一路音频",
@@ -166,10 +168,10 @@ impl AlarmKind {
             ),
             Self::NoDefaultRoute => Text::new(
                 format!(
-                    "执行 nmcli device modify {detail} ipv4.never-default no ipv4.route-metric 700，或 ip route add default via <网关> dev {detail} metric 700；每个接口使用不同的 metric"
+                    "执行 nmcli device modify {interface} ipv4.never-default no ipv4.route-metric 700，或 ip route add default via <网关> dev {interface} metric 700；每个接口使用不同的 metric"
                 ),
                 format!(
-                    "run nmcli device modify {detail} ipv4.never-default no ipv4.route-metric 700, or ip route add default via GATEWAY dev {detail} metric 700; every interface with a metric of its own"
+                    "run nmcli device modify {interface} ipv4.never-default no ipv4.route-metric 700, or ip route add default via GATEWAY dev {interface} metric 700; every interface with a metric of its own"
                 ),
             ),
             Self::LinkSilent => Text::new(
@@ -177,8 +179,8 @@ impl AlarmKind {
                 "check the SIM's data, the carrier, and whether a firewall on this way lets UDP through",
             ),
             Self::NoLinks => Text::new(
-                "检查 media.destination 的地址和端口、云端网关是否运行，以及防火墙",
-                "check address and port in media.destination, whether the gateway runs, and the firewall",
+                "检查 media.destination 的地址和端口、域名能否解析、云端网关是否运行，以及防火墙",
+                "check address and port in media.destination, whether the name server knows it, whether the gateway runs, and the firewall",
             ),
             Self::OutputClosed => Text::new(
                 "检查接收端是否在监听，以及口令和 stream id 是否一致；本机会自动重试",
@@ -217,7 +219,7 @@ impl AlarmKind {
 fn spoken(subject: &str) -> Text {
     match subject {
         "camera" => Text::new("摄像机", "the camera"),
-        "slides" => Text::new("幻灯片电脑", "the slides laptop"),
+        "slides" => Text::new("幻灯片", "the slides laptop"),
         "mixer_a" => Text::new("调音台 A 路", "mixer line A"),
         "mixer_b" => Text::new("调音台 B 路", "mixer line B"),
         "media" => Text::new("音视频模块", "the picture and sound part"),

@@ -1,5 +1,6 @@
 //! The box: opens the board, wires every task in the order of the journey, waits for the end.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +15,14 @@ use crate::board::Board;
 use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
 use crate::io;
 use crate::io::task::{Commander, Ends, Pulse, supervise};
-use crate::message::{Part, Status};
+use crate::lang::said;
+use crate::message::Part;
+
+/// How often the start is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// So long the local socket is waited for.
+const SOCKET_WITHIN: Duration = Duration::from_secs(5);
 
 /// The box: captures, encodes, bonds, and tells how it is.
 #[derive(Debug, clap::Args)]
@@ -69,9 +77,10 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
     let (reload, reloads) = mpsc::channel(1);
     let (stop, stop_in) = watch::channel(false);
     let (settings, settings_out) = watch::channel(config.clone());
+    let pulses: BTreeMap<Part, Pulse> = Part::ALL.map(|part| (part, Pulse::default())).into();
     let pulse = Pulse::default();
     let commander = Commander { tx: commands };
-    let ends = |part| Ends { orders: orders_out.clone(), facts: facts.clone(), part };
+    let ends = |part| Ends { orders: orders_out.clone(), facts: facts.clone(), part, pulse: pulses[&part].clone() };
 
     // the kernel may give the loopback port to nobody else while we hold it, whatever part restarts
     let loopback = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("opening a UDP port on the loopback")?;
@@ -93,12 +102,12 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
         let settings = settings_out.clone();
         move |mut ends| {
             let (config, listener) = (settings.borrow().clone(), loopback.try_clone());
-            let uplinks = uplinks_out.clone();
+            let (uplinks, pulse) = (uplinks_out.clone(), ends.pulse.clone());
             async move {
                 let listener = listener.context("sharing the loopback port")?;
                 let name = config.media.destination.to_string();
                 let destination = tokio::select! {
-                    found = io::udp::resolved(&name) => found.map_err(anyhow::Error::msg).context("media.destination")?,
+                    found = pulse.during(io::udp::resolved(&name)) => found.map_err(anyhow::Error::msg).context(said::bad_destination(&name))?,
                     () = ends.shutdown() => return Ok(()),
                 };
                 io::bond::run(config.bond.clone(), destination, listener, uplinks, ends).await
@@ -148,9 +157,8 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
         }
     });
     let keeper = tokio::spawn(io::intent::run(config.state_dir.clone(), keeps_in));
-    let hooks =
-        io::system::Hooks { pulses: vec![("control", pulse.clone())], reload, stop, status: status_out.clone() };
-    let system = tokio::spawn(io::system::run(hooks, programme_runs(status_out.clone())));
+    let hooks = io::system::Hooks { pulses: vital(&pulse, &pulses), reload, stop, status: status_out.clone() };
+    let system = tokio::spawn(io::system::run(hooks, house_stands(pulse.clone(), pulses, config.socket.clone())));
 
     // only the parts hold facts now: when the last of them is gone, control has heard everything
     drop(facts);
@@ -179,9 +187,55 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
     Ok(())
 }
 
-/// Comes true when the first Orders are obeyed: the encoder runs, so the programme does.
-async fn programme_runs(mut status: watch::Receiver<Arc<Status>>) {
-    if status.wait_for(|status| status.programme.encoder.is_some()).await.is_err() {
-        std::future::pending::<()>().await;
+/// Whom the watchdog looks at: who decides, and the two parts that make the programme and bring it away.
+fn vital(control: &Pulse, parts: &BTreeMap<Part, Pulse>) -> Vec<(&'static str, Pulse)> {
+    let vital = [Part::Media, Part::Bond].map(|part| (part.name(), parts[&part].clone()));
+    [("control", control.clone())].into_iter().chain(vital).collect()
+}
+
+/// Comes when control has spoken, every part was started, and the local socket answers: from then on
+/// whatever does not work is an alarm that somebody can read, and no reason to end the process.
+async fn house_stands(control: Pulse, parts: BTreeMap<Part, Pulse>, socket: PathBuf) {
+    let started = |(part, pulse): (&Part, &Pulse)| pulse.count() > 0 || *part == Part::Config;
+    while control.count() == 0 || !parts.iter().all(started) {
+        tokio::time::sleep(LOOK).await;
+    }
+    let answers = async {
+        while tokio::net::UnixStream::connect(&socket).await.is_err() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    // a socket that cannot be had is an alarm as well
+    let _ = tokio::time::timeout(SOCKET_WITHIN, answers).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_house_stands_without_an_encoder_once_its_socket_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let parts: BTreeMap<Part, Pulse> = Part::ALL.map(|part| (part, Pulse::default())).into();
+        let control = Pulse::default();
+        let mut stands = std::pin::pin!(house_stands(control.clone(), parts.clone(), socket.clone()));
+        let mut stands_in = async |wait| tokio::time::timeout(wait, &mut stands).await.is_ok();
+
+        assert!(!stands_in(LOOK * 2).await);
+        let _listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        control.beat();
+        assert!(!stands_in(LOOK * 2).await, "the parts were not started");
+        parts.values().for_each(Pulse::beat);
+
+        assert!(stands_in(SOCKET_WITHIN * 6).await);
+    }
+
+    #[test]
+    fn the_watchdog_looks_at_control_media_and_bond() {
+        let parts = Part::ALL.map(|part| (part, Pulse::default())).into();
+
+        let names: Vec<_> = vital(&Pulse::default(), &parts).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["control", "media", "bond"]);
     }
 }

@@ -9,18 +9,14 @@ use super::known::Known;
 use super::settings::Settings;
 use crate::alarm::{AlarmKind, Book};
 use crate::bond::LinkPhase;
+use crate::health::{DISK_FREE, TEMPERATURE};
+use crate::lang::{Text, said};
 use crate::media::SourceId;
 use crate::message::{Part, Phase};
 use crate::time::Instant;
 
 /// So long may links register and the SRT session open before their absence is a fault.
 const GRACE: Duration = Duration::from_secs(8);
-
-/// Raised at, cleared below, in degrees Celsius: Rockchip and Intel both slow down at about 95.
-const HOT: (f64, f64) = (90.0, 85.0);
-
-/// Raised below, cleared above, as the share of the disk that is free.
-const DISK: (f64, f64) = (0.05, 0.07);
 
 /// What the judgement hangs on, besides what is known.
 #[derive(Debug, Clone, Copy)]
@@ -46,13 +42,13 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
     if scene.ending {
         return;
     }
-    let mut note = |kind, subject: &str, wrong: Option<&str>| book.note(now, kind, subject, wrong);
+    let mut note = |kind, subject: &str, wrong: Option<Text>| book.note(now, kind, subject, wrong);
 
     for source in SourceId::ALL.into_iter().filter(|s| settings.sources.contains(s)) {
         let input = known.inputs.get(&source);
-        let detail = input.map_or("", |input| input.detail.as_str());
+        let detail = || input.map(|input| input.detail.clone()).unwrap_or_default();
         let gone = !input.is_some_and(|input| input.present);
-        note(AlarmKind::SourceLost, source.name(), gone.then_some(detail));
+        note(AlarmKind::SourceLost, source.name(), gone.then(detail));
     }
 
     let patient = now < scene.born + GRACE && !known.ever_connected;
@@ -60,15 +56,15 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
     for (slot, _) in &settings.uplinks {
         let uplink = known.uplinks.get(slot);
         let phase = known.link(now, slot).map(|link| link.phase);
-        let interface = uplink.and_then(|u| u.interface.as_deref()).unwrap_or_default();
+        let interface = || Text::raw(uplink.and_then(|u| u.interface.as_deref()).unwrap_or_default());
         let usable = uplink.map_or(phase == Some(LinkPhase::Up), |u| u.usable());
         let routed = uplink.is_none_or(|u| u.default_route);
         let silent = matches!(phase, Some(LinkPhase::Suspect | LinkPhase::Registering));
-        note(AlarmKind::UplinkDown, slot, (!usable).then_some(interface));
-        note(AlarmKind::NoDefaultRoute, slot, (usable && !routed).then_some(interface));
-        note(AlarmKind::LinkSilent, slot, (usable && routed && silent && !no_links).then_some(interface));
+        note(AlarmKind::UplinkDown, slot, (!usable).then(interface));
+        note(AlarmKind::NoDefaultRoute, slot, (usable && !routed).then(interface));
+        note(AlarmKind::LinkSilent, slot, (usable && routed && silent && !no_links).then(interface));
     }
-    note(AlarmKind::NoLinks, "", no_links.then_some(""));
+    note(AlarmKind::NoLinks, "", no_links.then(Text::default));
 
     let late = match scene.phase {
         Phase::Live => true,
@@ -76,31 +72,27 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
         Phase::Standby | Phase::Stopping => false,
     };
     let closed = late && !known.output_open && !no_links;
-    note(AlarmKind::OutputClosed, "", closed.then_some(known.output_why.as_str()));
+    note(AlarmKind::OutputClosed, "", closed.then(|| known.output_why.clone()));
 
     let on_air = matches!(scene.phase, Phase::Starting | Phase::Live);
     // before the session is open nothing is sent, and what the links carry is not yet known
     let short = on_air && known.output_open && scene.short && !no_links;
-    note(AlarmKind::RateShort, "", short.then_some(""));
-    note(AlarmKind::BrokerLost, "", (settings.broker && !known.broker).then_some(known.broker_why.as_str()));
-    note(AlarmKind::PanelLost, "", known.panel_lost.as_deref());
+    note(AlarmKind::RateShort, "", short.then(Text::default));
+    note(AlarmKind::BrokerLost, "", (settings.broker && !known.broker).then(|| known.broker_why.clone()));
+    note(AlarmKind::PanelLost, "", known.panel_lost.clone());
     for part in Part::ALL {
-        note(AlarmKind::PartFailed, part.name(), known.failed.get(&part).map(String::as_str));
+        note(AlarmKind::PartFailed, part.name(), known.failed.get(&part).cloned());
     }
-    let more = match known.rejected.len() {
-        0 => None,
-        1 => Some(known.rejected[0].clone()),
-        n => Some(format!("{} … +{}", known.rejected[0], n - 1)),
-    };
-    note(AlarmKind::ConfigRejected, "", more.as_deref());
+    let rejected = (!known.rejected.is_empty()).then(|| said::faults(&known.rejected));
+    note(AlarmKind::ConfigRejected, "", rejected);
 
     let Some(sample) = &known.health else { return };
     let hot = sample.temperature.map(|t| t.0);
-    let free = (sample.disk_total.0 > 0).then(|| sample.disk_free.0 as f64 / sample.disk_total.0 as f64);
+    let free = sample.disk_free_share();
     let was_hot = book.is_raised(AlarmKind::TooHot, "");
     let was_low = book.is_raised(AlarmKind::DiskLow, "");
-    let words = hot.filter(|t| *t >= if was_hot { HOT.1 } else { HOT.0 }).map(|t| format!("{t:.0} °C"));
-    book.note(now, AlarmKind::TooHot, "", words.as_deref());
-    let words = free.filter(|f| *f <= if was_low { DISK.1 } else { DISK.0 }).map(|f| format!("{:.0} %", f * 100.0));
-    book.note(now, AlarmKind::DiskLow, "", words.as_deref());
+    let words = hot.filter(|t| TEMPERATURE.too_high(*t, was_hot)).map(|t| Text::raw(format!("{t:.0} °C")));
+    book.note(now, AlarmKind::TooHot, "", words);
+    let words = free.filter(|f| DISK_FREE.too_low(*f, was_low)).map(|f| Text::raw(format!("{f:.0} %")));
+    book.note(now, AlarmKind::DiskLow, "", words);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::bond::{GroupStats, LinkPhase, LinkStats};
 use crate::health::Sample;
+use crate::lang::Text;
 use crate::media::{EncoderKind, SourceId};
 use crate::message::{Part, What};
 use crate::time::Instant;
@@ -18,7 +19,7 @@ const FRESH: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Input {
     pub(super) present: bool,
-    pub(super) detail: String,
+    pub(super) detail: Text,
 }
 
 /// What the running programme measured.
@@ -37,13 +38,13 @@ pub(super) struct Known {
     pub(super) encoder: Option<EncoderKind>,
     pub(super) output_open: bool,
     /// libsrt's words when the output was not open.
-    pub(super) output_why: String,
+    pub(super) output_why: Text,
     pub(super) broker: bool,
     /// Why the broker is away.
-    pub(super) broker_why: String,
+    pub(super) broker_why: Text,
     /// The panel's words, if it is gone.
-    pub(super) panel_lost: Option<String>,
-    pub(super) failed: BTreeMap<Part, String>,
+    pub(super) panel_lost: Option<Text>,
+    pub(super) failed: BTreeMap<Part, Text>,
     pub(super) rejected: Vec<String>,
     pub(super) health: Option<Sample>,
     pub(super) ever_connected: bool,
@@ -68,7 +69,7 @@ impl Known {
             What::AudioMeasured { a, b } => self.levels = Some((now, [*a, *b])),
             What::OutputOpened => {
                 self.output_open = true;
-                self.output_why.clear();
+                self.output_why = Text::default();
             }
             What::OutputClosed { why } => {
                 self.output_open = false;
@@ -84,7 +85,7 @@ impl Known {
             What::Sampled(sample) => self.health = Some(sample.clone()),
             What::BrokerConnected => {
                 self.broker = true;
-                self.broker_why.clear();
+                self.broker_why = Text::default();
             }
             What::BrokerLost { why } => {
                 self.broker = false;

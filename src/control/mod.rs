@@ -27,7 +27,7 @@ pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
 use crate::alarm::{Book, Turn};
 use crate::lang::{Text, told};
-use crate::media::{Layout, Line, SourceId};
+use crate::media::{Layout, Line};
 use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, What};
 use crate::time::{Instant, Timestamp};
 use judge::Scene;
@@ -70,7 +70,7 @@ impl Control {
             known: Known::default(),
             book: Book::new(),
             orders: Arc::default(),
-            intent,
+            intent: settings.fitting(intent),
             events: VecDeque::new(),
             seq: 0,
             settings,
@@ -134,6 +134,7 @@ impl Control {
     /// New settings; the named parts start afresh, since they cannot follow them live.
     pub fn handle_config(&mut self, now: Instant, settings: Settings, restarts: &[Part]) {
         self.settings = settings;
+        self.intent = self.settings.fitting(self.intent);
         self.known.rejected.clear();
         self.rate.handle_config(self.settings.media.bitrate, self.settings.media.audio_bitrate);
         self.tell(now, told::settings());
@@ -215,12 +216,7 @@ impl Control {
     }
 
     fn choose_layout(&mut self, now: Instant, layout: Layout) -> Result<(), Refusal> {
-        let wanted: &[SourceId] = match layout {
-            Layout::Camera => &[SourceId::Camera],
-            Layout::Slides => &[SourceId::Slides],
-            Layout::PictureInPicture | Layout::SideBySide => &[SourceId::Camera, SourceId::Slides],
-        };
-        if !wanted.iter().all(|source| self.settings.sources.contains(source)) {
+        if !self.settings.can_show(layout) {
             return Err(Refusal::NotOnBoard);
         }
         if self.intent.layout != layout {
@@ -231,7 +227,7 @@ impl Control {
     }
 
     fn choose_line(&mut self, now: Instant, line: Line) -> Result<(), Refusal> {
-        if !self.settings.sources.contains(&line.source()) {
+        if !self.settings.can_play(line) {
             return Err(Refusal::NotOnBoard);
         }
         if self.intent.line != line {
@@ -262,7 +258,7 @@ impl Control {
         for turn in self.book.settle(now) {
             let text = match &turn {
                 Turn::Raised(entry) => told::raised(&entry.kind.text(&entry.subject, &entry.detail)),
-                Turn::Cleared(entry) => told::cleared(&entry.kind.text(&entry.subject, "")),
+                Turn::Cleared(entry) => told::cleared(&entry.kind.text(&entry.subject, &Text::default())),
             };
             self.tell(now, text);
         }

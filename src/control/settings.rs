@@ -1,7 +1,7 @@
 //! What control needs of the config and the board, and what a change of a setting may touch.
 
-use crate::media::{self, SourceId};
-use crate::message::Part;
+use crate::media::{self, Layout, Line, SourceId};
+use crate::message::{Intent, Part};
 
 /// What control needs to know of this box.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,30 @@ pub struct Settings {
     pub broker: bool,
     /// How the programme is made.
     pub media: media::Config,
+}
+
+impl Settings {
+    /// True if everything that `layout` shows hangs on the board.
+    pub(super) fn can_show(&self, layout: Layout) -> bool {
+        SourceId::ALL.into_iter().filter(|source| layout.shows(*source)).all(|source| self.sources.contains(&source))
+    }
+
+    /// True if `line` hangs on the board.
+    pub(super) fn can_play(&self, line: Line) -> bool {
+        self.sources.contains(&line.source())
+    }
+
+    /// The intent, with the first layout and line that the board has in place of those it lacks: nobody
+    /// goes on air with the slate of a camera that was never there. A board without any keeps them.
+    pub(super) fn fitting(&self, mut intent: Intent) -> Intent {
+        if !self.can_show(intent.layout) {
+            intent.layout = Layout::ALL.into_iter().find(|l| self.can_show(*l)).unwrap_or(intent.layout);
+        }
+        if !self.can_play(intent.line) {
+            intent.line = [Line::A, Line::B].into_iter().find(|l| self.can_play(*l)).unwrap_or(intent.line);
+        }
+        intent
+    }
 }
 
 /// What it takes to follow a changed setting.

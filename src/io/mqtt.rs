@@ -20,7 +20,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::{mpsc, watch};
 
 use crate::io::clock;
-use crate::io::task::{Commander, Ends};
+use crate::io::task::{Commander, Ends, reason};
+use crate::lang::{Text, said};
 use crate::message::{Refusal, Status, What};
 use crate::mqtt::{Backoff, Config, Identity, Incoming, MAX_PAYLOAD, Mqtt, Publication, Ticket, Tls, Topics};
 use crate::rng::Rng;
@@ -69,11 +70,11 @@ pub async fn run(
                     End::Lost(why) => why,
                 }
             }
-            Err(why) => format!("{why:#}"),
+            Err(why) => reason(&why),
         };
         face.handle_lost();
         if !known_lost {
-            tracing::warn!(host = config.host, port = config.port, why, "broker lost");
+            tracing::warn!(host = config.host, port = config.port, %why, "broker lost");
             ends.state(What::BrokerLost { why }).await;
             known_lost = true;
         }
@@ -88,7 +89,7 @@ pub async fn run(
 /// How a connection ended.
 enum End {
     Shutdown,
-    Lost(String),
+    Lost(Text),
 }
 
 /// One connection to the broker.
@@ -127,7 +128,7 @@ impl Session<'_> {
                         *known_lost = false;
                         self.ends.state(What::BrokerConnected).await;
                         if self.client.try_subscribe(face.subscription(), QoS::AtLeastOnce).is_err() {
-                            return End::Lost("the subscription was not taken".to_owned());
+                            return End::Lost(said::not_subscribed());
                         }
                         face.handle_connected(clock::now());
                     }
@@ -195,18 +196,18 @@ impl Session<'_> {
     }
 }
 
-async fn poll(mut events: EventLoop, tx: mpsc::Sender<Event>) -> String {
+async fn poll(mut events: EventLoop, tx: mpsc::Sender<Event>) -> Text {
     loop {
         match events.poll().await {
             Ok(event) => {
                 if tx.send(event).await.is_err() {
-                    return "nobody listens".to_owned();
+                    return said::stopped();
                 }
             }
             Err(ConnectionError::ConnectionRefused(code)) => {
-                return format!("the broker refused: {code:?}; check user, password or certificate");
+                return said::refused(format!("{code:?}"));
             }
-            Err(error) => return error.to_string(),
+            Err(error) => return Text::raw(error.to_string()),
         }
     }
 }

@@ -36,13 +36,13 @@ pub struct Hooks {
     pub status: watch::Receiver<Arc<Status>>,
 }
 
-/// Tells systemd that the box is ready once `obeyed` is, feeds the watchdog, reloads on SIGHUP, and
+/// Tells systemd that the box is ready once `stands` is, feeds the watchdog, reloads on SIGHUP, and
 /// turns the stop on SIGTERM or SIGINT; a second one of these ends the process at once, and so do
 /// five seconds. Never returns but with an error at the start.
 ///
 /// # Errors
 /// If the signal handlers cannot be installed.
-pub async fn run(mut hooks: Hooks, obeyed: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn run(mut hooks: Hooks, stands: impl Future<Output = ()>) -> anyhow::Result<()> {
     let what = "installing the signal handlers";
     let mut hangup = signal(SignalKind::hangup()).context(what)?;
     let mut terminate = signal(SignalKind::terminate()).context(what)?;
@@ -55,17 +55,18 @@ pub async fn run(mut hooks: Hooks, obeyed: impl Future<Output = ()>) -> anyhow::
     let mut watch = Watch::default();
     let mut shown = None;
     let mut ready = false;
-    let mut obeyed = std::pin::pin!(obeyed);
+    let mut stands = std::pin::pin!(stands);
 
     loop {
         tokio::select! {
-            () = &mut obeyed, if !ready => {
+            () = &mut stands, if !ready => {
                 ready = true;
                 tell(&[NotifyState::Ready]);
             }
             () = tick(&mut watchdog) => {
                 let stuck = watch.stuck(&hooks.pulses);
-                if stuck.is_empty() {
+                // on the way out the parts stop moving one after the other, and a clock of its own bounds that
+                if stuck.is_empty() || *hooks.stop.borrow() {
                     tell(&[NotifyState::Watchdog]);
                 } else {
                     tracing::error!(?stuck, "the watchdog is not fed: these do not move");
@@ -110,7 +111,7 @@ async fn reload(config: &mpsc::Sender<oneshot::Sender<()>>, ready: bool) {
     if config.try_send(done).is_ok() {
         let _ = tokio::time::timeout(RELOAD_WITHIN, is_done).await;
     }
-    // before the first Orders are obeyed, the end of a reload must not be taken for the end of the start
+    // before the house stands, the end of a reload must not be taken for the end of the start
     if ready {
         tell(&[NotifyState::Ready]);
     }

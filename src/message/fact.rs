@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::bond::GroupStats;
 use crate::health::Sample;
+use crate::lang::Text;
 use crate::media::{EncoderKind, SourceId};
 use crate::time::Instant;
 use crate::units::{Bitrate, Dbfs};
@@ -85,7 +86,7 @@ pub enum What {
         /// Which source.
         source: SourceId,
         /// What it gives, for people: `1920x1080@30 YUYV, uvc usb-0000:00:14.0-1`.
-        detail: String,
+        detail: Text,
     },
     /// A source gives nothing; the slate or silence stands in.
     SourceLost {
@@ -93,8 +94,8 @@ pub enum What {
         source: SourceId,
         /// Why.
         cause: LossCause,
-        /// The device's own words.
-        detail: String,
+        /// What it says of itself.
+        detail: Text,
     },
     /// The encoder that the board's order and this machine led to.
     EncoderChosen {
@@ -123,8 +124,8 @@ pub enum What {
     OutputOpened,
     /// The SRT session is not open; it is tried again by itself.
     OutputClosed {
-        /// libsrt's words.
-        why: String,
+        /// Why not.
+        why: Text,
     },
     /// The engine's figures: ten times a second, and at once on a collapse.
     GroupMeasured(GroupStats),
@@ -137,14 +138,14 @@ pub enum What {
     /// The broker is away.
     BrokerLost {
         /// Why, without secrets.
-        why: String,
+        why: Text,
     },
     /// A device of the panel is gone or back.
     PanelChanged {
         /// It works.
         present: bool,
-        /// The device's own words.
-        detail: String,
+        /// What it says of itself.
+        detail: Text,
     },
     /// The settings file was read again and refused; the old settings stand.
     ConfigRejected {
@@ -156,6 +157,6 @@ pub enum What {
     /// A part's task ended or panicked.
     PartEnded {
         /// Why.
-        why: String,
+        why: Text,
     },
 }

@@ -78,7 +78,7 @@ pub struct InputStatus {
     /// It gives pictures or sound.
     pub present: bool,
     /// What it gives, or why not.
-    pub detail: String,
+    pub detail: Text,
     /// Peak level in dBFS, of a mixer line that gives sound.
     pub level: Option<f64>,
 }

@@ -46,55 +46,77 @@ impl Config {
     /// Reads the `[mqtt]` section; `None` if it names no broker: the box then speaks to none.
     pub fn read(section: &mut Section<'_>) -> Option<Self> {
         let seconds = Duration::from_secs;
-        let broker = section.text("broker");
-        let user = section.text("user");
-        let password_file = section.text("password_file");
-        let ca_file = section.text("ca_file");
-        let cert_file = section.text("cert_file");
-        let key_file = section.text("key_file");
+        let keys = ["broker", "user", "password_file", "ca_file", "cert_file", "key_file"];
+        // asked before the keys are taken: whoever took one no longer knows its line
+        let lines = keys.map(|key| section.line_of(key));
+        let line_of =
+            |wanted: &str| keys.iter().zip(lines).find(|(key, _)| **key == wanted).map_or(0, |(_, line)| line);
+        let [broker, user, password_file, ca_file, cert_file, key_file] = keys.map(|key| section.text(key));
         let pace = section.duration("pace", seconds(5), Duration::from_millis(500)..=seconds(60));
         // the client library panics below 5 s
         let keep_alive = section.duration("keep_alive", seconds(10), seconds(5)..=seconds(120));
         let will_delay = section.duration("will_delay", seconds(10), Duration::ZERO..=seconds(60));
+        let half = |given: &str, missing: &str| {
+            let mend = format!("{given} and {missing} belong together; give {missing} too, or neither");
+            section.fault(line_of(given), given, mend);
+        };
 
-        let Some(broker) = broker else {
-            if user.is_some() || password_file.is_some() || ca_file.is_some() || cert_file.is_some() {
-                section.fault(0, "broker", "is missing; write broker = \"host:1883\", or leave [mqtt] out");
+        let address = match &broker {
+            Some(broker) => {
+                let address = host_and_port(broker);
+                if address.is_none() {
+                    let what = format!("\"{broker}\" is not HOST:PORT, such as \"127.0.0.1:1883\"");
+                    section.fault(line_of("broker"), "broker", what);
+                }
+                address
             }
-            return None;
-        };
-        let Some((host, port)) = host_and_port(&broker) else {
-            section.fault(0, "broker", format!("\"{broker}\" is not HOST:PORT, such as \"127.0.0.1:1883\""));
-            return None;
-        };
-        let login = match (user, password_file) {
-            (Some(user), Some(file)) => Some(Login { user, password_file: file.into() }),
-            (None, None) => None,
-            _ => {
-                section.fault(0, "user", "user and password_file belong together; give both or none");
-                None
-            }
-        };
-        let client = match (cert_file, key_file) {
-            (Some(cert), Some(key)) => Some((cert.into(), key.into())),
-            (None, None) => None,
-            _ => {
-                section.fault(0, "cert_file", "cert_file and key_file belong together; give both or none");
-                None
-            }
-        };
-        let tls = match ca_file {
-            Some(ca_file) => Some(Tls { ca_file: ca_file.into(), client }),
             None => {
-                if client.is_some() {
-                    section.fault(0, "ca_file", "is missing; a client certificate needs TLS, and TLS needs ca_file");
+                // a broker that is written but is no text was told already
+                if line_of("broker") == 0 && keys.iter().any(|key| line_of(key) > 0) {
+                    section.fault(0, "broker", "is missing; write broker = \"host:1883\", or leave [mqtt] out");
                 }
                 None
             }
         };
-        if login.is_some() && tls.is_none() && !is_this_machine(&host) {
-            section.fault(0, "ca_file", format!("is missing; a password would travel to {host} in the clear"));
+        let login = match (user, password_file) {
+            (Some(user), Some(file)) => Some(Login { user, password_file: file.into() }),
+            (Some(_), None) if line_of("password_file") == 0 => {
+                half("user", "password_file");
+                None
+            }
+            (None, Some(_)) if line_of("user") == 0 => {
+                half("password_file", "user");
+                None
+            }
+            _ => None,
+        };
+        let client = match (cert_file, key_file) {
+            (Some(cert), Some(key)) => Some((cert.into(), key.into())),
+            (Some(_), None) if line_of("key_file") == 0 => {
+                half("cert_file", "key_file");
+                None
+            }
+            (None, Some(_)) if line_of("cert_file") == 0 => {
+                half("key_file", "cert_file");
+                None
+            }
+            _ => None,
+        };
+        let trusted = line_of("ca_file") > 0;
+        if client.is_some() && !trusted {
+            let what = "is missing; a client certificate needs TLS, and TLS needs ca_file";
+            section.fault(line_of("cert_file"), "ca_file", what);
         }
+        if let Some((host, _)) = &address
+            && login.is_some()
+            && !trusted
+            && !is_this_machine(host)
+        {
+            let what = format!("is missing; a password would travel to {host} in the clear");
+            section.fault(line_of("password_file"), "ca_file", what);
+        }
+        let tls = ca_file.map(|ca_file| Tls { ca_file: ca_file.into(), client });
+        let (host, port) = address?;
         Some(Self { host, port, login, tls, pace, keep_alive, will_delay })
     }
 
@@ -159,11 +181,39 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_a_pair_are_refused_with_the_mend() {
-        let (_, faults) = read("[mqtt]\nbroker = \"nowhere\"\nuser = \"a\"\n");
-        assert!(faults[0].contains("\"nowhere\" is not HOST:PORT"), "{faults:?}");
+    fn every_fault_is_told_at_once_at_its_own_line_with_the_mend() {
+        let (config, faults) =
+            read("[mqtt]\nbroker = \"nowhere\"\nuser = \"a\"\ncert_file = \"/c\"\npace = \"1h\"\nkeep_alive = 3\n");
 
-        let (_, faults) = read("[mqtt]\nbroker = \"b:1\"\nuser = \"a\"\ncert_file = \"/c\"\n");
-        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(config.is_none());
+        for wanted in [
+            "box.toml:2: mqtt.broker: \"nowhere\" is not HOST:PORT",
+            "box.toml:3: mqtt.user: user and password_file belong together; give password_file too",
+            "box.toml:4: mqtt.cert_file: cert_file and key_file belong together; give key_file too",
+            "box.toml:5: mqtt.pace: ",
+            "box.toml:6: mqtt.keep_alive: ",
+        ] {
+            assert!(faults.iter().any(|fault| fault.starts_with(wanted)), "{wanted} is not among {faults:?}");
+        }
+        assert_eq!(faults.len(), 5, "{faults:?}");
+    }
+
+    #[test]
+    fn any_key_alone_asks_for_the_broker() {
+        for key in ["user", "password_file", "ca_file", "cert_file", "key_file"] {
+            let (config, faults) = read(&format!("[mqtt]\n{key} = \"/x\"\n"));
+
+            let asks = |fault: &String| fault.contains("mqtt.broker: is missing");
+            assert!(config.is_none() && faults.iter().any(asks), "{key}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_without_an_authority_is_told_at_its_line() {
+        let text = "[mqtt]\nbroker = \"b.example:8883\"\ncert_file = \"/c\"\nkey_file = \"/k\"\n";
+        let (_, faults) = read(text);
+
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("box.toml:3: mqtt.ca_file: is missing; a client"), "{faults:?}");
     }
 }

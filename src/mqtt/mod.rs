@@ -244,7 +244,7 @@ pub(crate) mod fixture {
                 .map(|source| InputStatus {
                     source,
                     present: true,
-                    detail: String::new(),
+                    detail: crate::lang::Text::default(),
                     level: (!source.is_picture()).then_some(-14.0),
                 })
                 .to_vec(),

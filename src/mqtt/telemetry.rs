@@ -8,24 +8,15 @@ use serde::Serialize;
 use super::topic::Topics;
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
-use crate::health::Sample;
+use crate::health::{CPU, DISK_FREE, Limit, MEMORY, Sample, TEMPERATURE};
 use crate::media::{Layout, SourceId};
 use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
-use crate::units::Percent;
 
 /// Number of the payloads' form; it grows when a field changes its meaning.
 pub(super) const SCHEMA: u32 = 1;
 
-/// A load above this leaves no room for a burst of encoding work, %.
-const CPU: (f64, f64) = (80.0, 95.0);
-/// Memory in use above this comes near the point where the kernel must kill, %.
-const MEMORY: (f64, f64) = (80.0, 95.0);
-/// Most boards throttle their encoder between these, °C.
-const TEMPERATURE: (f64, f64) = (75.0, 85.0);
-/// Room left on disk, % of its size: below the first, tidy up; below the second, state may not be written.
-const DISK_FREE: (f64, f64) = (10.0, 3.0);
 /// Share of packets lost on a link: recovery hides the first, the second costs more than the link brings.
-const LOSS: (f64, f64) = (0.02, 0.10);
+const LOSS: Limit = Limit { wanted: 0.02, harmful: 0.10, calm: 0.05 };
 
 /// Who speaks: fixed for the life of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,26 +276,23 @@ fn verdict_of(link: &LinkStatus) -> Verdict {
 }
 
 fn machine(sample: &Sample) -> Machine {
-    let share = |Percent(share): Percent, limits| at_most(share, limits);
-    let free = sample.disk_free.0 as f64 / (sample.disk_total.0.max(1)) as f64 * 100.0;
-    let disk_free = match free {
-        _ if sample.disk_total.0 == 0 => {
-            Reading { measured: None, wanted: Some(DISK_FREE.0), verdict: Verdict::Unknown }
+    let disk_free = match sample.disk_free_share() {
+        None => Reading { measured: None, wanted: Some(DISK_FREE.wanted), verdict: Verdict::Unknown },
+        Some(free) => {
+            let verdict = match free {
+                free if DISK_FREE.too_low(free, false) => Verdict::Bad,
+                free if free < DISK_FREE.wanted => Verdict::Warn,
+                _ => Verdict::Good,
+            };
+            Reading { measured: Some(free), wanted: Some(DISK_FREE.wanted), verdict }
         }
-        free if free < DISK_FREE.1 => {
-            Reading { measured: Some(free), wanted: Some(DISK_FREE.0), verdict: Verdict::Bad }
-        }
-        free if free < DISK_FREE.0 => {
-            Reading { measured: Some(free), wanted: Some(DISK_FREE.0), verdict: Verdict::Warn }
-        }
-        free => Reading { measured: Some(free), wanted: Some(DISK_FREE.0), verdict: Verdict::Good },
     };
     Machine {
-        cpu: share(sample.cpu, CPU),
-        memory: share(sample.memory, MEMORY),
+        cpu: at_most(sample.cpu.0, CPU),
+        memory: at_most(sample.memory.0, MEMORY),
         temperature: match sample.temperature {
             Some(hottest) => at_most(hottest.0, TEMPERATURE),
-            None => Reading { measured: None, wanted: Some(TEMPERATURE.0), verdict: Verdict::Unknown },
+            None => Reading { measured: None, wanted: Some(TEMPERATURE.wanted), verdict: Verdict::Unknown },
         },
         disk_free,
         disk_free_bytes: sample.disk_free.0,
@@ -313,16 +301,16 @@ fn machine(sample: &Sample) -> Machine {
     }
 }
 
-/// A figure that should stay at or below the first limit, and does harm above the second.
-fn at_most(value: f64, (warn, bad): (f64, f64)) -> Reading {
-    let verdict = if value > bad {
+/// A figure that should stay at or below what is wanted.
+fn at_most(value: f64, limit: Limit) -> Reading {
+    let verdict = if limit.too_high(value, false) {
         Verdict::Bad
-    } else if value > warn {
+    } else if value > limit.wanted {
         Verdict::Warn
     } else {
         Verdict::Good
     };
-    Reading { measured: Some(value), wanted: Some(warn), verdict }
+    Reading { measured: Some(value), wanted: Some(limit.wanted), verdict }
 }
 
 fn alarm(line: &AlarmLine) -> Alarm<'_> {

@@ -93,7 +93,7 @@ fn input_line(input: &InputStatus, status: &Status, lang: Lang) -> String {
     let standing = if input.present { say("正常", "ok") } else { say("丢失", "LOST") };
     let level = input.level.map_or(String::new(), |level| format!("{level:.0} dBFS "));
     let on_air = if status.programme.line.source() == input.source { say("[播出] ", "[on air] ") } else { "" };
-    format!("  {}{}{on_air}{level}{}", pad(input.source.name(), 10), pad(standing, 6), input.detail)
+    format!("  {}{}{on_air}{level}{}", pad(input.source.name(), 10), pad(standing, 6), input.detail.get(lang))
 }
 
 fn link_line(link: &LinkStatus, lang: Lang) -> String {

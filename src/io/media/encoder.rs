@@ -6,6 +6,7 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 
 use super::pipeline;
+use crate::lang::said;
 use crate::media::encoder::{self, Settings};
 use crate::media::plan::{self, Setting, Step};
 use crate::media::{Config, EncoderKind};
@@ -72,7 +73,9 @@ pub(super) fn choose(board: &[EncoderKind], config: &Config, bitrate: Bitrate) -
             }
         }
     }
-    anyhow::bail!("no encoder works: {}; install gstreamer1.0-plugins-ugly for x264enc", why.join("; "))
+    let tried: Vec<_> = encoder::order(board).into_iter().map(encoder::element).collect();
+    tracing::warn!(why = why.join("; "), "no encoder works");
+    anyhow::bail!(said::no_encoder(tried.join(" ")))
 }
 
 /// Encodes five pictures through the programme's own video chain.

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gstreamer as gst;
 
+use crate::lang::Text;
 use crate::media::slot::Slot;
 use crate::media::sound::{Stereo, Store};
 use crate::media::{Config, SourceId};
@@ -26,9 +27,9 @@ pub(super) struct Feed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Condition {
     /// What it gives.
-    pub(super) detail: String,
+    pub(super) detail: Text,
     /// Why it gives nothing, if it knows.
-    pub(super) loss: Option<(LossCause, String)>,
+    pub(super) loss: Option<(LossCause, Text)>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -61,13 +62,13 @@ impl Feed {
     }
 
     /// The capture is open and gives this.
-    pub(super) fn opened(&self, detail: String) {
+    pub(super) fn opened(&self, detail: Text) {
         *lock(&self.condition) = Condition { detail, loss: None };
     }
 
     /// The capture gives nothing, and this is why.
-    pub(super) fn lost(&self, cause: LossCause, detail: impl Into<String>) {
-        lock(&self.condition).loss = Some((cause, detail.into()));
+    pub(super) fn lost(&self, cause: LossCause, detail: Text) {
+        lock(&self.condition).loss = Some((cause, detail));
     }
 
     /// The capture gives again what it gave before.

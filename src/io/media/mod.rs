@@ -12,6 +12,7 @@ mod source;
 mod stop;
 mod tell;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Once};
 use std::thread;
 
@@ -31,6 +32,7 @@ use self::tell::Tell;
 use crate::board::{Board, PictureDevice, SoundDevice};
 use crate::io::clock;
 use crate::io::task::Ends;
+use crate::lang::said;
 use crate::media::{Config, EncoderKind, SourceId, plan};
 use crate::message::{MediaOrders, What};
 use crate::time::{Duration, Instant};
@@ -42,6 +44,9 @@ const FACTS: usize = 256;
 const MEASURE: Duration = Duration::from_secs(1);
 /// No picture encoded for this long: the pipeline hangs and the part is started afresh.
 const HANG: Duration = Duration::from_secs(10);
+/// Five encoders on trial, five seconds each, and the devices: a start that takes longer hangs, and is
+/// left to the watchdog.
+const START_WITHIN: Duration = Duration::from_secs(40);
 
 fn init() -> anyhow::Result<()> {
     static ONCE: Once = Once::new();
@@ -62,22 +67,31 @@ pub async fn run(board: Arc<Board>, config: Arc<Config>, srt_port: u16, mut ends
     let tell = Tell::new(sender);
     let orders = ends.orders.borrow_and_update().media.clone();
     let (order, shape, rate) = (board.encoders.clone(), Arc::clone(&config), orders.bitrate);
-    let kind = tokio::task::spawn_blocking(move || encoder::choose(&order, &shape, rate)).await??;
-    ends.state(What::EncoderChosen { kind }).await;
-    let mut programme = Programme::start(&board, &config, kind, &orders, &tell)?;
-    let mut output = Air::new(Way {
-        config: Arc::clone(&config),
-        port: srt_port,
-        tap: Arc::clone(&programme.tap),
-        encoder: programme.encoder.clone(),
-        tell,
+    let mut starting = tokio::task::spawn_blocking(move || {
+        let kind = encoder::choose(&order, &shape, rate)?;
+        let programme = Programme::start(&board, &config, kind, &orders, &tell)?;
+        let air = Air::new(Way {
+            config: Arc::clone(&config),
+            port: srt_port,
+            tap: Arc::clone(&programme.tap),
+            encoder: programme.encoder.clone(),
+            tell,
+        });
+        anyhow::Ok((kind, Aside::new((air, programme))))
     });
+    let started = match tokio::time::timeout(START_WITHIN, ends.pulse.during(&mut starting)).await {
+        Ok(started) => started,
+        Err(_) => starting.await,
+    };
+    let (kind, mut stage) = started??;
+    ends.state(What::EncoderChosen { kind }).await;
+    let (output, programme) = &mut *stage;
     let mut meter = Meter::new(programme.desk.ticks(), programme.tap.bytes());
     let mut due = tokio::time::interval(MEASURE);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = tokio::time::interval(Duration::from_millis(100));
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    output.want(orders.on_air)?;
+    output.want(ends.orders.borrow().media.on_air)?;
     loop {
         tokio::select! {
             changed = ends.orders.changed() => {
@@ -92,19 +106,57 @@ pub async fn run(board: Arc<Board>, config: Arc<Config>, srt_port: u16, mut ends
                 if must { ends.state(what).await } else { ends.measure(what) }
             }
             _ = due.tick() => {
-                if let Some(what) = meter.measure(&programme) {
+                if let Some(what) = meter.measure(programme) {
                     ends.measure(what);
                 }
             }
             _ = look.tick() => {
+                ends.pulse.beat();
                 output.settle()?;
                 programme.check()?;
                 meter.check(programme.desk.ticks())?;
             }
         }
     }
-    tokio::task::spawn_blocking(move || drop((output, programme))).await?;
+    ends.pulse.during(tokio::task::spawn_blocking(move || stage.end())).await?;
     Ok(())
+}
+
+/// Ends on a thread of its own: there threads are joined and devices closed, which may take its time,
+/// and the runtime's workers go on even if the part is aborted.
+struct Aside<T: Send + 'static>(Option<T>);
+
+impl<T: Send + 'static> Aside<T> {
+    fn new(held: T) -> Self {
+        Self(Some(held))
+    }
+
+    /// Ends it here and now.
+    fn end(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl<T: Send + 'static> Deref for Aside<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("only the end takes it out")
+    }
+}
+
+impl<T: Send + 'static> DerefMut for Aside<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect("only the end takes it out")
+    }
+}
+
+impl<T: Send + 'static> Drop for Aside<T> {
+    fn drop(&mut self) {
+        if let Some(held) = self.0.take() {
+            // without a thread to be had it ends here, late rather than never
+            let _ = thread::Builder::new().name("media-end".into()).spawn(move || drop(held));
+        }
+    }
 }
 
 /// Being on the air or not, with the session that goes with it.
@@ -175,7 +227,7 @@ impl Programme {
             pump: None,
         };
         let pipe = &programme.pipe;
-        pipe.set_state(gst::State::Playing).context("the programme's pipeline does not start")?;
+        pipe.set_state(gst::State::Playing).context(said::programme_does_not_start())?;
         let devices = devices(board);
         let fitted = devices.each_ref().map(Option::is_some);
         let feeds = std::array::from_fn(|i| Arc::new(Feed::new(SourceId::ALL[i], fitted[i], config)));
@@ -206,7 +258,7 @@ impl Programme {
         let bus = self.pipe.bus().context("a pipeline has a bus")?;
         while let Some(message) = bus.pop() {
             if let gst::MessageView::Error(error) = message.view() {
-                anyhow::bail!("the programme's pipeline failed: {}", pipeline::words(error));
+                anyhow::bail!(said::because(&said::programme_failed(), &pipeline::words(error)));
             }
         }
         if self.pump.as_ref().is_some_and(thread::JoinHandle::is_finished)
@@ -300,7 +352,27 @@ impl Meter {
         if ticks != self.moved.0 {
             self.moved = (ticks, now);
         }
-        anyhow::ensure!(now.since(self.moved.1) < HANG, "the programme's pipeline hangs: no picture for {HANG:?}");
+        anyhow::ensure!(now.since(self.moved.1) < HANG, said::programme_hangs(HANG.as_secs()));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_aborted_part_holds_ends_on_another_thread() {
+        struct Tells(std::sync::mpsc::Sender<thread::ThreadId>);
+        impl Drop for Tells {
+            fn drop(&mut self) {
+                let _ = self.0.send(thread::current().id());
+            }
+        }
+        let (tell, ended_on) = std::sync::mpsc::channel();
+
+        drop(Aside::new(Tells(tell)));
+
+        assert_ne!(ended_on.recv().unwrap(), thread::current().id());
     }
 }

@@ -13,6 +13,8 @@ use super::encoder::Encoder;
 use super::pipeline;
 use super::stop::Stop;
 use crate::io::clock;
+use crate::io::task::reason;
+use crate::lang::{Text, said};
 use crate::media::{Config, plan};
 use crate::message::What;
 use crate::time::{Duration, Instant};
@@ -81,8 +83,8 @@ impl Output {
         let thread = thread::Builder::new().name("output".into()).spawn(move || {
             while !ended.told() {
                 let why = match session(&way, &ended) {
-                    Ok(()) => "left the air".to_owned(),
-                    Err(error) => format!("{error:#}"),
+                    Ok(()) => said::left_the_air(),
+                    Err(error) => reason(&error),
                 };
                 way.tap.session().take();
                 way.tell.state(What::OutputClosed { why });
@@ -123,7 +125,7 @@ fn session(way: &Way, stop: &Stop) -> anyhow::Result<()> {
     let bus = pipe.bus().context("a pipeline has a bus")?;
     way.tap.session().replace(entrance);
     if pipe.set_state(gst::State::Playing).is_err() {
-        return Err(complaint(&bus).unwrap_or_else(|| anyhow::anyhow!("the SRT session did not start")));
+        return Err(complaint(&bus).unwrap_or_else(|| anyhow::anyhow!(said::no_session())));
     }
     let began = clock::now();
     let mut opened: Option<Instant> = None;
@@ -138,9 +140,9 @@ fn session(way: &Way, stop: &Stop) -> anyhow::Result<()> {
                 way.encoder.force_key();
                 way.tell.state(What::OutputOpened);
             }
-            (false, Some(_)) => anyhow::bail!("the far end closed the SRT session"),
+            (false, Some(_)) => anyhow::bail!(said::far_end_closed()),
             (false, None) if clock::now().since(began) > PATIENCE => {
-                anyhow::bail!("no answer from 127.0.0.1:{} within {PATIENCE:?}", way.port)
+                anyhow::bail!(said::no_answer(PATIENCE.as_secs()))
             }
             _ => {}
         }
@@ -159,7 +161,7 @@ fn session(way: &Way, stop: &Stop) -> anyhow::Result<()> {
 fn complaint(bus: &gst::Bus) -> Option<anyhow::Error> {
     while let Some(message) = bus.pop() {
         if let gst::MessageView::Error(error) = message.view() {
-            return Some(anyhow::anyhow!(pipeline::words(error)));
+            return Some(anyhow::anyhow!(Text::raw(pipeline::words(error))));
         }
     }
     None

@@ -16,6 +16,7 @@ use super::feed::{Condition, Feed};
 use super::stop::{CLOCKED, Stop, urgent};
 use super::tell::Tell;
 use crate::io::clock;
+use crate::lang::{Text, said};
 use crate::media::slot::{Change, Slot};
 use crate::media::sound::{Mix, SAMPLE_RATE, Stereo, first_sample};
 use crate::media::{Config, Layout, Line, SourceId};
@@ -237,7 +238,6 @@ impl Pump {
     }
 }
 
-fn silent(source: SourceId) -> (LossCause, String) {
-    let what = if source.is_picture() { "no pictures" } else { "no sound" };
-    (LossCause::Stalled, format!("{what} from an open device"))
+fn silent(source: SourceId) -> (LossCause, Text) {
+    (LossCause::Stalled, if source.is_picture() { said::no_pictures() } else { said::no_sound() })
 }

@@ -10,6 +10,8 @@ use v4l::v4l_sys::{
     V4L2_IN_ST_NO_SYNC, V4L2_IN_ST_NO_V_LOCK, v4l2_dv_timings, v4l2_input,
 };
 
+use crate::lang::{Text, said};
+
 /// Any of these in the input's status: no picture worth showing.
 const BAD: u32 = V4L2_IN_ST_NO_POWER
     | V4L2_IN_ST_NO_SIGNAL
@@ -25,8 +27,8 @@ pub(super) enum Signal {
     Present,
     /// There is one of another size or rate: the capture must begin afresh.
     Changed,
-    /// There is none, in the driver's words.
-    Absent(String),
+    /// There is none, as the driver says.
+    Absent(Text),
 }
 
 /// Size and rate of a DV signal.
@@ -69,7 +71,7 @@ impl Watch {
     pub(super) fn look(&self) -> Signal {
         let Ok(input) = input(self.fd()) else { return Signal::Present };
         if input.status & BAD != 0 {
-            return Signal::Absent(words(input.status).to_owned());
+            return Signal::Absent(words(input.status));
         }
         if input.capabilities & V4L2_IN_CAP_DV_TIMINGS == 0 {
             return Signal::Present;
@@ -78,20 +80,20 @@ impl Watch {
         match query(self.fd()) {
             Ok(timings) if adopted.is_some_and(|was| was != shape(&timings)) => Signal::Changed,
             Ok(_) => Signal::Present,
-            Err(Errno::ENOLINK) => Signal::Absent("no signal".to_owned()),
-            Err(Errno::ENOLCK) => Signal::Absent("signal without lock".to_owned()),
-            Err(Errno::ERANGE) => Signal::Absent("signal out of range".to_owned()),
+            Err(Errno::ENOLINK) => Signal::Absent(said::no_signal()),
+            Err(Errno::ENOLCK) => Signal::Absent(said::no_lock()),
+            Err(Errno::ERANGE) => Signal::Absent(said::out_of_range()),
             // a driver that does not answer the question has not said no
             Err(_) => Signal::Present,
         }
     }
 }
 
-fn words(status: u32) -> &'static str {
+fn words(status: u32) -> Text {
     match status {
-        s if s & V4L2_IN_ST_NO_POWER != 0 => "input without power",
-        s if s & V4L2_IN_ST_NO_SIGNAL != 0 => "no signal",
-        _ => "signal without lock",
+        s if s & V4L2_IN_ST_NO_POWER != 0 => said::no_power(),
+        s if s & V4L2_IN_ST_NO_SIGNAL != 0 => said::no_signal(),
+        _ => said::no_lock(),
     }
 }
 

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 use crate::board::Display;
 use crate::io::clock;
-use crate::io::task::Ends;
-use crate::lang::Lang;
+use crate::io::task::{Ends, reason};
+use crate::lang::{Lang, Text};
 use crate::message::{Status, What};
 use crate::panel::{Frame, home};
 use glass::Glass;
@@ -118,11 +118,11 @@ fn keep_showing(frames: &Receiver<Frame>, ends: &Ends, open: impl Fn() -> anyhow
         }
         .and_then(|mut glass| glass.show(&frame).map(|()| glass));
         let (present, detail) = match &shown {
-            Ok(_) => (true, String::new()),
-            Err(why) => (false, format!("{why:#}")),
+            Ok(_) => (true, Text::default()),
+            Err(why) => (false, reason(why)),
         };
         if known != Some(present) {
-            tracing::info!(present, detail, "display");
+            tracing::info!(present, %detail, "display");
             ends.state_blocking(What::PanelChanged { present, detail });
             known = Some(present);
         }
@@ -164,6 +164,7 @@ fn rest(frames: &Receiver<Frame>, latest: &mut Frame, pause: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::task::Pulse;
     use crate::message::{Fact, Orders, Part};
     use std::cell::Cell;
     use std::rc::Rc;
@@ -182,7 +183,7 @@ mod tests {
     fn a_display_that_vanishes_is_stated_and_opened_again() {
         let (_orders, orders) = watch::channel(Arc::new(Orders::default()));
         let (facts, mut stated) = mpsc::channel::<Fact>(16);
-        let ends = Ends { orders, facts, part: Part::Panel };
+        let ends = Ends { orders, facts, part: Part::Panel, pulse: Pulse::default() };
         let (tx, frames) = sync_channel(4);
         let (shows, opens) = (Rc::new(Cell::new(0)), Cell::new(0));
 

@@ -7,6 +7,7 @@ use ssd1306::prelude::{DisplayRotation, DisplaySize128x64, I2CInterface};
 use ssd1306::{I2CDisplayInterface, Ssd1306};
 
 use super::glass::Glass;
+use crate::lang::said;
 use crate::panel::Frame;
 
 /// The display and what it shows: only what differs travels over the bus.
@@ -21,7 +22,7 @@ impl<B: I2c> Oled<B> {
         let interface = I2CDisplayInterface::new_custom_address(bus, address);
         let mut device =
             Ssd1306::new(interface, DisplaySize128x64, DisplayRotation::Rotate0).into_buffered_graphics_mode();
-        device.init().map_err(|why| anyhow!("the display does not answer ({why:?}); check its cable and address"))?;
+        device.init().map_err(|why| anyhow!("{why:?}").context(said::display_silent()))?;
         device.clear_buffer();
         Ok(Self { device, shown: Frame::default() })
     }
@@ -34,7 +35,7 @@ impl<B: I2c> Glass for Oled<B> {
             self.device.set_pixel(x, y, lit);
         }
         self.shown = frame.clone();
-        self.device.flush().map_err(|why| anyhow!("the display does not answer any more ({why:?})"))
+        self.device.flush().map_err(|why| anyhow!("{why:?}").context(said::display_silent()))
     }
 }
 

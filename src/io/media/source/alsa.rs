@@ -10,6 +10,7 @@ use super::ended::Ended;
 use crate::io::clock;
 use crate::io::media::feed::Feed;
 use crate::io::media::stop::Stop;
+use crate::lang::said;
 use crate::media::sound::SAMPLE_RATE;
 use crate::message::LossCause;
 use crate::time::Duration;
@@ -26,14 +27,14 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Reads the card until told to stop or it fails.
 pub(super) fn capture(card: &str, device: u32, feed: &Arc<Feed>, stop: &Stop) -> anyhow::Result<Ended> {
     if !present(card) {
-        return Ok(Ended::absent(format!("sound card {card} is not there"), LOOK));
+        return Ok(Ended::absent(said::no_sound_card(card), LOOK));
     }
     // plug converts whatever the card offers to what we ask for, and passes through what fits
     let name = format!("plughw:CARD={card},DEV={device}");
-    let pcm = PCM::new(&name, Direction::Capture, true).with_context(|| format!("{name} does not open"))?;
-    let detail = prepare(&pcm).with_context(|| format!("{name} gives no 48 kHz stereo"))?;
-    feed.opened(format!("{detail}, alsa {card},{device}"));
-    pcm.start().with_context(|| format!("{name} does not start"))?;
+    let pcm = PCM::new(&name, Direction::Capture, true).with_context(|| said::does_not_open(&name))?;
+    let room = prepare(&pcm).with_context(|| said::no_stereo(&name))?;
+    feed.opened(said::sound(SAMPLE_RATE, room, card, device));
+    pcm.start().with_context(|| said::does_not_start(&name))?;
     let io = pcm.io_i16()?;
     let mut block = vec![0i16; PERIOD * 2];
     let mut heard = clock::now();
@@ -52,24 +53,24 @@ pub(super) fn capture(card: &str, device: u32, feed: &Arc<Feed>, stop: &Stop) ->
             }
             Err(error) if error.errno() == libc::EAGAIN => {}
             Err(error) if error.errno() == libc::ENODEV => {
-                return Ok(Ended::absent(format!("sound card {card} was unplugged"), LOOK));
+                return Ok(Ended::absent(said::card_unplugged(card), LOOK));
             }
             // overrun or suspend: begin afresh on the same handle
             Err(error) => {
                 tracing::info!(card, %error, "sound card recovered");
-                pcm.try_recover(error, true).with_context(|| format!("{name} does not recover"))?;
-                pcm.start().with_context(|| format!("{name} does not start again"))?;
+                pcm.try_recover(error, true).with_context(|| said::does_not_recover(&name))?;
+                pcm.start().with_context(|| said::does_not_start(&name))?;
             }
         }
         if clock::now().since(heard) > PATIENCE {
             return Ok(Ended {
                 cause: LossCause::Stalled,
-                detail: format!("{name} gave nothing for {} ms", PATIENCE.as_millis()),
+                detail: said::no_sound_for(&name, PATIENCE.as_millis()),
                 again: Some(LOOK),
             });
         }
     }
-    Ok(Ended::failed("stopped"))
+    Ok(Ended::failed(said::stopped()))
 }
 
 fn present(card: &str) -> bool {
@@ -80,7 +81,7 @@ fn present(card: &str) -> bool {
     })
 }
 
-fn prepare(pcm: &PCM) -> anyhow::Result<String> {
+fn prepare(pcm: &PCM) -> anyhow::Result<alsa::pcm::Frames> {
     let hw = HwParams::any(pcm)?;
     hw.set_access(Access::RWInterleaved)?;
     hw.set_format(Format::s16())?;
@@ -93,7 +94,7 @@ fn prepare(pcm: &PCM) -> anyhow::Result<String> {
     let sw = pcm.sw_params_current()?;
     sw.set_avail_min(PERIOD as alsa::pcm::Frames)?;
     pcm.sw_params(&sw)?;
-    Ok(format!("48000 Hz stereo S16, buffer {room}"))
+    Ok(room)
 }
 
 fn unit(sample: i16) -> f32 {

@@ -1,5 +1,7 @@
 //! How a capture ended, and when to look again.
 
+use crate::io::task::reason;
+use crate::lang::Text;
 use crate::message::LossCause;
 use crate::time::Duration;
 
@@ -8,26 +10,26 @@ use crate::time::Duration;
 pub(super) struct Ended {
     /// Why.
     pub(super) cause: LossCause,
-    /// The device's own words.
-    pub(super) detail: String,
+    /// What it says of itself.
+    pub(super) detail: Text,
     /// When looking again is worth while; the supervisor backs off by itself if it is not known.
     pub(super) again: Option<Duration>,
 }
 
 impl Ended {
     /// It was there and failed.
-    pub(super) fn failed(detail: impl Into<String>) -> Self {
-        Self { cause: LossCause::Failed, detail: detail.into(), again: None }
+    pub(super) fn failed(detail: Text) -> Self {
+        Self { cause: LossCause::Failed, detail, again: None }
     }
 
     /// It is not there.
-    pub(super) fn absent(detail: impl Into<String>, again: Duration) -> Self {
-        Self { cause: LossCause::Absent, detail: detail.into(), again: Some(again) }
+    pub(super) fn absent(detail: Text, again: Duration) -> Self {
+        Self { cause: LossCause::Absent, detail, again: Some(again) }
     }
 }
 
 impl From<anyhow::Error> for Ended {
     fn from(error: anyhow::Error) -> Self {
-        Self::failed(format!("{error:#}"))
+        Self::failed(reason(&error))
     }
 }

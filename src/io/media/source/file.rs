@@ -13,6 +13,7 @@ use super::stamps::Stamps;
 use crate::io::media::feed::Feed;
 use crate::io::media::pipeline;
 use crate::io::media::stop::Stop;
+use crate::lang::said;
 use crate::media::sound::Stereo;
 use crate::media::{Config, plan};
 use crate::message::LossCause;
@@ -28,7 +29,7 @@ pub(super) fn play(path: &Path, feed: &Arc<Feed>, config: &Config, stop: &Stop) 
     let path = std::path::absolute(path)?;
     if !path.is_file() {
         let again = Duration::from_millis(200);
-        return Ok(Ended::absent(format!("{} is not there", path.display()), again));
+        return Ok(Ended::absent(said::no_file(path.display()), again));
     }
     let picture = feed.source.is_picture();
     let pipe = gst::Pipeline::new();
@@ -53,7 +54,7 @@ pub(super) fn play(path: &Path, feed: &Arc<Feed>, config: &Config, stop: &Stop) 
     pipe.set_state(gst::State::Paused).map_err(|_| first_error(&bus, &path))?;
     wait_ready(&bus, &path, stop)?;
     if stop.told() {
-        return Ok(Ended::failed("stopped"));
+        return Ok(Ended::failed(said::stopped()));
     }
     let first = gst::SeekFlags::FLUSH | gst::SeekFlags::SEGMENT;
     let loops = seek(&pipe, first).is_ok();
@@ -61,7 +62,7 @@ pub(super) fn play(path: &Path, feed: &Arc<Feed>, config: &Config, stop: &Stop) 
         wait_ready(&bus, &path, stop)?;
     }
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    feed.opened(format!("file {name}"));
+    feed.opened(said::file(&name));
     pipe.set_state(gst::State::Playing)?;
     while !stop.told() {
         let Some(message) = bus.timed_pop(LOOK) else { continue };
@@ -69,23 +70,21 @@ pub(super) fn play(path: &Path, feed: &Arc<Feed>, config: &Config, stop: &Stop) 
             gst::MessageView::SegmentDone(_) => seek(&pipe, gst::SeekFlags::SEGMENT)?,
             // a file that cannot loop within is opened again at once
             gst::MessageView::Eos(_) => {
-                return Ok(Ended {
-                    cause: LossCause::Failed,
-                    detail: format!("{name} ended"),
-                    again: Some(Duration::ZERO),
-                });
+                return Ok(Ended { cause: LossCause::Failed, detail: said::ended(&name), again: Some(Duration::ZERO) });
             }
-            gst::MessageView::Error(error) => return Ok(Ended::failed(pipeline::words(error))),
+            gst::MessageView::Error(error) => {
+                return Ok(Ended::failed(said::because(&said::unreadable(&name), &pipeline::words(error))));
+            }
             _ => {}
         }
     }
     drop(guard);
-    Ok(Ended::failed("stopped"))
+    Ok(Ended::failed(said::stopped()))
 }
 
 fn seek(pipe: &gst::Pipeline, flags: gst::SeekFlags) -> anyhow::Result<()> {
     pipe.seek(1.0, flags, gst::SeekType::Set, gst::ClockTime::ZERO, gst::SeekType::None, gst::ClockTime::NONE)
-        .context("the file cannot be played from its start again")
+        .context(said::no_loop())
 }
 
 fn wait_ready(bus: &gst::Bus, path: &Path, stop: &Stop) -> anyhow::Result<()> {
@@ -97,18 +96,22 @@ fn wait_ready(bus: &gst::Bus, path: &Path, stop: &Stop) -> anyhow::Result<()> {
         let Some(message) = bus.timed_pop_filtered(LOOK, &wanted) else { continue };
         match message.view() {
             gst::MessageView::AsyncDone(_) => return Ok(()),
-            gst::MessageView::Error(error) => bail!("{}: {}", path.display(), pipeline::words(error)),
-            _ => bail!("{} holds nothing of this kind", path.display()),
+            gst::MessageView::Error(error) => {
+                bail!(said::because(&said::unreadable(path.display()), &pipeline::words(error)))
+            }
+            _ => bail!(said::nothing_inside(path.display())),
         }
     }
-    bail!("{} holds nothing of this kind", path.display())
+    bail!(said::nothing_inside(path.display()))
 }
 
 fn first_error(bus: &gst::Bus, path: &Path) -> anyhow::Error {
     let message = bus.timed_pop_filtered(gst::ClockTime::ZERO, &[gst::MessageType::Error]);
     match message.as_ref().map(|m| m.view()) {
-        Some(gst::MessageView::Error(error)) => anyhow::anyhow!("{}: {}", path.display(), pipeline::words(error)),
-        _ => anyhow::anyhow!("{} cannot be opened", path.display()),
+        Some(gst::MessageView::Error(error)) => {
+            anyhow::anyhow!(said::because(&said::unreadable(path.display()), &pipeline::words(error)))
+        }
+        _ => anyhow::anyhow!(said::unreadable(path.display())),
     }
 }
 

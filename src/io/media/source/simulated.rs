@@ -11,6 +11,7 @@ use crate::io::clock;
 use crate::io::media::compose::Frames;
 use crate::io::media::feed::Feed;
 use crate::io::media::stop::Stop;
+use crate::lang::said;
 use crate::media::raster::Pattern;
 use crate::media::sound::SAMPLE_RATE;
 use crate::media::{Config, FrameRate};
@@ -41,7 +42,7 @@ fn works_from(outages: &[Outage], now: Instant) -> Instant {
 
 fn scripted(outage: Outage, now: Instant) -> Ended {
     let left = outage.to.saturating_sub(now.since(Instant::ZERO));
-    Ended { cause: LossCause::Failed, detail: "simulated device unplugged".into(), again: Some(left) }
+    Ended { cause: LossCause::Failed, detail: said::scripted(), again: Some(left) }
 }
 
 fn due(rate: FrameRate, index: u64) -> Instant {
@@ -63,12 +64,13 @@ pub(super) fn pattern(outages: &[Outage], feed: &Arc<Feed>, config: &Config, sto
     let rate = config.rate;
     let drawing = Pattern::new(config.size, super::number(feed.source));
     let frames = Frames::new(config.size)?;
-    feed.opened(format!("{}x{}@{} pattern", config.size.width, config.size.height, rate.as_f64()));
+    let shape = format!("{}x{}@{}", config.size.width, config.size.height, rate.as_f64());
+    feed.opened(said::pattern(shape));
     let mut index = first_index(rate, works_from(outages, now));
     loop {
         let at = due(rate, index);
         if stop.wait_until(at) {
-            return Ok(Ended::failed("stopped"));
+            return Ok(Ended::failed(said::stopped()));
         }
         let now = clock::now();
         match in_force(outages, at) {
@@ -102,13 +104,13 @@ pub(super) fn tone(hertz: f64, outages: &[Outage], feed: &Arc<Feed>, stop: &Stop
     if let Some(outage) = in_force(outages, now).filter(|o| !o.stall) {
         return scripted(outage, now);
     }
-    feed.opened(format!("{hertz} Hz tone"));
+    feed.opened(said::tone(hertz));
     let mut made = sample_at(works_from(outages, now));
     let mut next = now;
     loop {
         next += PIECE;
         if stop.wait_until(next) {
-            return Ended::failed("stopped");
+            return Ended::failed(said::stopped());
         }
         let now = clock::now();
         next = next.max(now.before(CATCH_UP));

@@ -23,6 +23,7 @@ use crate::io::media::feed::Feed;
 use crate::io::media::pipeline;
 use crate::io::media::signal::{Signal, Watch};
 use crate::io::media::stop::Stop;
+use crate::lang::{Text, said};
 use crate::media::{Config, plan};
 use crate::message::LossCause;
 use crate::time::Duration;
@@ -39,12 +40,12 @@ const OLDEST: Duration = Duration::from_millis(60);
 /// Captures until told to stop or the device fails.
 pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop) -> anyhow::Result<Ended> {
     let Some((node, card)) = find(bus) else {
-        return Ok(Ended::absent(format!("no video device at {bus}"), LOOK));
+        return Ok(Ended::absent(said::no_video_device(bus), LOOK));
     };
-    let device = v4l::Device::with_path(&node).with_context(|| format!("{} does not open", node.display()))?;
+    let device = v4l::Device::with_path(&node).with_context(|| said::does_not_open(node.display()))?;
     let watch = Watch::new(&device);
     if let Signal::Absent(why) = watch.look() {
-        return Ok(Ended { cause: LossCause::NoSignal, detail: format!("{card}: {why}"), again: Some(LOOK) });
+        return Ok(Ended { cause: LossCause::NoSignal, detail: said::of(&card, &why), again: Some(LOOK) });
     }
     // a device that follows a signal must be told to take what is there now
     watch.adopt();
@@ -63,8 +64,8 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
     if pipe.set_state(gst::State::Playing).is_err() {
         let error = messages.timed_pop_filtered(gst::ClockTime::ZERO, &[gst::MessageType::Error]);
         return Ok(match error.as_ref().map(|m| m.view()) {
-            Some(gst::MessageView::Error(error)) => Ended::failed(pipeline::words(error)),
-            _ => Ended::failed(format!("{} does not start", node.display())),
+            Some(gst::MessageView::Error(error)) => Ended::failed(Text::raw(pipeline::words(error))),
+            _ => Ended::failed(said::does_not_start(node.display())),
         });
     }
     let mut began = clock::now();
@@ -72,19 +73,19 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
         while let Some(message) = messages.pop() {
             match message.view() {
                 // the first error is the cause, those after it its consequences
-                gst::MessageView::Error(error) => return Ok(Ended::failed(pipeline::words(error))),
-                gst::MessageView::Eos(_) => return Ok(Ended::failed(format!("{card} ended"))),
+                gst::MessageView::Error(error) => return Ok(Ended::failed(Text::raw(pipeline::words(error)))),
+                gst::MessageView::Eos(_) => return Ok(Ended::failed(said::ended(&card))),
                 _ => {}
             }
         }
         match watch.look() {
             Signal::Absent(why) => {
                 gate.store(false, Ordering::Relaxed);
-                feed.lost(LossCause::NoSignal, format!("{card}: {why}"));
+                feed.lost(LossCause::NoSignal, said::of(&card, &why));
             }
             Signal::Changed => {
                 let again = Some(Duration::ZERO);
-                return Ok(Ended { cause: LossCause::Failed, detail: format!("{card}: new signal format"), again });
+                return Ok(Ended { cause: LossCause::Failed, detail: said::new_signal(&card), again });
             }
             Signal::Present => {
                 if !gate.swap(true, Ordering::Relaxed) {
@@ -95,14 +96,14 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
                 let newest = feed.slot().newest().filter(|newest| *newest > began);
                 let (since, patience) = newest.map_or((began, FIRST), |newest| (newest, PATIENCE));
                 if clock::now().since(since) > patience {
-                    let detail = format!("{card} gave no picture for {} s", patience.as_secs());
+                    let detail = said::no_picture_for(&card, patience.as_secs());
                     return Ok(Ended { cause: LossCause::Stalled, detail, again: Some(LOOK) });
                 }
             }
         }
     }
     drop(guard);
-    Ok(Ended::failed("stopped"))
+    Ok(Ended::failed(said::stopped()))
 }
 
 /// The capture node of the device at this bus path, and the device's name.
@@ -117,10 +118,10 @@ fn find(bus: &str) -> Option<(PathBuf, String)> {
     })
 }
 
-fn describe(device: &v4l::Device, card: &str, bus: &str) -> String {
+fn describe(device: &v4l::Device, card: &str, bus: &str) -> Text {
     let format = device.format().map(|f| format!("{}x{} {}", f.width, f.height, f.fourcc)).unwrap_or_default();
     let controls = device.query_controls().map(|c| c.len()).unwrap_or_default();
-    format!("{format}, {card} at {bus}, {controls} controls")
+    said::video(format, card, bus, controls)
 }
 
 /// The caps of the programme's own size, if the device scales its signal to that; empty if it does not,

@@ -10,6 +10,10 @@ cd "$(dirname "$0")/.."
 forever=${FOREVER:-}
 out=$PWD/target/demo
 box=${LIVEBOX:-$PWD/target/release/livebox}
+# Debian keeps mosquitto where an ordinary user does not look; the table reads the log lines of
+# the default level
+PATH=$PATH:/usr/sbin:/sbin
+unset RUST_LOG
 mqtt_port=18830 ws_port=18831 studio_port=18840 gateway_port=18841 emulator=127.0.1.100:18842
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
@@ -23,22 +27,40 @@ done
 rm -rf "$out"; mkdir -p "$out/board" "$out/state"
 
 # Whatever is started here is ended here, youngest first, by its pid.
-pids=()
+pids=() names=()
 end() {
   local i
+  # a second Ctrl-C must not leave half of them running
+  trap '' INT TERM
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
     kill -TERM "${pids[i]}" 2> /dev/null || true
     for _ in {1..80}; do kill -0 "${pids[i]}" 2> /dev/null || break; sleep 0.1; done
     kill -KILL "${pids[i]}" 2> /dev/null || true
     wait "${pids[i]}" 2> /dev/null || true
   done
-  pids=()
+  pids=() names=()
+  trap 'exit 130' INT TERM
 }
 trap end EXIT
 trap 'exit 130' INT TERM
+# Each in a session of its own: the terminal's Ctrl-C reaches this script alone, which ends them in order.
 start() { # start LOG COMMAND…
   local log=$1; shift
-  "$@" >> "$out/$log" 2>&1 < /dev/null & pids+=($!)
+  setsid "$@" >> "$out/$log" 2>&1 < /dev/null & pids+=($!) names+=("${log%.*}")
+}
+alive() {
+  local i
+  for i in "${!pids[@]}"; do
+    kill -0 "${pids[i]}" 2> /dev/null || fail "${names[i]} ended by itself: $(tail -n 3 "$out/${names[i]}".*)"
+  done
+}
+up() { # up PORT: waits until somebody listens there
+  for _ in {1..100}; do
+    alive
+    ! ss -Hlntu "sport = :$1" | grep -q . || return 0
+    sleep 0.1
+  done
+  fail "nobody listens on port $1 after 10 s; the logs are in $out"
 }
 
 # The board without hardware, with a camera that is killed once and comes back.
@@ -60,11 +82,13 @@ export LIVEBOX_SOCKET=$out/livebox.sock
 
 say "broker, studio, gateway, seven emulated links, the box: starting on loopback"
 start mosquitto.log mosquitto -c "$out/mosquitto.conf"
-srt-live-transmit -loglevel error "srt://127.0.0.1:$studio_port?mode=listener" file://con \
-  > "$out/received.ts" 2> "$out/studio.log" < /dev/null & pids+=($!)
+# the programme is what it writes, so it has no log of its own
+start studio.log bash -c 'exec srt-live-transmit -loglevel error "$0" file://con > "$1"' \
+  "srt://127.0.0.1:$studio_port?mode=listener" "$out/received.ts"
 start gateway.log "$box" gateway --listen "127.0.0.1:$gateway_port" --to "127.0.0.1:$studio_port"
 start links.log "$box" sim --live scripts/demo-links.toml --listen "$emulator" \
   --to "127.0.0.1:$gateway_port" ${forever:+--forever}
+for port in $mqtt_port $ws_port $studio_port $gateway_port ${emulator#*:}; do up "$port"; done
 start box.log "$box" run --board "$out/board" --config "$out/livebox.toml"
 box_pid=${pids[-1]}
 
@@ -72,6 +96,9 @@ for _ in {1..100}; do "$box" status > /dev/null 2>&1 && break; sleep 0.1; done
 "$box" status > /dev/null || fail "the box did not come up; its last words are in $out/box.log: $(tail -n 3 "$out/box.log")"
 "$box" send start
 start status.jsonl "$box" status --watch --json
+say "what the broker keeps of the box"
+mosquitto_sub -h 127.0.0.1 -p "$mqtt_port" -t livebox/v1/livebox/state -v -C 1 -W 5 ||
+  fail "the broker has no livebox/v1/livebox/state; the box's last words are in $out/box.log"
 
 if [[ -n $forever ]]; then
   say "on air until Ctrl-C. Watch it, in another terminal:"
@@ -84,20 +111,22 @@ fi
 
 say "on air for a minute: 16 s wired pulled, 34 s two modems lost, 46 s camera killed; each comes back"
 until=$((SECONDS + 56))
-while ((SECONDS < until)) && kill -0 "$box_pid" 2> /dev/null; do
+while ((SECONDS < until)); do
+  alive
   python3 scripts/demo-report.py progress "$out/status.jsonl"
   sleep 2
 done
-kill -0 "$box_pid" 2> /dev/null || fail "the box ended by itself; its last words are in $out/box.log"
 "$box" send stop
 sleep 3
+alive
 end
 
 say "what the studio received"
 rc=0
-"$box" judge "$out/received.ts" --json > "$out/judge.json" || rc=$?
+"$box" judge "$out/received.ts" --outages 46s..50s --at-least 1200 --silence 0ms --json > "$out/judge.json" || rc=$?
 python3 scripts/demo-report.py table "$out" || rc=$?
-ffmpeg -loglevel error -y -i "$out/received.ts" -vf "fps=1/2,scale=240:-2,tile=6x5" -frames:v 1 "$out/contact-sheet.png"
+# pictures before the first key are no news
+ffmpeg -loglevel fatal -y -i "$out/received.ts" -vf "fps=1/2,scale=240:-2,tile=6x5" -frames:v 1 "$out/contact-sheet.png"
 echo
 echo "programme:      $out/received.ts"
 echo "contact sheet:  $out/contact-sheet.png"

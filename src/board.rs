@@ -1,5 +1,6 @@
 //! Board: which device hangs where on this hardware, as plain facts from `board/*/profile.toml`.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub enum PictureDevice {
     V4l2 {
         /// `bus_info` as the driver reports it, such as `usb-0000:00:14.0-1` or `platform:vivid-000`.
         bus: String,
+        /// The driver's controls to set whenever it is opened, by the names that `v4l2-ctl -L` shows.
+        controls: BTreeMap<String, i64>,
     },
 }
 
@@ -211,7 +214,10 @@ fn picture(mut section: Section<'_>, folder: &Path) -> Option<PictureDevice> {
     Some(match kind(&mut section, &["pattern", "file", "v4l2"])? {
         "pattern" => PictureDevice::Pattern { outages: outages(&mut section) },
         "file" => PictureDevice::File { path: folder.join(section.required_text("path", "clip.mp4")) },
-        _ => PictureDevice::V4l2 { bus: section.required_text("bus", "usb-0000:00:14.0-1") },
+        _ => PictureDevice::V4l2 {
+            bus: section.required_text("bus", "usb-0000:00:14.0-1"),
+            controls: section.integers("controls"),
+        },
     })
 }
 
@@ -348,6 +354,7 @@ mod tests {
     fn a_profile_says_what_hangs_where() {
         let text = "name = \"desk\"\nencoders = [\"vah264enc\"]\n\
                     [camera]\nkind = \"v4l2\"\nbus = \"usb-1\"\n\
+                    controls = { power_line_frequency = 1, hue = -20 }\n\
                     [mixer_a]\nkind = \"file\"\npath = \"clip.mp4\"\n\
                     [mixer_b]\nkind = \"tone\"\nhertz = 660\nstalls = [[\"40s\", \"42s\"]]\noutages = [[\"20s\", \"23s\"]]\n\
                     [[uplink]]\nslot = \"wired\"\ninterface = \"eth0\"\n\
@@ -356,7 +363,8 @@ mod tests {
 
         let board = Board::read("board/desk/profile.toml", text).unwrap();
 
-        assert_eq!(board.camera, Some(PictureDevice::V4l2 { bus: "usb-1".into() }));
+        let controls = [("hue".to_owned(), -20), ("power_line_frequency".to_owned(), 1)].into();
+        assert_eq!(board.camera, Some(PictureDevice::V4l2 { bus: "usb-1".into(), controls }));
         assert_eq!(board.slides, None);
         assert_eq!(board.mixer_a, Some(SoundDevice::File { path: "board/desk/clip.mp4".into() }));
         let secs = |from, to, stall| Outage { from: Duration::from_secs(from), to: Duration::from_secs(to), stall };
@@ -366,6 +374,14 @@ mod tests {
         assert_eq!((board.uplinks[0].metered, board.uplinks[1].metered), (false, true));
         assert!(board.uplinks[1].bind_address);
         assert_eq!(board.display, Some(Display::Ssd1306 { bus: "panel-sim".into(), address: 0x3c }));
+    }
+
+    #[test]
+    fn a_control_that_is_no_number_is_a_fault_with_its_line() {
+        let text = "name = \"desk\"\n[camera]\nkind = \"v4l2\"\nbus = \"usb-1\"\ncontrols = { hue = \"warm\" }\n";
+        let faults = Board::read("p.toml", text).unwrap_err();
+        assert_eq!((faults.len(), faults[0].line, faults[0].key.as_str()), (1, 5, "camera.controls"));
+        assert!(faults[0].what.contains("hue = \"warm\" is not a whole number"), "{}", faults[0]);
     }
 
     #[test]

@@ -171,7 +171,9 @@ pub mod said {
         /// A file in use.
         file(name) = "文件 {name}", "file {name}";
         /// A V4L2 device in use.
-        video(format, card, bus, controls) = "{format}，{card}（{bus}），{controls} 项可调参数", "{format}, {card} at {bus}, {controls} controls";
+        video(format, card, bus) = "{format}，{card}（{bus}）", "{format}, {card} at {bus}";
+        /// A control that the profile names.
+        no_control() = "设备没有该参数（v4l2-ctl -L 可列出）", "the device has no such control; v4l2-ctl -L lists them";
         /// A sound card in use.
         sound(rate, room, card, device) = "{rate} Hz 立体声 S16，缓冲 {room}，alsa {card},{device}", "{rate} Hz stereo S16, buffer {room}, alsa {card},{device}";
 
@@ -251,6 +253,18 @@ pub mod said {
         by_itself() = "自行退出", "it ended by itself";
         /// Why, stands in the log only.
         see_the_log(words) = "原因见日志", "{words}";
+    }
+
+    /// A control of the profile that a device did not take.
+    #[must_use]
+    pub fn control_not_set(name: &str, value: &i64, why: &Text) -> Text {
+        Text::new(format!("参数 {name} = {value} 未生效：{}", why.zh), format!("{name} = {value} not set: {}", why.en))
+    }
+
+    /// One after the other.
+    #[must_use]
+    pub fn and(one: &Text, other: &Text) -> Text {
+        Text::new(format!("{}；{}", one.zh, other.zh), format!("{}; {}", one.en, other.en))
     }
 
     /// A device, and what is the matter with it.

@@ -5,7 +5,7 @@
 //! is a fault too. Out come the values and [`Document::faults`]; any fault means: use nothing.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -437,6 +437,21 @@ impl<'d> Section<'d> {
                 .map(|n| match &n.value {
                     Value::List(inner) => inner.iter().map(text).collect(),
                     _ => Err(None),
+                })
+                .collect(),
+            _ => Err(None),
+        })
+        .unwrap_or_default()
+    }
+
+    /// Names with a whole number each, such as `{ brightness = 128 }`; empty if the key is absent.
+    pub fn integers(&mut self, key: &'static str) -> BTreeMap<String, i64> {
+        self.scalar(key, "names with a whole number each, such as { brightness = 128 }", |v| match v {
+            Value::Table(entries) => entries
+                .iter()
+                .map(|entry| match &entry.node.value {
+                    Value::Integer(number) => Ok((entry.key.clone(), *number)),
+                    other => Err(Some(format!("{} = {} is not a whole number", entry.key, shown(other)))),
                 })
                 .collect(),
             _ => Err(None),

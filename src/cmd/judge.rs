@@ -1,11 +1,12 @@
-//! `livebox judge`: what a far end received, counted; non-zero if a picture is missing or late in its stamps.
+//! `livebox judge`: what a far end received, counted; non-zero if something is missing or wrong in its stamps.
 #![allow(clippy::print_stdout, reason = "a subcommand prints")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::io::media::judge::judge_file;
-use crate::media::judge::{Away, Report};
+use crate::media::judge::{Away, Demands, Report};
 use crate::units::parse_duration;
 
 /// Judges a received programme by the test pattern in it.
@@ -16,9 +17,16 @@ pub(crate) struct Args {
     /// One JSON object instead of a table.
     #[arg(long)]
     json: bool,
-    /// When the source was away, in time since the box's start: `12s..15s`, several with commas.
+    /// When the source was away, in time since the box's start: `12s..15s`, several with commas. A
+    /// slate beside them counts as missing pictures; without this option any slate is excused.
     #[arg(long, value_delimiter = ',', value_parser = away)]
     outages: Vec<Away>,
+    /// Demand so many pictures with the source's counter.
+    #[arg(long, default_value_t = 1)]
+    at_least: u64,
+    /// Demand sound without a silence longer than this, such as `0ms`.
+    #[arg(long, value_parser = parse_duration)]
+    silence: Option<Duration>,
     /// The pattern's number: 0 camera, 1 slides.
     #[arg(long, default_value_t = 0)]
     source: u8,
@@ -40,13 +48,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         table(&report);
     }
-    Ok(if report.good() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let demands = Demands { at_least: args.at_least, silence: args.silence };
+    Ok(if report.meets(&demands) { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn table(report: &Report) {
     let row = |name: &str, value: String| println!("{name:<24} {value}");
     let number = |n: Option<u32>| n.map_or_else(|| "none".to_owned(), |n| n.to_string());
     row("pictures", format!("{} decoded of {}", report.pictures, report.stamps));
+    row("of the source", report.seen.to_string());
     row("counters", format!("{} to {}", number(report.first), number(report.last)));
     row("missing", report.missing.to_string());
     for hole in &report.holes {

@@ -17,8 +17,8 @@ use std::time::Duration;
 use crate::message::{Phase, Refusal};
 use crate::time::Instant;
 
-/// So long may media take to close the output; then the box counts as off air. libsrt lingers at
-/// most a second here; double that, and a hung part would still not lock the start key for long.
+/// So long may media take to close the output; then the box counts as off air. Media waits at most
+/// 1.5 s for the last packets; a little more, and a hung part would still not lock the start key for long.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where the box stands.

@@ -59,6 +59,41 @@ pub fn order(board: &[EncoderKind]) -> Vec<EncoderKind> {
     order
 }
 
+/// The first encoder of the board's order that the machine `has` and whose `trial` succeeds.
+///
+/// # Errors
+/// Why each of them was refused, if none is left.
+pub fn choose(
+    board: &[EncoderKind],
+    has: impl Fn(EncoderKind) -> bool,
+    mut trial: impl FnMut(EncoderKind) -> Result<(), String>,
+) -> Result<EncoderKind, Vec<String>> {
+    let mut why = Vec::new();
+    for kind in order(board) {
+        let name = element(kind);
+        if !has(kind) {
+            why.push(format!("{name} is not on this machine"));
+            continue;
+        }
+        match trial(kind) {
+            Ok(()) => return Ok(kind),
+            Err(error) => why.push(format!("{name}: {error}")),
+        }
+    }
+    Err(why)
+}
+
+/// So long may an encoder's trial take. Hardware that works answers within a second, and four
+/// that hang must not eat the time in which a box that was on air is back there.
+#[must_use]
+pub const fn trial_within(kind: EncoderKind) -> Duration {
+    match kind {
+        // nothing comes after it: a loaded processor gets time
+        EncoderKind::X264enc => Duration::from_secs(5),
+        _ => Duration::from_secs(2),
+    }
+}
+
 /// The raw format that the element is fed with.
 #[must_use]
 pub const fn input_format(kind: EncoderKind) -> &'static str {
@@ -201,5 +236,35 @@ mod tests {
         use EncoderKind::{Mpph264enc, V4l2h264enc, X264enc};
         assert_eq!(order(&[X264enc, Mpph264enc, V4l2h264enc]), [Mpph264enc, V4l2h264enc, X264enc]);
         assert_eq!(order(&[]), [X264enc]);
+    }
+
+    #[test]
+    fn an_encoder_that_is_absent_or_fails_its_trial_is_passed_over_and_the_processor_comes_last() {
+        use EncoderKind::{Mpph264enc, V4l2h264enc, Vah264enc, Vah264lpenc, X264enc};
+        let mut tried = Vec::new();
+        let chosen = choose(
+            &EncoderKind::ALL,
+            |kind| kind != Mpph264enc,
+            |kind| {
+                tried.push(kind);
+                if kind == X264enc { Ok(()) } else { Err("no such device".into()) }
+            },
+        );
+        assert_eq!(chosen, Ok(X264enc));
+        assert_eq!(tried, [V4l2h264enc, Vah264lpenc, Vah264enc, X264enc]);
+        assert_eq!(choose(&[X264enc, Vah264enc], |_| true, |_| Ok(())), Ok(Vah264enc));
+    }
+
+    #[test]
+    fn if_no_encoder_works_each_says_why() {
+        let none = choose(&[EncoderKind::Vah264enc], |kind| kind == EncoderKind::X264enc, |_| Err("hangs".into()));
+        assert_eq!(none, Err(vec!["vah264enc is not on this machine".into(), "x264enc: hangs".into()]));
+    }
+
+    #[test]
+    fn hardware_that_hangs_leaves_time_to_be_on_air_within_fifteen_seconds() {
+        let hanging: Duration =
+            EncoderKind::ALL.into_iter().filter(|k| *k != EncoderKind::X264enc).map(trial_within).sum();
+        assert!(hanging <= Duration::from_secs(8), "{hanging:?}");
     }
 }

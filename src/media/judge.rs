@@ -2,7 +2,8 @@
 //!
 //! The pattern's counter says which pictures arrived; a picture without one is a slate. A slate
 //! excuses as many counters as it is long, and at its edges what the programme is allowed: 200 ms
-//! until it stands, 100 ms until the source is back.
+//! until it stands, 100 ms until the source is back. Where the outages are known it excuses nothing
+//! else: a counter is a time since the box's start, so each is looked up in them.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::counter::Mark;
+use super::slot::{PROOF, UNSTEADY};
 use super::sound::SAMPLE_RATE;
 use super::ts::{CLOCK, Stamp};
 
@@ -25,6 +27,8 @@ const SILENT: f32 = 0.002;
 const BLOCK: usize = 4800;
 /// Counters wrap at this.
 const WRAP: i64 = 1 << 24;
+/// Packets of sound are stamped by way of nanoseconds; a hole is more than this, in ms.
+const HOLE: f64 = 1.0;
 /// So many faults are listed; all are counted.
 const LISTED: usize = 20;
 
@@ -105,6 +109,8 @@ pub struct Report {
     pub pictures: u64,
     /// Pictures that the stream holds, decoded or not.
     pub stamps: u64,
+    /// Decoded pictures that carry the source's counter.
+    pub seen: u64,
     /// First counter seen.
     pub first: Option<u32>,
     /// Last counter seen.
@@ -131,11 +137,31 @@ pub struct Report {
     pub sound: Sound,
 }
 
+/// What a report must show beyond a stream that is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Demands {
+    /// So many pictures with the source's counter; one at least in any case.
+    pub at_least: u64,
+    /// No silence longer than this, once there was sound.
+    pub silence: Option<Duration>,
+}
+
 impl Report {
-    /// No counter missing, no step that is not one picture, and pictures at all.
+    /// The source was seen, no counter is missing, no step is not one picture, no packet is missing
+    /// and the sound's time stamps have no hole.
     #[must_use]
     pub fn good(&self) -> bool {
-        self.pictures > 0 && self.missing == 0 && self.pts_irregular == 0
+        self.meets(&Demands::default())
+    }
+
+    /// [`Self::good`], and what is demanded beyond.
+    #[must_use]
+    pub fn meets(&self, demands: &Demands) -> bool {
+        let whole = self.missing == 0 && self.pts_irregular == 0 && self.ts_discontinuities == 0;
+        let sounding = demands.silence.is_none_or(|longest| {
+            self.sound.samples > 0 && self.sound.longest_gap_ms <= longest.as_secs_f64() * 1000.0
+        });
+        whole && sounding && self.sound.pts_gap_ms < HOLE && self.seen >= demands.at_least.max(1)
     }
 }
 
@@ -165,7 +191,22 @@ fn ahead(a: u32, b: u32) -> i64 {
     if d > WRAP / 2 { d - WRAP } else { d }
 }
 
-/// Judges one source's pictures. `stamps` are all of the stream, `pictures` the decoded ones.
+/// How many counters after `last` and up to `upto` no outage excuses.
+fn unexcused(last: u32, upto: i64, rate: f64, away: &[Away]) -> i64 {
+    let back = |a: &Away| {
+        // lost twice within ten seconds: it must hold for three before it is shown again
+        let again = away.iter().any(|b| b.from < a.from && a.from - b.from < UNSTEADY);
+        a.to + RETURN + if again { PROOF } else { Duration::ZERO }
+    };
+    let excused = |count: i64| {
+        let at = count as f64 / rate;
+        away.iter().any(|a| (a.from.as_secs_f64() - 0.5 / rate..=back(a).as_secs_f64()).contains(&at))
+    };
+    (1..=upto).filter(|n| !excused(i64::from(last) + n)).count() as i64
+}
+
+/// Judges one source's pictures. `stamps` are all of the stream, `pictures` the decoded ones. If
+/// `away` names outages, a slate beside them counts as missing pictures.
 #[must_use]
 pub fn judge(stamps: &[Stamp], pictures: &[Picture], source: u8, away: &[Away]) -> Report {
     let step = step(stamps);
@@ -178,6 +219,7 @@ pub fn judge(stamps: &[Stamp], pictures: &[Picture], source: u8, away: &[Away]) 
     let mut report = Report {
         pictures: pictures.len() as u64,
         stamps: stamps.len() as u64,
+        seen: 0,
         first: None,
         last: None,
         missing: 0,
@@ -212,7 +254,14 @@ pub fn judge(stamps: &[Stamp], pictures: &[Picture], source: u8, away: &[Away]) 
         }
         if let Some(before) = last {
             let gone = ahead(before, count) - 1;
-            let excused = if run > 0 { run + held.min(onset) + allowed } else { 0 };
+            let missing = match (run, away) {
+                (0, _) => gone,
+                (_, []) => gone - (run + held.min(onset) + allowed),
+                _ => unexcused(before, gone.max(run), rate, away),
+            };
+            if run > 0 && gone < 0 {
+                lose(&mut report, before, missing);
+            }
             match gone {
                 -1 if run == 0 => held += 1,
                 ..0 => report.doubled += 1,
@@ -220,13 +269,7 @@ pub fn judge(stamps: &[Stamp], pictures: &[Picture], source: u8, away: &[Away]) 
                     if run == 0 {
                         report.doubled += held as u64;
                     }
-                    if gone > excused {
-                        let count = (gone - excused) as u64;
-                        report.missing += count;
-                        if report.holes.len() < LISTED {
-                            report.holes.push(Hole { after: before, count });
-                        }
-                    }
+                    lose(&mut report, before, missing);
                     held = 0;
                 }
             }
@@ -235,15 +278,27 @@ pub fn judge(stamps: &[Stamp], pictures: &[Picture], source: u8, away: &[Away]) 
             report.longest_picture_gap_ms = report.longest_picture_gap_ms.max(ms(picture.pts.saturating_sub(news)));
             news = picture.pts;
         }
+        report.seen += 1;
         report.first.get_or_insert(count);
         last = Some(count);
         run = 0;
     }
     if run > 0 {
         report.slates.push(slate(run, run_at, start, step, last, None, held, rate, away));
+        if let (Some(before), false) = (last, away.is_empty()) {
+            lose(&mut report, before, unexcused(before, run, rate, away));
+        }
     }
     report.last = last;
     report
+}
+
+fn lose(report: &mut Report, after: u32, count: i64) {
+    let count = u64::try_from(count).unwrap_or(0);
+    report.missing += count;
+    if count > 0 && report.holes.len() < LISTED {
+        report.holes.push(Hole { after, count });
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "a run is described by all that surrounds it")]
@@ -452,7 +507,7 @@ mod tests {
         let json = serde_json::to_value(judged(&[Some(1), None, Some(3)], &[])).unwrap();
         let names: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         let wanted = "doubled first holes irregular last longest_picture_gap_ms missing pictures pts_irregular \
-                      pts_step slates sound stamps ts_discontinuities";
+                      pts_step seen slates sound stamps ts_discontinuities";
         assert_eq!(names.join(" "), wanted);
         let of = |key: &str, at: &serde_json::Value| -> Vec<String> {
             let inner = if at[key].is_array() { &at[key][0] } else { &at[key] };
@@ -460,6 +515,64 @@ mod tests {
         };
         assert_eq!(of("slates", &json), ["after", "at_s", "before", "ms", "onset_ms", "pictures", "return_ms"]);
         assert_eq!(of("sound", &json), ["longest_gap_ms", "pts_gap_ms", "samples", "tone_db", "tone_hz"]);
+    }
+
+    fn seconds(from: u64, to: u64) -> Away {
+        Away { from: Duration::from_secs(from), to: Duration::from_secs(to) }
+    }
+
+    fn show(parts: &[(std::ops::Range<u32>, bool)]) -> Vec<Option<u32>> {
+        parts.iter().flat_map(|(range, seen)| range.clone().map(|c| seen.then_some(c))).collect()
+    }
+
+    #[test]
+    fn a_programme_of_nothing_but_slate_is_not_good() {
+        assert!(!judged(&[None; 1500], &[]).good());
+        assert!(!judged(&[None; 1500], &[seconds(46, 50)]).good());
+    }
+
+    #[test]
+    fn a_programme_that_breaks_off_does_not_meet_a_demand_of_pictures() {
+        let report = judged(&show(&[(25..150, true)]), &[seconds(46, 50)]);
+        assert!(report.meets(&Demands { at_least: 125, silence: None }));
+        assert!(!report.meets(&Demands { at_least: 1250, silence: None }));
+    }
+
+    #[test]
+    fn a_slate_while_the_camera_lived_counts_as_missing_pictures() {
+        let away = [seconds(46, 50)];
+        let whole = show(&[(25..1150, true), (1150..1250, false), (1250..1400, true)]);
+        assert!(judged(&whole, &away).good());
+        let beside = show(&[(25..500, true), (500..510, false), (510..1400, true)]);
+        assert_eq!(judged(&beside, &away).missing, 10);
+        assert!(judged(&beside, &[]).good(), "no outage is named: any slate is excused");
+        // the source's pictures only waited meanwhile, and still the viewer saw a slate
+        let put_off = show(&[(25..500, true), (0..10, false), (500..1400, true)]);
+        assert_eq!(judged(&put_off, &away).missing, 10);
+        let early = show(&[(25..1140, true), (1140..1250, false), (1250..1400, true)]);
+        assert_eq!(judged(&early, &away).missing, 10);
+        let to_the_end = show(&[(25..1150, true), (1150..1300, false)]);
+        assert_eq!(judged(&to_the_end, &away).missing, 1299 - 1252);
+    }
+
+    #[test]
+    fn a_camera_lost_twice_in_ten_seconds_may_prove_itself_for_three() {
+        let shown = show(&[(0..100, true), (100..125, false), (125..200, true), (200..300, false), (300..400, true)]);
+        assert!(judged(&shown, &[seconds(4, 5), seconds(8, 9)]).good());
+        assert_eq!(judged(&shown, &[seconds(8, 9)]).missing, 25 + 72);
+    }
+
+    #[test]
+    fn lost_packets_and_holes_in_the_sound_are_faults() {
+        let whole = judged(&show(&[(0..100, true)]), &[]);
+        assert!(!Report { ts_discontinuities: 1, ..whole.clone() }.good());
+        let sound = Sound { pts_gap_ms: 21.3, ..Sound::default() };
+        assert!(!Report { sound, ..whole.clone() }.good());
+        let quiet = Demands { at_least: 0, silence: Some(Duration::ZERO) };
+        assert!(!whole.meets(&quiet), "no sound at all");
+        let heard =
+            |gap| Report { sound: Sound { samples: 48_000, longest_gap_ms: gap, ..Sound::default() }, ..whole.clone() };
+        assert!(heard(0.0).meets(&quiet) && !heard(1.0).meets(&quiet));
     }
 
     #[test]

@@ -19,9 +19,9 @@ use crate::time::Instant;
 /// the slate stands within 200 ms however the last picture lay on the programme's grid.
 const STALE: Duration = Duration::from_millis(120);
 /// Two losses within this time make the source unsteady.
-const UNSTEADY: Duration = Duration::from_secs(10);
+pub(super) const UNSTEADY: Duration = Duration::from_secs(10);
 /// An unsteady source must hold for so long before it returns.
-const PROOF: Duration = Duration::from_secs(3);
+pub(super) const PROOF: Duration = Duration::from_secs(3);
 /// Pictures and sound may come this late and are still shown in their turn.
 const RESERVE: Duration = Duration::from_millis(200);
 /// Most frames kept: a loaded machine may run the pump late by a second without losing one.

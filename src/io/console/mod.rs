@@ -141,7 +141,10 @@ async fn serve(stream: UnixStream, status: watch::Receiver<Arc<Status>>, command
                 tell(&mut write, status.clone(), watch.then_some(STATUS_EVERY), |status| Reply::Status(status)).await?;
             }
             Ok(Request::Page { lang, watch }) => {
-                tell(&mut write, status.clone(), watch.then_some(PAGE_EVERY), |status| Reply::Page(page::page(status, lang))).await?;
+                tell(&mut write, status.clone(), watch.then_some(PAGE_EVERY), |status| {
+                    Reply::Page(page::page(status, lang))
+                })
+                .await?;
             }
             Err(wrong) => {
                 say(&mut write, &Reply::Error(format!("not a request: {wrong}"))).await?;

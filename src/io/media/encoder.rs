@@ -1,5 +1,8 @@
 //! The encoder in use: chosen by trial, its rate and key pictures changed while it runs.
 
+use std::sync::mpsc;
+use std::thread;
+
 use anyhow::Context;
 use gst::prelude::*;
 use gstreamer as gst;
@@ -10,10 +13,11 @@ use crate::lang::said;
 use crate::media::encoder::{self, Settings};
 use crate::media::plan::{self, Setting, Step};
 use crate::media::{Config, EncoderKind};
+use crate::time::Duration;
 use crate::units::Bitrate;
 
-/// A trial that takes longer has failed; hardware that works answers within a second.
-const TRIAL: gst::ClockTime = gst::ClockTime::from_seconds(5);
+/// Encodes a little, or says why it cannot.
+type Trial = fn(EncoderKind, &Config, Bitrate) -> anyhow::Result<()>;
 
 /// The encoder, whichever it is.
 #[derive(Debug, Clone)]
@@ -58,24 +62,29 @@ impl Encoder {
 
 /// The first encoder of the board's order that this machine has and that encodes.
 pub(super) fn choose(board: &[EncoderKind], config: &Config, bitrate: Bitrate) -> anyhow::Result<EncoderKind> {
-    let mut why = Vec::new();
-    for kind in encoder::order(board) {
-        let name = encoder::element(kind);
-        if gst::ElementFactory::find(name).is_none() {
-            why.push(format!("{name} is not on this machine"));
-            continue;
-        }
-        match trial(kind, config, bitrate) {
-            Ok(()) => return Ok(kind),
-            Err(error) => {
-                tracing::warn!(encoder = name, error = format!("{error:#}"), "encoder failed its trial");
-                why.push(format!("{name}: {error:#}"));
-            }
-        }
-    }
-    let tried: Vec<_> = encoder::order(board).into_iter().map(encoder::element).collect();
-    tracing::warn!(why = why.join("; "), "no encoder works");
-    anyhow::bail!(said::no_encoder(tried.join(" ")))
+    let has = |kind| gst::ElementFactory::find(encoder::element(kind)).is_some();
+    let chosen = encoder::choose(board, has, |kind| {
+        within(encoder::trial_within(kind), trial, (kind, config.clone(), bitrate)).map_err(|error| {
+            let error = format!("{error:#}");
+            tracing::warn!(encoder = encoder::element(kind), error, "encoder failed its trial");
+            error
+        })
+    });
+    chosen.map_err(|why| {
+        tracing::warn!(why = why.join("; "), "no encoder works");
+        let tried: Vec<_> = encoder::order(board).into_iter().map(encoder::element).collect();
+        anyhow::anyhow!(said::no_encoder(tried.join(" ")))
+    })
+}
+
+/// A trial on a thread of its own: a driver that never comes back keeps that thread and nothing else.
+fn within(limit: Duration, trial: Trial, of: (EncoderKind, Config, Bitrate)) -> anyhow::Result<()> {
+    let (done, wait) = mpsc::channel();
+    thread::Builder::new().name("trial".into()).spawn(move || {
+        // nobody listens any more if it comes too late
+        let _ = done.send(trial(of.0, &of.1, of.2));
+    })?;
+    wait.recv_timeout(limit).unwrap_or_else(|_| anyhow::bail!("gave nothing within {} s", limit.as_secs()))
 }
 
 /// Encodes five pictures through the programme's own video chain.
@@ -96,11 +105,28 @@ fn trial(kind: EncoderKind, config: &Config, bitrate: Bitrate) -> anyhow::Result
     last.link(&sink)?;
     pipe.set_state(gst::State::Playing)?;
     let bus = pipe.bus().context("a pipeline has a bus")?;
-    let end = bus.timed_pop_filtered(TRIAL, &[gst::MessageType::Eos, gst::MessageType::Error]);
+    let limit = gst::ClockTime::from_mseconds(encoder::trial_within(kind).as_millis() as u64);
+    let end = bus.timed_pop_filtered(limit, &[gst::MessageType::Eos, gst::MessageType::Error]);
     drop(guard);
     match end.as_ref().map(|m| m.view()) {
         Some(gst::MessageView::Eos(_)) => Ok(()),
         Some(gst::MessageView::Error(error)) => anyhow::bail!(pipeline::words(error)),
-        _ => anyhow::bail!("gave nothing within {} s", TRIAL.seconds()),
+        _ => anyhow::bail!("gave nothing within {} s", limit.seconds()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_that_never_ends_is_given_up() {
+        let hangs: Trial = |_, _, _| {
+            thread::park();
+            Ok(())
+        };
+        let of = (EncoderKind::Vah264enc, Config::default(), Bitrate::mbps(1));
+        let error = within(Duration::from_millis(50), hangs, of).unwrap_err();
+        assert!(error.to_string().contains("nothing within"), "{error}");
     }
 }

@@ -25,8 +25,9 @@ const LOOK: Duration = Duration::from_millis(200);
 const AGAIN: Duration = Duration::from_millis(300);
 /// A session that is not open after this is thrown away and made afresh.
 const PATIENCE: Duration = Duration::from_secs(6);
-/// Longest wait for the last packets when leaving the air.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Longest wait for the last packets when leaving the air. With [`LOOK`] and the session's end it
+/// stays below the two seconds after which control counts the box as off air.
+const FAREWELL: Duration = Duration::from_millis(1500);
 
 /// Where the mux's bytes go at present.
 #[derive(Debug, Default)]

@@ -80,8 +80,8 @@ fn keep(device: &Device, feed: &Arc<Feed>, config: &Config, stop: &Stop) {
             Device::Picture(PictureDevice::File { path }) | Device::Sound(SoundDevice::File { path }) => {
                 file::play(path, feed, config, stop).unwrap_or_else(Ended::from)
             }
-            Device::Picture(PictureDevice::V4l2 { bus }) => {
-                v4l2::capture(bus, feed, config, stop).unwrap_or_else(Ended::from)
+            Device::Picture(PictureDevice::V4l2 { bus, controls }) => {
+                v4l2::capture(bus, controls, feed, config, stop).unwrap_or_else(Ended::from)
             }
             Device::Sound(SoundDevice::Alsa { card, device }) => {
                 alsa::capture(card, *device, feed, stop).unwrap_or_else(Ended::from)

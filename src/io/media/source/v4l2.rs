@@ -3,6 +3,7 @@
 //! What it gives is free in size up to the scaler where the device follows an HDMI signal; whether
 //! there is a signal is asked of the driver on a second handle, since GStreamer only warns.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +39,13 @@ const FIRST: Duration = Duration::from_secs(6);
 const OLDEST: Duration = Duration::from_millis(60);
 
 /// Captures until told to stop or the device fails.
-pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop) -> anyhow::Result<Ended> {
+pub(super) fn capture(
+    bus: &str,
+    controls: &BTreeMap<String, i64>,
+    feed: &Arc<Feed>,
+    config: &Config,
+    stop: &Stop,
+) -> anyhow::Result<Ended> {
     let Some((node, card)) = find(bus) else {
         return Ok(Ended::absent(said::no_video_device(bus), LOOK));
     };
@@ -47,6 +54,7 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
     if let Signal::Absent(why) = watch.look() {
         return Ok(Ended { cause: LossCause::NoSignal, detail: said::of(&card, &why), again: Some(LOOK) });
     }
+    let refused = adjust(&device, controls);
     // a device that follows a signal must be told to take what is there now
     watch.adopt();
     let caps = if watch.follows_a_signal() { scaled_mode(&device, config) } else { best_mode(&device, config) };
@@ -59,7 +67,8 @@ pub(super) fn capture(bus: &str, feed: &Arc<Feed>, config: &Config, stop: &Stop)
     pipeline::add(&pipe, &plan::v4l2(&node, &caps, large, config.size))?;
     let gate = Arc::new(AtomicBool::new(true));
     listen(&pipe, feed, &gate, Stamps::of(&clock))?;
-    feed.opened(describe(&device, &card, bus));
+    let told = refused.iter().fold(describe(&device, &card, bus), |told, more| said::and(&told, more));
+    feed.opened(told);
     let messages = pipe.bus().context("a pipeline has a bus")?;
     if pipe.set_state(gst::State::Playing).is_err() {
         let error = messages.timed_pop_filtered(gst::ClockTime::ZERO, &[gst::MessageType::Error]);
@@ -120,8 +129,38 @@ fn find(bus: &str) -> Option<(PathBuf, String)> {
 
 fn describe(device: &v4l::Device, card: &str, bus: &str) -> Text {
     let format = device.format().map(|f| format!("{}x{} {}", f.width, f.height, f.fourcc)).unwrap_or_default();
-    let controls = device.query_controls().map(|c| c.len()).unwrap_or_default();
-    said::video(format, card, bus, controls)
+    said::video(format, card, bus)
+}
+
+/// Sets the profile's controls; says which of them the device does not have or refuses.
+fn adjust(device: &v4l::Device, controls: &BTreeMap<String, i64>) -> Vec<Text> {
+    if controls.is_empty() {
+        return Vec::new();
+    }
+    let there = device.query_controls().unwrap_or_default();
+    let mut refused = Vec::new();
+    for (name, value) in controls {
+        let done = match there.iter().find(|c| control_name(&c.name) == *name) {
+            Some(control) => {
+                let value = v4l::control::Value::Integer(*value);
+                device
+                    .set_control(v4l::Control { id: control.id, value })
+                    .map_err(|e| Text::new(e.to_string(), e.to_string()))
+            }
+            None => Err(said::no_control()),
+        };
+        if let Err(why) = done {
+            tracing::warn!(control = name, value, why = why.en, "control not set");
+            refused.push(said::control_not_set(name, value, &why));
+        }
+    }
+    refused
+}
+
+/// The name that `v4l2-ctl` shows: letters and digits in lower case, one line for all between them.
+fn control_name(driver: &str) -> String {
+    let words = driver.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_")
 }
 
 /// The caps of the programme's own size, if the device scales its signal to that; empty if it does not,
@@ -195,4 +234,16 @@ fn listen(pipe: &gst::Pipeline, feed: &Arc<Feed>, gate: &Arc<AtomicBool>, stamps
     });
     exit.set_callbacks(callbacks.build());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_go_by_the_names_that_v4l2_ctl_shows() {
+        assert_eq!(control_name("Brightness"), "brightness");
+        assert_eq!(control_name("Power Line Frequency"), "power_line_frequency");
+        assert_eq!(control_name("White Balance, Auto & Preset"), "white_balance_auto_preset");
+    }
 }

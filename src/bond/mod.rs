@@ -4,6 +4,7 @@
 //! clock and socket. `io/bond.rs` drives it with real sockets, `sim/world.rs` in virtual time.
 //! `docs/bonding.md` tells how it decides, and why.
 
+mod caller;
 mod capacity;
 mod config;
 mod held;

@@ -88,7 +88,7 @@ pub struct GroupStats {
     pub naks_swallowed: u64,
     /// ACK copies that never reached the caller.
     pub ack_copies_dropped: u64,
-    /// Datagrams from the caller that are no SRT.
+    /// Datagrams on the caller's port that are no SRT, or from somebody who is not the caller.
     pub strange_packets: u64,
 }
 

@@ -20,6 +20,9 @@ use crate::uplink::Kernel;
 /// How often the figures are written.
 const WRITE: Duration = Duration::from_secs(1);
 
+/// So long after SIGTERM what was taken from the caller may still leave.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Takes an SRT caller's datagrams on a UDP port and sends them over all uplinks to an SRTLA receiver.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -101,7 +104,7 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
     let (told, uplinks) = watch::channel(Vec::new());
     let (_settings, config) = watch::channel(Config { latency: args.latency, ..Config::default() });
     let (stats, mut measured) = watch::channel(None::<GroupStats>);
-    let road = Road { config, destination, listener, uplinks };
+    let road = Road { config, destination, listener, uplinks, farewell: FAREWELL };
     let drive = io::bond::drive(
         road,
         io::seed::fresh()?,

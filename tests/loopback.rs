@@ -110,8 +110,8 @@ fn the_wired_uplink_and_two_modems_die_and_no_payload_is_missing() {
     let emulator = Emulator::start(SEVEN, far);
     let (bond, port) = bond(emulator.port, 7, &stats);
 
-    // half of the 16 Mbit/s that survive both events; 9.5 s of it, so that both are within
-    let count = 7200;
+    // half of the 16 Mbit/s that survive both events, and 10.5 s of it, so that both are within
+    let count = 8000;
     call(at(port), 8.0, count, |_| {});
 
     listener.has_all(count, &stats);

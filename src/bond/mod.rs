@@ -20,5 +20,6 @@ mod stats;
 mod target;
 
 pub use config::{Config, Dialect, LinkConfig};
+pub use scheduler::MOST_LINKS;
 pub use sender::{Sender, Transmit};
 pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};

@@ -284,10 +284,7 @@ fn what_is_not_built_or_not_understood_is_refused_before_anything_starts() {
 /// Through stock libsrt at both ends; `options` of listener and caller.
 fn through_libsrt(listener_options: &str, caller_options: &str) {
     const NAME: &str = "srt-live-transmit";
-    if Command::new(NAME).arg("-version").output().is_err() {
-        eprintln!("SKIPPED: {NAME} is missing (apt-get install srt-tools)");
-        return;
-    }
+    assert!(Command::new(NAME).arg("-version").output().is_ok(), "{NAME} is missing; run scripts/needs.sh test");
     let folder = tempfile::tempdir().unwrap();
     let stats = folder.path().join("stats.json");
     let sink = UdpSocket::bind("127.0.0.1:0").unwrap();

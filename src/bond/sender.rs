@@ -227,10 +227,7 @@ impl Sender {
     /// True if no caller is there and nothing of it is under way any more.
     #[must_use]
     pub fn is_finished(&self, now: Instant) -> bool {
-        self.caller.is_gone(now)
-            && self.store.is_empty()
-            && self.held_shutdown.is_none()
-            && self.transmits.is_empty()
+        self.caller.is_gone(now) && self.store.is_empty() && self.held_shutdown.is_none() && self.transmits.is_empty()
     }
 
     /// A datagram from the far end, on the socket of a link.

@@ -175,7 +175,9 @@ fn parse(place: &str, lines: &str) -> anyhow::Result<Vec<UplinkSlot>> {
         let metered = match words.next() {
             None => false,
             Some("metered") => true,
-            Some(other) => anyhow::bail!("{place} {}: \"{other}\" is not understood; only «metered» may follow", at + 1),
+            Some(other) => {
+                anyhow::bail!("{place} {}: \"{other}\" is not understood; only «metered» may follow", at + 1)
+            }
         };
         let by = match name.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) => UplinkMatch::Address(address),

@@ -26,6 +26,16 @@ pub(crate) fn sender(mut life: &[u8]) {
         life = rest;
         taken
     };
+    let knock = livebox::wire::srt::Handshake {
+        step: livebox::wire::srt::Step::Conclusion,
+        version: 5,
+        initial_seq: livebox::wire::Seq::new(0),
+        socket: 1,
+        cookie: 0,
+        settings: None,
+    };
+    let opening = livebox::wire::srt::emit_handshake(&knock, 0, 0);
+    sender.handle_packet(now, ([127, 0, 0, 1], 6000).into(), opening.into());
     while let [what] = take(1) {
         let link = LinkId(what % 4);
         match what / 4 % 8 {
@@ -36,7 +46,8 @@ pub(crate) fn sender(mut life: &[u8]) {
             4 => now += Duration::from_millis(take(1).iter().map(|ms| u64::from(*ms) * 4).sum()),
             5 => {
                 let length = take(1).iter().map(|len| usize::from(*len)).sum();
-                sender.handle_packet(now, bytes::Bytes::copy_from_slice(take(length)));
+                let from = ([127, 0, 0, 1], 6000 + u16::from(*what > 247)).into();
+                sender.handle_packet(now, from, bytes::Bytes::copy_from_slice(take(length)));
             }
             _ => {
                 let length = take(1).iter().map(|len| usize::from(*len)).sum();

@@ -58,6 +58,19 @@ fn two_modems_that_die_together_cost_no_packet() {
 }
 
 #[test]
+fn a_wired_line_cut_silently_and_two_modems_that_die_after_it_cost_no_packet() {
+    // what survives the last event: 4 + 4 + 3 + 3 Mbit/s
+    let survivors = Bitrate::mbps(14);
+
+    for seed in 0..2 {
+        let score = played("wired-cut-two-die", seed, survivors.scaled(0.5));
+
+        assert!(score.delivered > 10_000, "{}", score.row());
+        assert_eq!((score.late, score.lost), (0, 0), "\n{}\n{}", Score::head(), score.row());
+    }
+}
+
+#[test]
 fn links_that_come_and_go_cost_no_packet() {
     half_the_oracle_is_carried_whole("flapping");
 }
@@ -174,7 +187,11 @@ impl Rig {
     }
 
     fn caller(&mut self, packet: Vec<u8>) {
-        self.sender.handle_packet(self.now, Bytes::from(packet));
+        self.caller_at(6001, packet);
+    }
+
+    fn caller_at(&mut self, port: u16, packet: Vec<u8>) {
+        self.sender.handle_packet(self.now, ([127, 0, 0, 1], port).into(), Bytes::from(packet));
     }
 
     fn frames(&mut self) -> Vec<Transmit> {
@@ -526,6 +543,7 @@ fn a_new_caller_begins_a_new_stream_on_the_same_links() {
     rig.frames();
 
     rig.caller(shake(0xbeef, Step::Induction, false));
+    rig.caller(shake(0xbeef, Step::Conclusion, false));
     rig.caller(data(1_000_000, false));
 
     assert!(rig.stats().connected);
@@ -555,6 +573,119 @@ fn the_end_of_the_session_travels_behind_the_last_data() {
     rig.far(0, &srt::emit_ack(Ack { seq: Seq::new(30), number: Some(1) }, 1, CALLER));
 
     assert!(ends(&rig.frames()));
+}
+
+#[test]
+fn strangers_on_the_callers_port_are_counted_and_harm_no_stream() {
+    let mut rig = Rig::connected(2);
+    for _ in 0..20 {
+        let packet = rig.data();
+        rig.caller(packet);
+    }
+    rig.frames();
+    let held = rig.sender.held();
+
+    rig.caller_at(6666, data(4_000_000, false));
+    rig.caller_at(6666, shake(0xbad, Step::Induction, false));
+    rig.caller_at(6666, shake(0xbad, Step::Conclusion, false));
+    rig.caller_at(6666, srt::emit_shutdown(1, LISTENER));
+    // and from the caller's own address, for a session that is not
+    let foreign = Data {
+        seq: Seq::new(20),
+        message: 20,
+        retransmitted: false,
+        timestamp: 1,
+        socket: 0xbad,
+        payload: &[0x47; 1316],
+    };
+    rig.caller(srt::emit_data(&foreign));
+    rig.caller(srt::emit_shutdown(1, 0xbad));
+
+    assert_eq!(rig.stats().strange_packets, 6);
+    assert!(rig.frames().is_empty(), "nothing of it travels");
+    assert_eq!(rig.sender.held(), held);
+    assert_eq!(rig.sender.caller().map(|address| address.port()), Some(6001));
+}
+
+#[test]
+fn who_only_knocks_from_the_callers_address_does_not_end_the_stream() {
+    let mut rig = Rig::connected(2);
+    for _ in 0..20 {
+        let packet = rig.data();
+        rig.caller(packet);
+    }
+    let held = rig.sender.held();
+    rig.heard();
+
+    rig.caller(shake(0xbeef, Step::Induction, false));
+
+    assert_eq!(rig.sender.held(), held);
+    rig.far(0, &srt::emit_ack(Ack { seq: Seq::new(1), number: Some(1) }, 1, CALLER));
+    rig.far(0, &srt::emit_keepalive(1, 0xbeef));
+    assert_eq!(rig.heard().len(), 2, "both hear the listener");
+}
+
+#[test]
+fn a_caller_that_comes_back_from_another_port_is_served_once_the_old_one_is_silent() {
+    let mut rig = Rig::connected(2);
+    let packet = rig.data();
+    rig.caller(packet);
+
+    rig.answer(1_500);
+    rig.caller_at(6002, shake(0xbeef, Step::Induction, false));
+    assert_eq!(rig.sender.caller().map(|address| address.port()), Some(6001), "a keepalive may be late");
+    rig.answer(600);
+    rig.caller_at(6002, shake(0xbeef, Step::Induction, false));
+    rig.caller_at(6002, shake(0xbeef, Step::Conclusion, false));
+    rig.frames();
+    rig.caller_at(6002, data(900, false));
+
+    assert_eq!(seqs(&rig.frames()), [900]);
+    assert_eq!(rig.sender.caller().map(|address| address.port()), Some(6002));
+}
+
+#[test]
+fn a_caller_that_said_goodbye_makes_room_at_once() {
+    let mut rig = Rig::connected(2);
+    rig.caller(srt::emit_shutdown(1, LISTENER));
+
+    rig.caller_at(6002, shake(0xbeef, Step::Induction, false));
+
+    assert_eq!(rig.sender.caller().map(|address| address.port()), Some(6002));
+    assert_eq!(rig.stats().strange_packets, 0);
+}
+
+#[test]
+fn the_end_is_through_when_the_caller_has_left_and_nothing_is_under_way() {
+    let mut rig = Rig::connected(2);
+    for _ in 0..3 {
+        let packet = rig.data();
+        rig.caller(packet);
+    }
+    rig.frames();
+    assert!(!rig.sender.is_finished(rig.now), "the caller is there");
+    rig.caller(srt::emit_shutdown(1, LISTENER));
+    rig.frames();
+    assert!(!rig.sender.is_finished(rig.now), "its packets are under way");
+
+    rig.far(0, &srt::emit_ack(Ack { seq: Seq::new(3), number: Some(1) }, 1, CALLER));
+
+    let ends: Vec<_> = rig.frames().into_iter().filter(|t| t.payload.starts_with(&[0x80, 0x05])).collect();
+    assert_eq!(ends.len(), 2, "on every link, since nobody acknowledges it");
+    assert!(rig.sender.is_finished(rig.now));
+}
+
+#[test]
+fn a_driver_that_cannot_wait_still_sends_the_end() {
+    let mut rig = Rig::connected(1);
+    let packet = rig.data();
+    rig.caller(packet);
+    rig.caller(srt::emit_shutdown(1, LISTENER));
+    rig.frames();
+
+    rig.sender.handle_end(rig.now);
+
+    assert!(rig.frames().iter().any(|t| t.payload.starts_with(&[0x80, 0x05])));
 }
 
 // silence

@@ -210,6 +210,7 @@ fn what_makes_no_sense_is_refused_with_its_reason() {
 
     assert_eq!(house.asks(Ask::Stop), Err(Refusal::ShuttingDown));
     assert!(house.control.orders().shutdown && !house.control.orders().media.on_air);
+    assert!(house.control.orders().bond, "the last packets leave through it");
     assert!(house.control.intent().on_air, "it is on air again after the restart");
 }
 

@@ -4,9 +4,10 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::process::Command;
 
+use livebox::wire::{Seq, srt};
 use nix::sys::signal::Signal;
 
-use crate::peers::{Emulator, LIVEBOX, Listener, Process, at, call, figures, free_port, links_up, pause, peer};
+use crate::peers::{Emulator, LIVEBOX, Listener, Process, at, call, figures, free_port, knock, links_up, pause, peer};
 
 /// Wired and six modems; the wired one falls silent at 6 s, two modems together at 9 s.
 const SEVEN: &str = r#"
@@ -109,8 +110,9 @@ fn the_wired_uplink_and_two_modems_die_and_no_payload_is_missing() {
     let emulator = Emulator::start(SEVEN, far);
     let (bond, port) = bond(emulator.port, 7, &stats);
 
-    let count = 6000;
-    call(at(port), 4.8, count, |_| {});
+    // half of the 16 Mbit/s that survive both events, and 10.5 s of it, so that both are within
+    let count = 8000;
+    call(at(port), 8.0, count, |_| {});
 
     listener.has_all(count, &stats);
     let figures = figures(&stats, |f| f["packets"] == count);
@@ -177,19 +179,52 @@ fn strangers_and_nonsense_on_every_port_change_nothing() {
     let nonsense: [&[u8]; 8] =
         [&[], &[0x90], &[0x90, 0], &[0x91, 0, 0], &[0x92, 0, 1], &[0x92, 1], &[0x80; 15], &[0; 4000]];
 
+    let forged = |seq: u32, message: u32, socket: u32| {
+        let (seq, payload) = (Seq::new(seq), &[0; 1316]);
+        srt::emit_data(&srt::Data { seq, message, retransmitted: false, timestamp: 0, socket, payload })
+    };
+    let forgeries = [knock(9), forged(4_000_000, 1, 1), forged(5, 6, 9), srt::emit_shutdown(0, 1)];
+
     let count = 1000;
+    let mut strange = 0;
     call(at(port), 5.0, count, |n| {
         let noise = nonsense[n as usize % nonsense.len()];
         stranger.send_to(noise, at(far)).unwrap();
-        if noise.len() < 16 {
-            stranger.send_to(noise, at(port)).unwrap();
-        }
+        stranger.send_to(noise, at(port)).unwrap();
+        stranger.send_to(&forgeries[n as usize % forgeries.len()], at(port)).unwrap();
+        strange += 2;
     });
 
     listener.has_all(count, &stats);
-    let figures = figures(&stats, |f| f["packets"] == count);
-    assert!(figures["strange_packets"].as_u64() > Some(0), "{figures:#}");
+    let figures = figures(&stats, |f| f["packets"] == count && f["strange_packets"] == strange);
+    assert_eq!((&figures["dropped_late"], &figures["connected"]), (&0.into(), &true.into()), "{figures:#}");
+    assert!(!listener.was_left(), "a stranger's SHUTDOWN is none");
     assert_eq!(gateway.ends().0, Some(0));
+}
+
+#[test]
+fn asked_to_end_the_sender_brings_what_it_took_and_says_goodbye() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let listener = Listener::open();
+    let (_gateway, far) = gateway(listener.port);
+    let emulator = Emulator::start(THREE, far);
+    let (bond, port) = bond(emulator.port, 3, &stats);
+
+    let count = 1000;
+    let caller = call(at(port), 8.0, count, |_| {});
+    caller.send_to(&srt::emit_shutdown(0, 1), at(port)).unwrap();
+    // SIGTERM comes with the last packets still under way
+    assert_eq!(bond.ends().0, Some(0));
+
+    listener.has_all(count, &stats);
+    for _ in 0..100 {
+        if listener.was_left() {
+            return;
+        }
+        pause(20);
+    }
+    panic!("the far end was never told");
 }
 
 #[test]
@@ -249,10 +284,7 @@ fn what_is_not_built_or_not_understood_is_refused_before_anything_starts() {
 /// Through stock libsrt at both ends; `options` of listener and caller.
 fn through_libsrt(listener_options: &str, caller_options: &str) {
     const NAME: &str = "srt-live-transmit";
-    if Command::new(NAME).arg("-version").output().is_err() {
-        eprintln!("SKIPPED: {NAME} is missing (apt-get install srt-tools)");
-        return;
-    }
+    assert!(Command::new(NAME).arg("-version").output().is_ok(), "{NAME} is missing; run scripts/needs.sh test");
     let folder = tempfile::tempdir().unwrap();
     let stats = folder.path().join("stats.json");
     let sink = UdpSocket::bind("127.0.0.1:0").unwrap();

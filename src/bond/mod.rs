@@ -4,6 +4,7 @@
 //! clock and socket. `io/bond.rs` drives it with real sockets, `sim/world.rs` in virtual time.
 //! `docs/bonding.md` tells how it decides, and why.
 
+mod caller;
 mod capacity;
 mod config;
 mod held;
@@ -19,5 +20,6 @@ mod stats;
 mod target;
 
 pub use config::{Config, Dialect, LinkConfig};
+pub use scheduler::MOST_LINKS;
 pub use sender::{Sender, Transmit};
 pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};

@@ -10,7 +10,7 @@ use super::link::Link;
 use crate::time::Instant;
 
 /// Most links of a group.
-pub(super) const MOST_LINKS: usize = 16;
+pub const MOST_LINKS: usize = 16;
 /// A repair must still be possible after the packet: less slack than that is worth this penalty, µs.
 const UNREPAIRABLE: f64 = 30_000.0;
 const REPAIR_MARGIN: f64 = 40_000.0;

@@ -7,10 +7,12 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::caller::Caller;
 use super::config::{Config, LinkConfig};
 use super::held::{Copy, Place, Store};
 use super::link::{Fate, Link, Membership, REGISTER_PACE};
@@ -79,6 +81,7 @@ pub struct Sender {
     pub(super) config: Config,
     pub(super) links: Vec<Link>,
     registration: Registration,
+    caller: Caller,
     session: Session,
     pub(super) store: Store,
     pub(super) queue: Queue,
@@ -113,6 +116,7 @@ impl Sender {
             config,
             links: Vec::new(),
             registration: Registration::new(now, rng),
+            caller: Caller::default(),
             session: Session::default(),
             store: Store::default(),
             queue: Queue::default(),
@@ -192,38 +196,38 @@ impl Sender {
         self.pump(now);
     }
 
-    /// A datagram from the SRT caller.
-    pub fn handle_packet(&mut self, now: Instant, packet: Bytes) {
-        if packet.len() > MOST_PAYLOAD {
+    /// A datagram on the port where the SRT caller sends to. Who is not the caller, and does not become it
+    /// by a handshake while none is there, is a stranger: counted, and nothing else happens.
+    pub fn handle_packet(&mut self, now: Instant, from: SocketAddr, packet: Bytes) {
+        let before = self.caller.address();
+        let taken = match srt::peek(&packet) {
+            Ok(read) if packet.len() <= MOST_PAYLOAD && self.caller.admits(now, from, &read) => {
+                self.take_packet(now, &read, packet.clone())
+            }
+            _ => false,
+        };
+        if self.caller.address() != before {
+            // what was for the one before is not for this one
+            self.for_caller.clear();
+        }
+        if taken {
+            self.pump(now);
+        } else {
             self.counters.strange_packets += 1;
-            return;
         }
-        match srt::peek(&packet) {
-            Ok(Packet::Data(data)) => {
-                let (seq, resent, socket) = (data.seq, data.retransmitted, data.socket);
-                self.take_data(now, seq, resent, socket, packet);
-            }
-            Ok(Packet::Handshake(handshake)) => {
-                if self.session.caller_shakes(&handshake) == Begins::Session {
-                    self.begin_session();
-                }
-                if self.links.iter().any(Link::usable) {
-                    self.carry_handshake(now, packet);
-                } else {
-                    self.held_handshake = Some((now, packet));
-                }
-            }
-            Ok(Packet::Shutdown) => {
-                if self.store.is_empty() {
-                    self.carry(now, packet);
-                } else {
-                    self.held_shutdown = Some((now + self.config.latency + LINGER, packet));
-                }
-            }
-            Ok(_) => self.carry(now, packet),
-            Err(_) => self.counters.strange_packets += 1,
+    }
+
+    /// The driver ends: what waited for the last data to arrive waits no longer.
+    pub fn handle_end(&mut self, now: Instant) {
+        if let Some((_, packet)) = self.held_shutdown.take() {
+            self.carry_end(now, &packet);
         }
-        self.pump(now);
+    }
+
+    /// True if no caller is there and nothing of it is under way any more.
+    #[must_use]
+    pub fn is_finished(&self, now: Instant) -> bool {
+        self.caller.is_gone(now) && self.store.is_empty() && self.held_shutdown.is_none() && self.transmits.is_empty()
     }
 
     /// A datagram from the far end, on the socket of a link.
@@ -273,7 +277,13 @@ impl Sender {
         self.transmits.pop_front()
     }
 
-    /// The next datagram for the SRT caller.
+    /// Where the SRT caller is, or was last.
+    #[must_use]
+    pub fn caller(&self) -> Option<SocketAddr> {
+        self.caller.address()
+    }
+
+    /// The next datagram for the SRT caller, to [`Sender::caller`].
     pub fn poll_caller(&mut self) -> Option<Bytes> {
         self.for_caller.pop_front()
     }
@@ -352,10 +362,41 @@ impl Sender {
         self.held_shutdown = None;
     }
 
-    fn take_data(&mut self, now: Instant, seq: Seq, resent: bool, socket: u32, packet: Bytes) {
-        if self.session.caller_sends(socket) == Begins::Session {
-            self.begin_session();
+    /// False if it is for another session than the one that is.
+    fn take_packet(&mut self, now: Instant, read: &Packet<'_>, packet: Bytes) -> bool {
+        if let Packet::Handshake(handshake) = read {
+            if self.session.caller_shakes(handshake) == Begins::Session {
+                self.begin_session();
+            }
+            if self.links.iter().any(Link::usable) {
+                self.carry_handshake(now, packet);
+            } else {
+                self.held_handshake = Some((now, packet));
+            }
+            return true;
         }
+        if !self.session.is_to_listener(socket_of(&packet)) {
+            return false;
+        }
+        match read {
+            Packet::Data(data) => {
+                self.session.caller_sends(data.socket);
+                self.take_data(now, data.seq, data.retransmitted, packet);
+            }
+            Packet::Shutdown => {
+                self.caller.leaves();
+                if self.store.is_empty() {
+                    self.carry_end(now, &packet);
+                } else {
+                    self.held_shutdown = Some((now + self.config.latency + LINGER, packet));
+                }
+            }
+            _ => self.carry(now, packet),
+        }
+        true
+    }
+
+    fn take_data(&mut self, now: Instant, seq: Seq, resent: bool, packet: Bytes) {
         self.counters.packets += 1;
         self.offered.take(now, packet.len() as u64);
         self.last_packet = Some(now);
@@ -394,6 +435,16 @@ impl Sender {
     fn carry(&mut self, now: Instant, packet: Bytes) {
         if let Some(at) = self.quickest(now, 0) {
             self.transmit(now, at, packet);
+        }
+    }
+
+    /// The end of the session: nobody acknowledges it, and without it the listener waits for its own
+    /// patience to run out. So every link carries it; the first one counts.
+    fn carry_end(&mut self, now: Instant, packet: &Bytes) {
+        for at in 0..self.links.len() {
+            if self.links[at].usable() {
+                self.transmit(now, at, packet.clone());
+            }
         }
     }
 
@@ -534,8 +585,7 @@ impl Sender {
             }
             return ours;
         }
-        let socket = datagram[12..16].try_into().map_or(0, u32::from_be_bytes);
-        if !self.session.is_ours(socket) {
+        if !self.session.is_ours(socket_of(datagram)) {
             return false;
         }
         match packet {
@@ -725,7 +775,7 @@ impl Sender {
     fn release_shutdown(&mut self, now: Instant) {
         let due = self.held_shutdown.as_ref().is_some_and(|(until, _)| now >= *until || self.store.is_empty());
         if due && let Some((_, packet)) = self.held_shutdown.take() {
-            self.carry(now, packet);
+            self.carry_end(now, &packet);
         }
     }
 
@@ -852,4 +902,9 @@ impl Sender {
     pub(super) fn acked(&self) -> Option<Seq> {
         self.session.acked()
     }
+}
+
+/// The socket that an SRT packet is for.
+fn socket_of(packet: &[u8]) -> u32 {
+    packet.get(12..16).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes)
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::time::Instant;
 use crate::wire::Seq;
-use crate::wire::srt::{self, Ack, Handshake};
+use crate::wire::srt::{self, Ack, Handshake, Step};
 
 /// Control packets remembered to know their copies by.
 const MOST_REMEMBERED: usize = 32;
@@ -24,6 +24,8 @@ pub(super) const MOST_NAKED: u32 = 8192;
 pub(super) struct Session {
     /// The caller's socket, as its handshakes and the listener's packets name it.
     caller: Option<u32>,
+    /// A socket that has knocked and has not concluded: it hears the listener, but the session that is goes on.
+    knocking: Option<u32>,
     /// The listener's socket, as the caller's packets name it.
     listener: Option<u32>,
     acked: Option<Seq>,
@@ -43,26 +45,28 @@ pub(super) enum Begins {
 }
 
 impl Session {
-    /// The caller opens.
+    /// The caller opens; only its conclusion begins a session.
     pub(super) fn caller_shakes(&mut self, handshake: &Handshake) -> Begins {
         self.unanswered += 1;
         if self.caller == Some(handshake.socket) {
+            return Begins::Nothing;
+        }
+        if handshake.step != Step::Conclusion {
+            self.knocking = Some(handshake.socket);
             return Begins::Nothing;
         }
         *self = Self { caller: Some(handshake.socket), unanswered: 1, ..Self::default() };
         Begins::Session
     }
 
-    /// The caller sends data to a listener's socket.
-    pub(super) fn caller_sends(&mut self, socket: u32) -> Begins {
-        match self.listener.replace(socket) {
-            Some(old) if old != socket => {
-                let caller = self.caller;
-                *self = Self { listener: Some(socket), caller, ..Self::default() };
-                Begins::Session
-            }
-            _ => Begins::Nothing,
-        }
+    /// The caller sends data to a listener's socket; the first of a session names it.
+    pub(super) fn caller_sends(&mut self, socket: u32) {
+        self.listener.get_or_insert(socket);
+    }
+
+    /// True if a packet of the caller is for the listener's socket of this session, or if we do not know that.
+    pub(super) fn is_to_listener(&self, socket: u32) -> bool {
+        self.listener.is_none_or(|listener| listener == socket)
     }
 
     /// The first number that the listener does not have.
@@ -72,7 +76,10 @@ impl Session {
 
     /// True if a packet from the listener's side names our caller's socket, or if we do not know it.
     pub(super) fn is_ours(&self, socket: u32) -> bool {
-        self.caller.is_none_or(|caller| caller == socket)
+        match (self.caller, self.knocking) {
+            (None, None) => true,
+            (caller, knocking) => caller == Some(socket) || knocking == Some(socket),
+        }
     }
 
     /// The listener acknowledges. The caller must hear every number once, since its answer times the

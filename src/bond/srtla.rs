@@ -26,12 +26,14 @@ pub(super) const REFUSED: Duration = Duration::from_secs(4);
 const LATE: Duration = Duration::from_secs(2);
 
 /// What the group knows of its far end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Registration {
     id: GroupId,
     known: bool,
     named_at: Instant,
     asked: Option<(LinkId, Instant)>,
+    /// A REG1 with this id has left and was not answered; also once it is given up, for its answer may only be late.
+    hoped: bool,
     not_before: Instant,
     /// The link on which the last try failed.
     avoid: Option<LinkId>,
@@ -41,7 +43,7 @@ pub(super) struct Registration {
 impl Registration {
     pub(super) fn new(now: Instant, mut rng: Rng) -> Self {
         let id = random_id(&mut rng);
-        Self { id, known: false, named_at: now, asked: None, not_before: now, avoid: None, rng }
+        Self { id, known: false, named_at: now, asked: None, hoped: false, not_before: now, avoid: None, rng }
     }
 
     /// The far end has made the group.
@@ -63,15 +65,20 @@ impl Registration {
         if self.asked.is_some() || now < self.not_before || (others && self.avoid == Some(link)) {
             return None;
         }
-        self.id = random_id(&mut self.rng);
+        if !self.hoped {
+            self.id = random_id(&mut self.rng);
+        }
+        self.hoped = true;
         self.asked = Some((link, now + ANSWER));
         Some(Repr::Reg1(self.id).to_vec())
     }
 
-    /// The far end has named the group; true if it is the one that we asked for.
+    /// The far end has named the group; true if it is the one that we asked for, however late. Of two
+    /// answers, because we asked again in between, the first one counts.
     pub(super) fn named(&mut self, now: Instant, id: GroupId) -> bool {
-        let ours = self.asked.is_some() && id.same_sender(&self.id);
+        let ours = self.hoped && id.same_sender(&self.id);
         if ours {
+            self.hoped = false;
             self.id = id;
             self.known = true;
             self.named_at = now;
@@ -120,6 +127,29 @@ fn random_id(rng: &mut Rng) -> GroupId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_is_only_late_is_taken_and_no_second_group_is_made() {
+        let at = Instant::from_millis;
+        let mut registration = Registration::new(at(0), Rng::simulated(1));
+        let Some(reg1) = registration.unknown(at(10), LinkId(0), true) else { panic!("the quickest link asks") };
+        let Ok(Repr::Reg1(first)) = crate::wire::srtla::parse(&reg1) else { panic!("no REG1: {reg1:?}") };
+
+        assert!(registration.tick(at(1010)), "given up");
+        let mut named = first;
+        named.0[GroupId::HALF..].fill(1);
+        let mut early = registration.clone();
+        assert!(early.named(at(1020), named), "its answer comes before anything else was asked");
+        assert_eq!(early.unknown(at(1030), LinkId(1), true), None, "the group is there");
+
+        // or another link has asked again, in the same name
+        let Some(reg1) = registration.unknown(at(1020), LinkId(1), true) else { panic!("another link asks") };
+        assert_eq!(crate::wire::srtla::parse(&reg1), Ok(Repr::Reg1(first)));
+        assert!(registration.named(at(1030), named));
+        let mut second = first;
+        second.0[GroupId::HALF..].fill(2);
+        assert!(!registration.named(at(1040), second), "the first answer counts");
+    }
 
     #[test]
     fn answers_of_slow_links_do_not_begin_the_registration_again() {

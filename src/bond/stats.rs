@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::time::Instant;
 use crate::units::Bitrate;
@@ -40,8 +40,10 @@ pub struct LinkStats {
     /// Where it stands.
     pub phase: LinkPhase,
     /// Smoothed round trip.
+    #[serde(rename = "rtt_ms", serialize_with = "optional_millis")]
     pub rtt: Option<Duration>,
     /// Least round trip of the last seconds.
+    #[serde(rename = "min_rtt_ms", serialize_with = "optional_millis")]
     pub min_rtt: Option<Duration>,
     /// Share of packets lost lately, 0–1.
     pub loss: f64,
@@ -75,6 +77,7 @@ pub struct GroupStats {
     /// What an encoder may send now, all of it: the engine's measured safe rate.
     pub target: Bitrate,
     /// How long the oldest unsent packet has waited.
+    #[serde(rename = "waiting_ms", serialize_with = "millis")]
     pub waiting: Duration,
     /// Packets taken from the caller.
     pub packets: u64,
@@ -88,8 +91,19 @@ pub struct GroupStats {
     pub naks_swallowed: u64,
     /// ACK copies that never reached the caller.
     pub ack_copies_dropped: u64,
-    /// Datagrams from the caller that are no SRT.
+    /// Datagrams on the caller's port that are no SRT, or from somebody who is not the caller.
     pub strange_packets: u64,
+}
+
+fn millis<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(span.as_secs_f64() * 1e3)
+}
+
+fn optional_millis<S: Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    match span {
+        Some(span) => millis(span, to),
+        None => to.serialize_none(),
+    }
 }
 
 /// What passed in the last second, in ten parts.
@@ -141,6 +155,55 @@ impl RateMeter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_figures_keep_their_names_and_units() {
+        let link = LinkStats {
+            id: LinkId(3),
+            name: "lte1".to_owned(),
+            metered: true,
+            phase: LinkPhase::Up,
+            rtt: Some(Duration::from_micros(40_500)),
+            min_rtt: None,
+            loss: 0.25,
+            capacity: Bitrate::mbps(4),
+            rate: Bitrate::mbps(3),
+            in_flight: 1344,
+            sent_bytes: 5,
+            sent_packets: 6,
+            lost_packets: 7,
+            strange_datagrams: 8,
+        };
+        let group = GroupStats {
+            links: vec![link],
+            connected: true,
+            offered: Bitrate::mbps(2),
+            delivered: Bitrate::mbps(2),
+            target: Bitrate::mbps(5),
+            waiting: Duration::from_millis(12),
+            packets: 1,
+            dropped_late: 2,
+            resent: 3,
+            caller_retransmits_dropped: 4,
+            naks_swallowed: 5,
+            ack_copies_dropped: 6,
+            strange_packets: 7,
+        };
+
+        let wanted = serde_json::json!({
+            "links": [{
+                "id": 3, "name": "lte1", "metered": true, "phase": "up",
+                "rtt_ms": 40.5, "min_rtt_ms": null, "loss": 0.25,
+                "capacity": 4_000_000, "rate": 3_000_000, "in_flight": 1344,
+                "sent_bytes": 5, "sent_packets": 6, "lost_packets": 7, "strange_datagrams": 8,
+            }],
+            "connected": true,
+            "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "waiting_ms": 12.0,
+            "packets": 1, "dropped_late": 2, "resent": 3, "caller_retransmits_dropped": 4,
+            "naks_swallowed": 5, "ack_copies_dropped": 6, "strange_packets": 7,
+        });
+        assert_eq!(serde_json::to_value(group).expect("plain numbers"), wanted);
+    }
 
     #[test]
     fn a_rate_is_what_passed_in_the_last_second() {

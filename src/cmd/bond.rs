@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::stopped;
 use crate::board::{UplinkMatch, UplinkSlot};
-use crate::bond::{Config, GroupStats};
+use crate::bond::{Config, GroupStats, MOST_LINKS};
 use crate::io;
 use crate::io::bond::Road;
 use crate::units::parse_duration;
@@ -19,6 +19,9 @@ use crate::uplink::Kernel;
 
 /// How often the figures are written.
 const WRITE: Duration = Duration::from_secs(1);
+
+/// So long after SIGTERM what was taken from the caller may still leave.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Takes an SRT caller's datagrams on a UDP port and sends them over all uplinks to an SRTLA receiver.
 #[derive(Debug, clap::Args)]
@@ -101,7 +104,7 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
     let (told, uplinks) = watch::channel(Vec::new());
     let (_settings, config) = watch::channel(Config { latency: args.latency, ..Config::default() });
     let (stats, mut measured) = watch::channel(None::<GroupStats>);
-    let road = Road { config, destination, listener, uplinks };
+    let road = Road { config, destination, listener, uplinks, farewell: FAREWELL };
     let drive = io::bond::drive(
         road,
         io::seed::fresh()?,
@@ -150,18 +153,21 @@ fn refused(why: &str) -> anyhow::Result<ExitCode> {
 
 /// The uplinks of the command line or the file.
 fn listed(args: &Args) -> anyhow::Result<Vec<UplinkSlot>> {
-    let lines = match &args.uplinks_file {
-        Some(file) => std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read {}; write one address or interface a line", file.display()))?,
-        None => args.uplink.join("\n"),
+    let slots = match &args.uplinks_file {
+        Some(file) => {
+            let lines = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read {}; write one address or interface a line", file.display()))?;
+            parse("line", &lines)?
+        }
+        None => parse("--uplink number", &args.uplink.join("\n"))?,
     };
-    let slots = parse(&lines)?;
     anyhow::ensure!(!slots.is_empty(), "no uplink is listed; write one address or interface a line");
     Ok(slots)
 }
 
-/// One address or interface a line, `metered` behind it if its bytes cost money; `#` opens a comment.
-fn parse(lines: &str) -> anyhow::Result<Vec<UplinkSlot>> {
+/// One address or interface a line, `metered` behind it if its bytes cost money; `#` opens a comment. `place` is what
+/// the reader calls a line.
+fn parse(place: &str, lines: &str) -> anyhow::Result<Vec<UplinkSlot>> {
     let mut slots: Vec<UplinkSlot> = Vec::new();
     for (at, line) in lines.lines().enumerate() {
         let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
@@ -169,16 +175,23 @@ fn parse(lines: &str) -> anyhow::Result<Vec<UplinkSlot>> {
         let metered = match words.next() {
             None => false,
             Some("metered") => true,
-            Some(other) => anyhow::bail!("line {}: \"{other}\" is not understood; only «metered» may follow", at + 1),
+            Some(other) => {
+                anyhow::bail!("{place} {}: \"{other}\" is not understood; only «metered» may follow", at + 1)
+            }
         };
         let by = match name.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) => UplinkMatch::Address(address),
             Ok(IpAddr::V6(_)) => {
-                anyhow::bail!("line {}: {name} is IPv6; name its interface or an IPv4 address", at + 1)
+                anyhow::bail!("{place} {}: {name} is IPv6; name its interface or an IPv4 address", at + 1)
             }
             Err(_) => UplinkMatch::Interface(name.to_owned()),
         };
-        anyhow::ensure!(slots.iter().all(|s| s.slot != name), "line {}: {name} is listed twice", at + 1);
+        anyhow::ensure!(slots.iter().all(|s| s.slot != name), "{place} {}: {name} is listed twice", at + 1);
+        anyhow::ensure!(
+            slots.len() < MOST_LINKS,
+            "{place} {}: {name} is one too many; a group has at most {MOST_LINKS} uplinks, take this one or another out",
+            at + 1
+        );
         slots.push(UplinkSlot { slot: name.to_owned(), metered, by, bind_address: true });
     }
     Ok(slots)
@@ -254,7 +267,7 @@ mod tests {
 
     #[test]
     fn the_file_holds_one_uplink_a_line_with_comments_and_what_costs_money() {
-        let slots = parse("# venue\n10.0.0.2\n\nwwan0 metered # SIM 1\n").unwrap();
+        let slots = parse("line", "# venue\n10.0.0.2\n\nwwan0 metered # SIM 1\n").unwrap();
 
         assert_eq!(slots.len(), 2);
         assert_eq!(slots[0].by, UplinkMatch::Address(Ipv4Addr::new(10, 0, 0, 2)));
@@ -263,9 +276,18 @@ mod tests {
     }
 
     #[test]
+    fn more_uplinks_than_a_group_has_are_refused_where_they_begin() {
+        let lines = |count: usize| (1..=count).map(|n| format!("# a modem\nwwan{n}\n")).collect::<String>();
+
+        assert_eq!(parse("line", &lines(16)).unwrap().len(), 16);
+        let told = parse("line", &lines(18)).unwrap_err().to_string();
+        assert!(told.starts_with("line 34: wwan17 ") && told.contains("at most 16"), "{told}");
+    }
+
+    #[test]
     fn a_line_that_makes_no_sense_is_told_with_its_number() {
         for (lines, line) in [("eth0\neth0", "line 2"), ("eth0 cheap", "line 1"), ("\n\nfe80::1", "line 3")] {
-            let told = parse(lines).unwrap_err().to_string();
+            let told = parse("line", lines).unwrap_err().to_string();
             assert!(told.starts_with(line), "{told}");
         }
     }

@@ -44,8 +44,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stopped()?;
-        let to = tokio::net::lookup_host(&config.to).await.ok().and_then(|mut found| found.next());
-        let to = to.with_context(|| format!("\"{}\" is no SRT listener; write HOST:PORT of one", config.to))?;
+        tokio::pin!(stop);
+        let to = tokio::select! {
+            found = io::udp::resolved_any(&config.to) => found.map_err(anyhow::Error::msg).context("the SRT listener")?,
+            () = &mut stop => return Ok(()),
+        };
         io::gateway::run(config.listen, to, config.limits, io::seed::fresh()?, stop).await
     })?;
     Ok(ExitCode::SUCCESS)

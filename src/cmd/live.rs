@@ -36,9 +36,13 @@ pub(crate) fn run(args: &Args, scenario: Scenario, seed: u64) -> anyhow::Result<
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let found = tokio::net::lookup_host(to).await.ok().and_then(|mut found| found.next());
-        let to = found.with_context(|| format!("--to \"{to}\" is no far end; write HOST:PORT"))?;
-        io::netem::run(Live { scenario, seed, listen, to, forever: args.forever, wait: args.wait }, stopped()?).await
+        let stop = stopped()?;
+        tokio::pin!(stop);
+        let to = tokio::select! {
+            found = io::udp::resolved_any(to) => found.map_err(anyhow::Error::msg).context("--to")?,
+            () = &mut stop => return Ok(()),
+        };
+        io::netem::run(Live { scenario, seed, listen, to, forever: args.forever, wait: args.wait }, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -268,7 +268,8 @@ impl Control {
         orders.media.layout = self.intent.layout;
         orders.media.line = self.intent.line;
         orders.media.bitrate = self.rate.told();
-        orders.bond = !self.lifecycle.ending();
+        // also while everything ends: media's last packets leave through it, and it ends by itself after them
+        orders.bond = true;
         orders.shutdown = self.lifecycle.ending();
         if orders != *self.orders {
             self.orders = Arc::new(orders);

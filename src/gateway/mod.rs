@@ -214,13 +214,13 @@ impl Gateway {
         if self.addresses.contains_key(&from) {
             return self.refuse(from, "the address is a link already");
         }
-        // an address founds one group at a time: a second request is either the first one said
-        // again, because its answer was lost, or that of a box that started afresh
-        if let Some((key, group)) = self.groups.iter().find(|(_, g)| g.founder == from && g.links.is_empty()) {
-            if group.id.same_sender(wanted) {
-                let id = group.id;
-                return self.answer(from, Repr::Reg2(id).to_vec());
-            }
+        // the first request said again, here or on another link, because its answer is late or lost
+        if let Some(group) = self.groups.values().find(|g| g.links.is_empty() && g.id.same_sender(wanted)) {
+            let id = group.id;
+            return self.answer(from, Repr::Reg2(id).to_vec());
+        }
+        // an address founds one group at a time: this one started afresh
+        if let Some((key, _)) = self.groups.iter().find(|(_, g)| g.founder == from && g.links.is_empty()) {
             self.close(*key);
         }
         if self.groups.len() >= self.limits.groups {

@@ -93,11 +93,13 @@ fn a_box_registers_its_group_once_and_every_link_joins_it() {
 
     let id = story.registers(link(1), 5);
     let again = story.registers(link(1), 5);
+    let elsewhere = story.registers(link(2), 5);
     for n in 1..=7 {
         story.joins(link(n), id);
     }
 
     assert_eq!(id, again, "a lost answer is given again");
+    assert_eq!(id, elsewhere, "also on another link, whose box cannot know which answer is late");
     assert!(id.same_sender(&GroupId([5; 256])));
     assert_ne!(id, GroupId([5; 256]), "half of the name is the gateway's own");
     assert_eq!((story.gateway.stats().groups, story.gateway.stats().links), (1, 7));

@@ -42,8 +42,9 @@ const COLLAPSE: f64 = 0.8;
 /// a neighbour may have come that nobody tells of.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The shortest datagram that may be SRT: who sends less does not become the caller.
-const LEAST_SRT: usize = 16;
+/// So long after everybody was asked to end the programme's last packets may still leave: media takes
+/// up to two seconds for its farewell, and then its SHUTDOWN waits for what is under way.
+const FAREWELL: Duration = Duration::from_millis(2500);
 
 /// What the driver connects.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub struct Road {
     pub listener: UdpSocket,
     /// The ways out as they are now. A link belongs to a slot's name as long as that is listed.
     pub uplinks: watch::Receiver<Vec<Uplink>>,
+    /// So long after it was asked to stop it goes on, while a caller is there or its packets are under way.
+    pub farewell: Duration,
 }
 
 /// The part: states what is measured ten times a second, and at once when the target collapses.
@@ -70,7 +73,7 @@ pub async fn run(
     ends: Ends,
 ) -> anyhow::Result<()> {
     let (_settings, config) = watch::channel(config);
-    let road = Road { config, destination, listener, uplinks };
+    let road = Road { config, destination, listener, uplinks, farewell: FAREWELL };
     let (wanted, mut orders) = (ends.orders.clone(), ends.orders.clone());
     let stop = async move {
         if orders.wait_for(|o| o.shutdown).await.is_err() {
@@ -86,7 +89,8 @@ pub async fn run(
     drive(road, seed::fresh()?, stop, allowed, tell).await
 }
 
-/// Runs until `stop`. While `allowed` says no, no link exists. `tell` hears the figures.
+/// Runs until `stop`, and after it until the caller's last packet is through, [`Road::farewell`] at most.
+/// While `allowed` says no, no link exists. `tell` hears the figures.
 ///
 /// # Errors
 /// If the caller's socket cannot be used.
@@ -102,7 +106,6 @@ pub async fn drive(
     let mut driver = Driver {
         sender: Sender::new(now, road.config.borrow_and_update().clone(), rng),
         caller,
-        caller_address: None,
         destination: road.destination,
         links: Vec::new(),
         batch: Batch::default(),
@@ -110,6 +113,7 @@ pub async fn drive(
     };
     let (mut told, mut tell_at, mut watch_at, mut gathered) = (Bitrate::default(), now, now, now);
     let mut permitted = false;
+    let mut end: Option<Instant> = None;
     tokio::pin!(stop);
     loop {
         let engine_at = driver.sender.next_timeout().unwrap_or(watch_at);
@@ -117,7 +121,7 @@ pub async fn drive(
         let mut changed = false;
         tokio::select! {
             biased;
-            () = &mut stop => return Ok(()),
+            () = &mut stop, if end.is_none() => end = Some(clock::now() + road.farewell),
             // a sender that is gone will not change its mind: what it said last holds
             Ok(()) = road.uplinks.changed() => changed = true,
             Ok(()) = road.config.changed() => {
@@ -148,6 +152,12 @@ pub async fn drive(
                 told = stats.target;
                 tell(stats);
             }
+        }
+        if end.is_some_and(|end| end <= now || driver.sender.is_finished(now)) {
+            driver.sender.handle_end(now);
+            driver.deliver(now);
+            tell(driver.sender.stats(now));
+            return Ok(());
         }
     }
 }
@@ -194,7 +204,6 @@ impl Link {
 struct Driver {
     sender: Sender,
     caller: Socket,
-    caller_address: Option<SocketAddr>,
     destination: SocketAddr,
     links: Vec<Link>,
     batch: Batch,
@@ -304,10 +313,9 @@ impl Driver {
         for _ in 0..TURN {
             let received = self.caller.receive(&mut self.batch);
             for (packet, from) in self.batch.owned() {
-                if packet.len() >= LEAST_SRT {
-                    self.caller_address = from.or(self.caller_address);
+                if let Some(from) = from {
+                    self.sender.handle_packet(now, from, packet);
                 }
-                self.sender.handle_packet(now, packet);
             }
             if received == Received::Drained {
                 break;
@@ -332,7 +340,7 @@ impl Driver {
         }
         let mut heard = Vec::new();
         while let Some(packet) = self.sender.poll_caller() {
-            heard.extend(self.caller_address.map(|to| (to, packet)));
+            heard.extend(self.sender.caller().map(|to| (to, packet)));
         }
         self.caller.send_to(&heard);
     }

@@ -278,6 +278,18 @@ pub async fn resolved(to: &str) -> Result<SocketAddr, String> {
     }
 }
 
+/// The same for a far end on this side of the uplinks: IPv6 is taken where it is written as an address,
+/// `[::1]:8890`; a name is IPv4's, as `localhost` is where only 127.0.0.1 is listened on.
+///
+/// # Errors
+/// If `to` is neither an address nor HOST:PORT; the sentence says what would be.
+pub async fn resolved_any(to: &str) -> Result<SocketAddr, String> {
+    match to.parse() {
+        Ok(address) => Ok(address),
+        Err(_) => resolved(to).await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,6 +341,16 @@ mod tests {
 
         assert_eq!(batch.oversized(), 1);
         assert_eq!(got, [Bytes::new(), Bytes::from_static(b"after")]);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_an_ipv4_address_and_an_ipv6_address_is_taken_as_written() {
+        let found = resolved_any("localhost:8890").await;
+        assert_eq!(found, Ok(SocketAddr::from(([127, 0, 0, 1], 8890))));
+        assert_eq!(resolved_any("[::1]:8890").await.map(|a| a.to_string()), Ok("[::1]:8890".to_owned()));
+        assert_eq!(resolved_any("192.0.2.1:9").await.map(|a| a.to_string()), Ok("192.0.2.1:9".to_owned()));
+        let told = resolved_any("localhost").await.unwrap_err();
+        assert!(told.contains("HOST:PORT"), "{told}");
     }
 
     #[tokio::test]

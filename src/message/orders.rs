@@ -13,7 +13,8 @@ use crate::units::Bitrate;
 pub struct Orders {
     /// For pictures and sound.
     pub media: MediaOrders,
-    /// The bonding engine runs (also in standby, so that links are proven before the live).
+    /// The bonding engine runs (also in standby, so that links are proven before the live, and while
+    /// everything ends, so that the programme's last packets leave).
     pub bond: bool,
     /// A higher number than before means: start afresh.
     pub parts: BTreeMap<Part, u32>,

@@ -2,6 +2,7 @@
 //!
 //! Nothing waits: time jumps from event to event, and an hour takes seconds. One seed, one run.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,9 @@ use crate::units::Bitrate;
 
 /// The SRT session's latency is longer than L, as in the field.
 const SESSION_EXTRA: Duration = Duration::from_millis(250);
+
+/// Where the caller would be, were there a network between it and the sender.
+const CALLER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6001);
 
 /// How a scenario is played.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -199,7 +203,7 @@ impl World {
         loop {
             let mut quiet = true;
             for packet in std::mem::take(&mut self.source.out) {
-                self.sender.handle_packet(now, packet);
+                self.sender.handle_packet(now, CALLER, packet);
                 quiet = false;
             }
             while let Some(transmit) = self.sender.poll_transmit(now) {

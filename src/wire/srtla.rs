@@ -47,10 +47,10 @@ impl GroupId {
     /// Bytes that the sender chooses.
     pub const HALF: usize = 128;
 
-    /// Both have the sender's half in common.
+    /// Both have the sender's half in common; found in a time that does not tell how much of it is.
     #[must_use]
     pub fn same_sender(&self, other: &Self) -> bool {
-        self.0[..Self::HALF] == other.0[..Self::HALF]
+        self.0.iter().zip(&other.0).take(Self::HALF).fold(0, |all, (a, b)| all | (a ^ b)) == 0
     }
 
     /// Equal, found in a time that does not tell how much is equal: the id is all the secret there is.

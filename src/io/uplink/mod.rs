@@ -5,8 +5,10 @@ mod netlink;
 use tokio::sync::watch;
 
 use crate::board::{UplinkMatch, UplinkSlot};
+use crate::io::clock;
 use crate::io::task::Ends;
 use crate::message::What;
+use crate::time::Instant;
 use crate::uplink::{Kernel, Uplink};
 use netlink::Netlink;
 
@@ -17,6 +19,7 @@ use netlink::Netlink;
 pub async fn run(slots: Vec<UplinkSlot>, uplinks: watch::Sender<Vec<Uplink>>, mut ends: Ends) -> anyhow::Result<()> {
     let mut netlink = Netlink::open()?;
     let mut known: Vec<Uplink> = Vec::new();
+    let mut noticed = None;
     loop {
         let seen = resolve(&netlink.look().await?, &slots);
         uplinks.send_if_modified(|told| {
@@ -26,19 +29,19 @@ pub async fn run(slots: Vec<UplinkSlot>, uplinks: watch::Sender<Vec<Uplink>>, mu
         });
         for (place, uplink) in seen.iter().enumerate() {
             if known.get(place) != Some(uplink) {
-                tell(uplink);
+                tell(uplink, noticed);
                 ends.state(What::UplinkChanged(uplink.clone())).await;
             }
         }
         known = seen;
-        loop {
+        noticed = loop {
             tokio::select! {
                 changed = netlink.changed() => break changed?,
                 order = ends.orders.changed() => if order.is_err() || ends.orders.borrow().shutdown {
                     return Ok(());
                 },
             }
-        }
+        };
     }
 }
 
@@ -51,12 +54,13 @@ pub async fn follow(
     uplinks: watch::Sender<Vec<Uplink>>,
 ) -> anyhow::Result<()> {
     let mut netlink = Netlink::open()?;
+    let mut noticed = None;
     loop {
         let seen = resolve(&netlink.look().await?, &slots.borrow_and_update());
         uplinks.send_if_modified(|told| {
             for uplink in &seen {
                 if !told.contains(uplink) {
-                    tell(uplink);
+                    tell(uplink, noticed);
                 }
             }
             let changed = *told != seen;
@@ -64,8 +68,11 @@ pub async fn follow(
             changed
         });
         tokio::select! {
-            changed = netlink.changed() => changed?,
-            renewed = slots.changed() => if renewed.is_err() { return Ok(()); },
+            changed = netlink.changed() => noticed = changed?,
+            renewed = slots.changed() => match renewed {
+                Ok(()) => noticed = None,
+                Err(_) => return Ok(()),
+            },
         }
     }
 }
@@ -97,10 +104,12 @@ fn resolve(kernel: &Kernel, slots: &[UplinkSlot]) -> Vec<Uplink> {
     slots.iter().map(|slot| Uplink { bind_address: slot.bind_address, ..one(slot) }).collect()
 }
 
-fn tell(uplink: &Uplink) {
+/// `noticed`: when the kernel's notice was read that led here.
+fn tell(uplink: &Uplink, noticed: Option<Instant>) {
     let Uplink { slot, interface, address, carrier, default_route, .. } = uplink;
     let address = address.map(|a| a.to_string());
-    tracing::info!(slot, interface, address, carrier, default_route, "uplink");
+    let noticed_ms = noticed.map(|read| clock::now().since(read).as_millis());
+    tracing::info!(slot, interface, address, carrier, default_route, noticed_ms, "uplink");
     if uplink.usable() && !default_route {
         let mend =
             format!("ip route add default via GATEWAY dev {} metric NUMBER", interface.as_deref().unwrap_or(slot));

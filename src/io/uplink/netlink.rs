@@ -6,7 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use rtnetlink::constants::{RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_LINK};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::AddressAttribute;
@@ -16,7 +17,8 @@ use rtnetlink::sys::{AsyncSocket as _, SocketAddr};
 use rtnetlink::{Handle, RouteMessageBuilder};
 use tokio::task::JoinHandle;
 
-use crate::time::Duration;
+use crate::io::clock;
+use crate::time::{Duration, Instant};
 use crate::uplink::{Device, Kernel};
 
 /// Notices that come together are answered by one look; a tenth of what an uplink's loss may take.
@@ -28,7 +30,7 @@ const UNASKED: Duration = Duration::from_secs(10);
 /// An open conversation with the kernel; it ends when this is dropped.
 pub(super) struct Netlink {
     handle: Handle,
-    notices: futures_util::stream::BoxStream<'static, ()>,
+    notices: Notices,
     connection: JoinHandle<()>,
 }
 
@@ -44,18 +46,12 @@ impl Netlink {
             .bind(&SocketAddr::new(0, groups))
             .context("the kernel does not tell of its interfaces (rtnetlink groups refused)")?;
         let connection = tokio::spawn(connection);
-        Ok(Self { handle, notices: notices.map(|_| ()).boxed(), connection })
+        Ok(Self { handle, notices: Notices(notices.map(|_| ()).boxed()), connection })
     }
 
-    /// Waits until something may have changed.
-    pub(super) async fn changed(&mut self) -> anyhow::Result<()> {
-        tokio::select! {
-            notice = self.notices.next() => notice.context("the kernel's interface tables closed")?,
-            () = tokio::time::sleep(UNASKED) => return Ok(()),
-        }
-        tokio::time::sleep(GATHER).await;
-        while futures_util::FutureExt::now_or_never(self.notices.next()).flatten().is_some() {}
-        Ok(())
+    /// Waits until something may have changed; when the kernel's notice of it was read, if there was one.
+    pub(super) async fn changed(&mut self) -> anyhow::Result<Option<Instant>> {
+        self.notices.gathered().await
     }
 
     /// The tables as they are now.
@@ -115,5 +111,69 @@ impl Netlink {
 impl Drop for Netlink {
     fn drop(&mut self) {
         self.connection.abort();
+    }
+}
+
+/// What the kernel tells of, each a reason to look.
+struct Notices(BoxStream<'static, ()>);
+
+impl Notices {
+    /// One reason to look: a notice with all that come with it, or that none came for long.
+    async fn gathered(&mut self) -> anyhow::Result<Option<Instant>> {
+        tokio::select! {
+            notice = self.0.next() => notice.context("the kernel's interface tables closed")?,
+            () = tokio::time::sleep(UNASKED) => return Ok(None),
+        }
+        let read = clock::now();
+        tokio::time::sleep(GATHER).await;
+        while self.0.next().now_or_never().flatten().is_some() {}
+        Ok(Some(read))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc;
+
+    fn notices() -> (mpsc::UnboundedSender<()>, Notices) {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        (tell, Notices(futures_util::stream::poll_fn(move |cx| told.poll_recv(cx)).boxed()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_notice_leads_to_a_look_within_a_tenth_of_what_a_loss_may_take() {
+        let (tell, mut notices) = notices();
+        let start = tokio::time::Instant::now();
+        tell.send(()).unwrap();
+
+        assert!(notices.gathered().await.unwrap().is_some());
+
+        assert!(start.elapsed() <= Duration::from_millis(11), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn notices_that_never_pause_delay_no_look_and_a_burst_leads_to_one() {
+        let (tell, mut notices) = notices();
+        let chatter = tell.clone();
+        let chatting = tokio::spawn(async move {
+            loop {
+                let _ = chatter.send(());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        let start = tokio::time::Instant::now();
+        notices.gathered().await.unwrap();
+        assert!(start.elapsed() <= Duration::from_millis(11), "{:?}", start.elapsed());
+        chatting.abort();
+        let _ = chatting.await;
+        notices.gathered().now_or_never();
+        for _ in 0..100 {
+            tell.send(()).unwrap();
+        }
+
+        assert!(notices.gathered().await.unwrap().is_some());
+
+        assert_eq!(notices.gathered().await.unwrap(), None, "nothing is left but the look without a notice");
     }
 }

@@ -608,3 +608,20 @@ fn a_destination_that_nobody_can_name_is_an_alarm_until_the_links_speak() {
 
     assert!(!house.alarms().iter().any(|(kind, _)| *kind == AlarmKind::NoLinks));
 }
+
+#[test]
+fn the_safe_rate_is_a_figure_beside_what_is_wanted_as_soon_as_the_far_end_answers() {
+    let mut house = House::healthy();
+    house.says(Part::Bond, What::GroupMeasured(group(Bitrate::mbps(2), LinkPhase::Registering)));
+    assert_eq!(house.status().programme.safe_rate.measured, None, "a guess is not shown as measured");
+
+    house.asks(Ask::Start).unwrap();
+    assert_eq!(house.phase(), Phase::Starting, "not on air before the far end has the session");
+    house.says(Part::Media, What::OutputOpened);
+    house.passes(100);
+
+    let (status, since) = (house.status(), house.now.before(Duration::from_millis(100)));
+    assert_eq!((status.phase, status.since), (Phase::Live, since));
+    assert_eq!(status.programme.safe_rate.measured, Some(10.0));
+    assert!(status.programme.safe_rate.wanted.is_some_and(|wanted| wanted > 6.0));
+}

@@ -111,7 +111,15 @@ where
         ends.state(What::PartEnded { why }).await;
         // a part that is down on purpose must not starve the watchdog
         let pulse = ends.pulse.clone();
-        pulse.during(renewed(&mut ends, generation)).await;
+        let mut leaving = ends.clone();
+        pulse
+            .during(async {
+                tokio::select! {
+                    () = renewed(&mut ends, generation) => {}
+                    () = leaving.shutdown() => {}
+                }
+            })
+            .await;
         if ends.orders.borrow().shutdown {
             return;
         }
@@ -221,6 +229,18 @@ mod tests {
         while pulse.count() < before + 3 {
             tokio::time::sleep(BEAT).await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_is_down_holds_no_shutdown_up() {
+        let (orders, mut stated, ends) = house();
+        let supervised = tokio::spawn(supervise(ends, |_| async { anyhow::bail!("no encoder") }));
+
+        while !matches!(stated.recv().await, Some(Fact { what: What::PartEnded { .. }, .. })) {}
+        orders.send_modify(|orders| Arc::make_mut(orders).shutdown = true);
+
+        // the patience with a part that runs is five seconds
+        assert!(tokio::time::timeout(Duration::from_secs(4), supervised).await.is_ok());
     }
 
     #[tokio::test]

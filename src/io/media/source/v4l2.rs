@@ -137,7 +137,9 @@ fn adjust(device: &v4l::Device, controls: &BTreeMap<String, i64>) -> Vec<Text> {
     if controls.is_empty() {
         return Vec::new();
     }
-    let there = device.query_controls().unwrap_or_default();
+    // the crate panics at a kind of control that is newer than it
+    let there = std::panic::catch_unwind(|| device.query_controls());
+    let there = there.ok().and_then(Result::ok).unwrap_or_default();
     let mut refused = Vec::new();
     for (name, value) in controls {
         let done = match there.iter().find(|c| control_name(&c.name) == *name) {

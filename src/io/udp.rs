@@ -109,9 +109,9 @@ impl Socket {
         Ok(Self { inner: tokio::net::UdpSocket::from_std(socket)? })
     }
 
-    /// A socket that leaves through `interface` alone, from `source` (or whatever address
-    /// the kernel finds there), towards `to`, and hears nobody else. Needs no capability since Linux 5.7, but only once in a socket's life: an
-    /// interface that was re-plugged needs a new socket.
+    /// A socket that leaves through `interface` alone, from `source` (or whatever address the kernel
+    /// finds there), towards `to`, and hears nobody else. Needs no capability since Linux 5.7, but
+    /// only once in a socket's life: an interface that was re-plugged needs a new socket.
     ///
     /// # Errors
     /// If the interface or address is gone, or has no way to `to`.
@@ -322,6 +322,19 @@ mod tests {
 
         assert_eq!(refused, 0);
         assert_eq!(got, sent);
+    }
+
+    #[tokio::test]
+    async fn the_address_is_bound_only_where_the_profile_says_so() {
+        let far = Socket::listen(loopback()).unwrap();
+        let to = far.local_addr().unwrap();
+        let address = Ipv4Addr::new(127, 0, 1, 3);
+
+        let bound = Socket::through("lo", Some(address), to).unwrap();
+        let free = Socket::through("lo", None, to).unwrap();
+
+        assert_eq!(bound.local_addr().unwrap().ip(), address);
+        assert_eq!(free.local_addr().unwrap().ip(), Ipv4Addr::LOCALHOST);
     }
 
     #[tokio::test]

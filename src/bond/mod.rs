@@ -7,8 +7,11 @@
 mod caller;
 mod capacity;
 mod config;
+mod core;
+mod field;
 mod held;
 mod link;
+mod near;
 mod queue;
 mod recovery;
 mod rtt;
@@ -20,6 +23,7 @@ mod stats;
 mod target;
 
 pub use config::{Config, Dialect, LinkConfig};
+pub use core::Transmit;
 pub use scheduler::MOST_LINKS;
-pub use sender::{Sender, Transmit};
+pub use sender::Sender;
 pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};

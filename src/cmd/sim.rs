@@ -74,13 +74,13 @@ fn latency(text: &str) -> Result<Duration, String> {
 fn dialect(text: &str) -> Result<Dialect, String> {
     match text {
         "srtla" => Ok(Dialect::Srtla),
-        _ => Err("there is srtla".to_owned()),
+        "native" => Ok(Dialect::Native),
+        _ => Err("there are srtla and native".to_owned()),
     }
 }
 
 #[allow(clippy::print_stdout, reason = "the score is this command's output")]
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Dialect::Srtla = args.dialect;
     if let Some(file) = &args.live {
         return live::run(&args.live_args, read(file, args.traces.as_deref())?, args.seed);
     }
@@ -106,7 +106,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn score(args: &Args, scenario: &Scenario, rate: Bitrate) -> Score {
-    let play = Play { seed: args.seed, rate, latency: args.latency, variable: args.vbr };
+    let play = Play { seed: args.seed, rate, latency: args.latency, variable: args.vbr, dialect: args.dialect };
     World::new(scenario, play).finish()
 }
 

@@ -4,7 +4,9 @@
 //! virtual time, `io/netem` with real datagrams. `docs/sim.md` describes the files.
 
 mod far;
+mod far_native;
 pub mod limit;
+mod listener;
 pub mod netem;
 pub mod scenario;
 pub mod score;

@@ -1,10 +1,13 @@
 //! The wire: what a byte means, in SRT's packets and in the field's own small frames around them.
 
+pub mod echo;
 pub mod error;
 pub mod seq;
 pub mod srt;
 pub mod srtla;
+pub mod ts;
 
+pub use echo::Echo;
 pub use error::Error;
 pub use seq::Seq;
 

@@ -19,6 +19,7 @@ mod srtla;
 mod stats;
 mod target;
 
+pub use crate::wire::echo;
 pub use config::{Config, Dialect, LinkConfig};
 pub use scheduler::MOST_LINKS;
 pub use sender::{Sender, Transmit};

@@ -28,6 +28,7 @@ impl House {
             device: "hall-1".into(),
             sources: vec![SourceId::Camera, SourceId::Slides, SourceId::MixerA],
             uplinks: UPLINKS.iter().map(|slot| ((*slot).to_owned(), *slot != "wired")).collect(),
+            echo: false,
             broker: true,
             media: Config::default(),
         };
@@ -420,6 +421,7 @@ fn new_settings_change_what_can_change_live_and_restart_only_what_must() {
         device: "hall-1".into(),
         sources: vec![SourceId::Camera],
         uplinks: vec![("wired".into(), false)],
+        echo: false,
         broker: false,
         media: Config::default(),
     };
@@ -573,6 +575,7 @@ fn a_layout_or_line_that_the_board_lacks_gives_way_to_the_first_it_has() {
         device: "hall-1".into(),
         sources: sources.to_vec(),
         uplinks: Vec::new(),
+        echo: false,
         broker: false,
         media: Config::default(),
     };

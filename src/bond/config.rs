@@ -13,6 +13,16 @@ pub enum Dialect {
     Srtla,
 }
 
+impl Dialect {
+    /// The far end tells what it hears.
+    #[must_use]
+    pub const fn echoes(self) -> bool {
+        match self {
+            Self::Srtla => false,
+        }
+    }
+}
+
 /// What one group of links needs to know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {

@@ -22,6 +22,7 @@ mod srtla;
 mod stats;
 mod target;
 
+pub use crate::wire::echo;
 pub use config::{Config, Dialect, LinkConfig};
 pub use core::Transmit;
 pub use scheduler::MOST_LINKS;

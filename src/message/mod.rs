@@ -9,4 +9,4 @@ mod status;
 pub use command::{Ask, Command, Origin, Refusal};
 pub use fact::{Fact, LossCause, Part, What};
 pub use orders::{Intent, MediaOrders, Orders};
-pub use status::{AlarmLine, Event, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
+pub use status::{AlarmLine, Event, FarEnd, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

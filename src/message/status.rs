@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
+use crate::bond::echo::Echo;
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::{EncoderKind, Layout, Line, SourceId};
@@ -110,6 +111,15 @@ pub struct LinkStatus {
     pub sent_bytes: u64,
 }
 
+/// What the gateway hears of the programme.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FarEnd {
+    /// When it last told.
+    pub heard: Instant,
+    /// What it told of each stream, by the stream's number.
+    pub streams: Vec<Echo>,
+}
+
 /// A raised alarm, ready to show.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AlarmLine {
@@ -157,6 +167,8 @@ pub struct Status {
     pub inputs: Vec<InputStatus>,
     /// Every uplink of the board.
     pub links: Vec<LinkStatus>,
+    /// What the gateway hears; absent if it never told, or not lately.
+    pub far_end: Option<FarEnd>,
     /// The machine.
     pub health: Option<Sample>,
     /// Raised alarms, worst first.

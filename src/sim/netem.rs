@@ -24,6 +24,8 @@ pub const IP_UDP: usize = 28;
 const LEAST_QUEUE: f64 = 30_000.0;
 /// What a frozen way back holds at most: nobody answers so much, but memory must end somewhere.
 const MOST_RETURN: f64 = 16e6;
+/// A longer wait is counted as this.
+const MOST_WAIT_MS: usize = 10_000;
 /// An exponential has no end; a radio's retries have.
 const MOST_JITTER: Duration = Duration::from_millis(100);
 
@@ -64,7 +66,8 @@ pub struct Netem {
     outages: Vec<Span>,
     freezes: Vec<Span>,
     rng: Rng,
-    queue: VecDeque<Bytes>,
+    /// What waits, and since when.
+    queue: VecDeque<(Instant, Bytes)>,
     queued: f64,
     /// When the packet at the head began to be served.
     head_from: Instant,
@@ -73,6 +76,8 @@ pub struct Netem {
     pipe: VecDeque<(Instant, Bytes)>,
     last_delivery: Instant,
     counts: Counts,
+    /// How many packets waited so many milliseconds before the bottleneck had served them.
+    waits: Vec<u32>,
 }
 
 impl Netem {
@@ -110,6 +115,7 @@ impl Netem {
             pipe: VecDeque::new(),
             last_delivery: Instant::ZERO,
             counts: Counts::default(),
+            waits: Vec::new(),
         }
     }
 
@@ -129,7 +135,7 @@ impl Netem {
         if self.queue.is_empty() {
             self.head_from = self.head_from.max(now);
         }
-        self.queue.push_back(payload);
+        self.queue.push_back((now, payload));
         self.queued += size;
         self.advance(now);
     }
@@ -161,6 +167,19 @@ impl Netem {
         self.counts
     }
 
+    /// Of a hundred packets 95 waited no longer before the bottleneck had served them; whole milliseconds, zero
+    /// if none came.
+    #[must_use]
+    pub fn wait_p95(&self) -> Duration {
+        let all: u64 = self.waits.iter().map(|count| u64::from(*count)).sum();
+        let mut sum = 0;
+        let at = self.waits.iter().position(|count| {
+            sum += u64::from(*count);
+            sum * 100 >= all * 95
+        });
+        Duration::from_millis(at.unwrap_or(0) as u64)
+    }
+
     /// IP bytes waiting before the bottleneck.
     #[must_use]
     pub fn backlog(&self) -> u64 {
@@ -169,7 +188,7 @@ impl Netem {
 
     /// Serves the queue up to `now`.
     fn advance(&mut self, now: Instant) {
-        while let Some(head) = self.queue.front() {
+        while let Some((_, head)) = self.queue.front() {
             let size = (head.len() + IP_UDP) as f64;
             let done = match self.head_done {
                 Some(done) => done,
@@ -204,7 +223,12 @@ impl Netem {
 
     /// The head has passed the bottleneck at `done`.
     fn leave(&mut self, done: Instant, size: f64) {
-        let Some(payload) = self.queue.pop_front() else { return };
+        let Some((since, payload)) = self.queue.pop_front() else { return };
+        let waited = (done.since(since).as_millis() as usize).min(MOST_WAIT_MS);
+        if self.waits.len() <= waited {
+            self.waits.resize(waited + 1, 0);
+        }
+        self.waits[waited] += 1;
         self.queued -= size;
         self.head_from = done;
         self.head_done = None;
@@ -359,7 +383,13 @@ impl Periods {
         Self { gap: (0.0, 0.0), length: (0.0, 0.0), rng: None, from: never, to: never }
     }
 
-    fn new(gap_min: Duration, gap_mean: Duration, length_min: Duration, length_mean: Duration, rng: Rng) -> Self {
+    pub(super) fn new(
+        gap_min: Duration,
+        gap_mean: Duration,
+        length_min: Duration,
+        length_mean: Duration,
+        rng: Rng,
+    ) -> Self {
         let micros = |span: Duration| span.as_micros() as f64;
         let mut periods = Self {
             gap: (micros(gap_min), micros(gap_mean)),
@@ -470,6 +500,18 @@ mod tests {
         }
 
         assert_eq!(arrivals(&mut netem, 1000), [2_000, 11_500, 12_500]);
+    }
+
+    #[test]
+    fn what_waits_before_the_bottleneck_is_measured() {
+        let mut netem = netem("rate = \"8Mbps\"\ndelay = \"30ms\"\nqueue = \"60s\"");
+
+        for _ in 0..100 {
+            netem.handle_packet(Instant::ZERO, packet(1000));
+        }
+        arrivals(&mut netem, 1000);
+
+        assert_eq!(netem.wait_p95(), Duration::from_millis(95));
     }
 
     #[test]

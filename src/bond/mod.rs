@@ -19,7 +19,7 @@ mod srtla;
 mod stats;
 mod target;
 
-pub use config::{Config, Dialect, LinkConfig};
+pub use config::{BEYOND, Config, Dialect, LinkConfig};
 pub use scheduler::MOST_LINKS;
 pub use sender::{Sender, Transmit};
 pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};

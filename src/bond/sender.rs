@@ -145,6 +145,9 @@ impl Sender {
     /// New settings; a changed latency counts for packets that come from now on.
     pub fn handle_config(&mut self, now: Instant, config: Config) {
         self.config = config;
+        if let Some(Ok(latency)) = self.session.negotiated.map(|negotiated| self.config.latency_within(negotiated)) {
+            self.config.latency = latency;
+        }
         self.pump(now);
     }
 
@@ -303,6 +306,7 @@ impl Sender {
             offered: self.offered.rate(now),
             delivered: self.delivered.rate(now),
             target: self.target.rate(self.config.ceiling),
+            latency: self.config.latency,
             waiting: self.waiting(now),
             packets: self.counters.packets,
             dropped_late: self.counters.dropped_late,
@@ -591,10 +595,10 @@ impl Sender {
         match packet {
             Packet::Ack(ack) => return self.take_ack(now, at, *ack, datagram),
             Packet::Nak(list) => self.take_nak(now, *list, datagram),
-            Packet::Handshake(_) => {
+            Packet::Handshake(handshake) => {
                 if !self.session.is_copy(now, datagram) {
-                    let mended = self.session.listener_shakes(datagram);
-                    self.tell_caller(mended);
+                    let answer = self.agree(now, handshake, datagram);
+                    self.tell_caller(answer);
                 }
             }
             _ => {
@@ -604,6 +608,24 @@ impl Sender {
             }
         }
         true
+    }
+
+    /// The listener answers: L follows what it has negotiated, or the caller hears a refusal and the listener the end.
+    fn agree(&mut self, now: Instant, handshake: &srt::Handshake, datagram: &[u8]) -> Bytes {
+        let mended = self.session.listener_shakes(datagram);
+        let Some(negotiated) = handshake.negotiated_latency() else { return mended };
+        self.session.negotiated = Some(negotiated);
+        match self.config.latency_within(negotiated) {
+            Ok(latency) => {
+                self.config.latency = latency;
+                mended
+            }
+            Err(why) => {
+                tracing::warn!("session refused: {why}");
+                self.carry_end(now, &Bytes::from(srt::emit_shutdown(0, handshake.socket)));
+                Bytes::from(srt::refusal_like(datagram))
+            }
+        }
     }
 
     fn take_ack(&mut self, now: Instant, at: usize, ack: srt::Ack, datagram: &[u8]) -> bool {

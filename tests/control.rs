@@ -153,6 +153,7 @@ fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
         offered: target,
         delivered: target,
         target,
+        latency: Duration::from_secs(1),
         waiting: Duration::ZERO,
         packets: 0,
         dropped_late: 0,

@@ -140,10 +140,10 @@ impl Sender {
         match packet {
             Packet::Ack(ack) => return self.take_ack(now, at, *ack, datagram),
             Packet::Nak(list) => self.take_nak(now, *list, datagram),
-            Packet::Handshake(_) => {
+            Packet::Handshake(handshake) => {
                 if !self.session.is_copy(now, datagram) {
-                    let mended = self.session.listener_shakes(datagram);
-                    self.tell_caller(mended);
+                    let answer = self.agree(now, handshake, datagram);
+                    self.tell_caller(answer);
                 }
             }
             _ => {
@@ -153,6 +153,24 @@ impl Sender {
             }
         }
         true
+    }
+
+    /// The listener answers: L follows what it has negotiated, or the caller hears a refusal and the listener the end.
+    fn agree(&mut self, now: Instant, handshake: &srt::Handshake, datagram: &[u8]) -> Bytes {
+        let mended = self.session.listener_shakes(datagram);
+        let Some(negotiated) = handshake.negotiated_latency() else { return mended };
+        self.session.negotiated = Some(negotiated);
+        match self.core.config.latency_within(negotiated) {
+            Ok(latency) => {
+                self.core.config.latency = latency;
+                mended
+            }
+            Err(why) => {
+                tracing::warn!("session refused: {why}");
+                self.carry_end(now, &Bytes::from(srt::emit_shutdown(0, handshake.socket)));
+                Bytes::from(srt::refusal_like(datagram))
+            }
+        }
     }
 
     pub(super) fn take_ack(&mut self, now: Instant, at: usize, ack: srt::Ack, datagram: &[u8]) -> bool {

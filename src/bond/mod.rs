@@ -23,7 +23,7 @@ mod stats;
 mod target;
 
 pub use crate::wire::echo;
-pub use config::{Config, Dialect, LinkConfig};
+pub use config::{BEYOND, Config, Dialect, LinkConfig};
 pub use core::Transmit;
 pub use scheduler::MOST_LINKS;
 pub use sender::Sender;

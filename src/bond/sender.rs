@@ -69,7 +69,8 @@ impl Sender {
     /// New settings; a changed latency counts for packets that come from now on.
     pub fn handle_config(&mut self, now: Instant, config: Config) {
         self.core.config = config;
-        if let Some(Ok(latency)) = self.session.negotiated.map(|negotiated| self.core.config.latency_within(negotiated)) {
+        if let Some(Ok(latency)) = self.session.negotiated.map(|negotiated| self.core.config.latency_within(negotiated))
+        {
             self.core.config.latency = latency;
         }
         self.pump(now);

@@ -8,7 +8,7 @@
 //! bytes 8 │ gaps 8 │ destinations 1 │ each: state 1 │ dropped 8 │ name length 1 │ name
 //! ```
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::u64_at;
@@ -36,7 +36,7 @@ pub const LONGEST_NAME: usize = 32;
 pub const LONGEST: usize = HEAD + MOST_DESTINATIONS * (DESTINATION_HEAD + LONGEST_NAME);
 
 /// What a stream is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The programme's transport stream, seen by the far end.
@@ -46,7 +46,7 @@ pub enum Kind {
 }
 
 /// How something stands at the far end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sense {
     /// The far end cannot know.
@@ -82,7 +82,7 @@ impl Sense {
 }
 
 /// Where a destination's SRT session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Session {
     /// Not open: the far end calls, or waits to be called.
@@ -112,7 +112,7 @@ impl Session {
 }
 
 /// One place that the far end passes the stream to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
     /// Its name in the far end's settings.
     pub name: String,
@@ -123,7 +123,7 @@ pub struct Destination {
 }
 
 /// One stream, as the far end hears it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Echo {
     /// Number of the stream in its group.
     pub stream: u8,

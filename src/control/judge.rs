@@ -84,7 +84,7 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
         let told = || far_end.iter().flat_map(|far| &far.streams).flat_map(|echo| &echo.destinations);
         let wrong = told().filter(|told| told.name == *name).find_map(|told| match told.session {
             Session::Open => None,
-            Session::Waiting => Some(said::session_waiting()),
+            Session::Waiting | Session::Broken => Some(said::session_waiting()),
             Session::Slow => Some(said::session_slow(told.dropped)),
         });
         note(AlarmKind::DestinationDown, name, wrong.filter(|_| late));

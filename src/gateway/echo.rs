@@ -246,9 +246,9 @@ impl Programme {
             clock: if now.scrambled { Sense::Unknown } else { stood(now.stamps > 0, now.went_on) },
             picture: known(self.video, &[H264, H265], stood(now.pictures > 0, changes)),
             sound: known(self.audio, &[AAC], stood(now.frames > 0, both(|s| s.heard) > 0)),
-            answered: Sense::Unknown,
             bytes: self.bytes,
-            gaps: self.gaps,
+            missing: 0,
+            gaps: self.gaps as u32,
             destinations,
         }
     }
@@ -373,12 +373,16 @@ impl Opaque {
         }
     }
 
-    fn second(&mut self, stream: u8, destinations: Vec<Destination>) -> Echo {
+    fn second(&mut self, stream: u8, mut destinations: Vec<Destination>) -> Echo {
         let sense = |came: bool, went_on: bool| match (came, went_on) {
             (false, _) => Sense::Absent,
             (true, false) => Sense::Still,
             (true, true) => Sense::Ok,
         };
+        // the listener is the one place where an opaque session goes
+        for destination in &mut destinations {
+            destination.answered = sense(self.answer_came, self.answer_went_on);
+        }
         let echo = Echo {
             stream,
             kind: Kind::Srt,
@@ -386,8 +390,8 @@ impl Opaque {
             clock: Sense::Unknown,
             picture: Sense::Unknown,
             sound: Sense::Unknown,
-            answered: sense(self.answer_came, self.answer_went_on),
             bytes: self.bytes,
+            missing: 0,
             gaps: 0,
             destinations,
         };
@@ -490,7 +494,7 @@ mod tests {
         let echoes = seconds(&mut mux, &mut watch, 2, 2000, 300);
 
         assert_eq!(senses(&echoes[1]), [Sense::Ok; 4]);
-        assert_eq!((echoes[1].gaps, echoes[1].answered, echoes[1].stream), (0, Sense::Unknown, 1));
+        assert_eq!((echoes[1].gaps, echoes[1].stream), (0, 1));
         assert_eq!(echoes[1].bytes, watch.bytes());
     }
 
@@ -586,7 +590,8 @@ mod tests {
             let Watch::Srt(opaque) = &mut watch else { panic!("an srt stream") };
             (from..to).for_each(|n| opaque.take(Seq::new(n), 1316));
             answer.into_iter().for_each(|seq| opaque.answer(Seq::new(seq)));
-            watch.second(0, Vec::new())
+            let echo = watch.second(0, vec![Destination::default()]);
+            (echo.flow, echo.destinations[0].answered, echo)
         };
 
         let first = second(0, 10, Some(9));
@@ -595,12 +600,12 @@ mod tests {
         let stuck_sender = second(29, 30, Some(30));
         let silent = second(0, 0, None);
 
-        assert_eq!((first.flow, first.answered, first.bytes), (Sense::Ok, Sense::Ok, 13_160));
-        assert_eq!((dead_listener.flow, dead_listener.answered), (Sense::Ok, Sense::Absent));
-        assert_eq!((stuck_listener.flow, stuck_listener.answered), (Sense::Ok, Sense::Still));
-        assert_eq!((stuck_sender.flow, stuck_sender.answered), (Sense::Still, Sense::Ok));
-        assert_eq!((silent.flow, silent.answered), (Sense::Absent, Sense::Absent));
-        for echo in [first, dead_listener, stuck_listener, stuck_sender, silent] {
+        assert_eq!((first.0, first.1, first.2.bytes), (Sense::Ok, Sense::Ok, 13_160));
+        assert_eq!((dead_listener.0, dead_listener.1), (Sense::Ok, Sense::Absent));
+        assert_eq!((stuck_listener.0, stuck_listener.1), (Sense::Ok, Sense::Still));
+        assert_eq!((stuck_sender.0, stuck_sender.1), (Sense::Still, Sense::Ok));
+        assert_eq!((silent.0, silent.1), (Sense::Absent, Sense::Absent));
+        for (_, _, echo) in [first, dead_listener, stuck_listener, stuck_sender, silent] {
             assert_eq!([echo.clock, echo.picture, echo.sound], [Sense::Unknown; 3]);
         }
     }

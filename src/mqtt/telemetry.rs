@@ -230,8 +230,8 @@ fn health(topics: &Topics, status: &Status) -> Told {
     let programme = &status.programme;
     let verdicts = machine.as_ref().map(|m| [&m.cpu, &m.memory, &m.temperature, &m.disk_free].map(|r| r.verdict));
     let heard = status.far_end.iter().flat_map(|far| &far.streams).map(|echo| {
-        let sessions: Vec<_> = echo.destinations.iter().map(|d| (&d.name, d.session)).collect();
-        (echo.stream, [echo.flow, echo.clock, echo.picture, echo.sound, echo.answered], sessions)
+        let sessions: Vec<_> = echo.destinations.iter().map(|d| (&d.name, d.session, d.answered)).collect();
+        (echo.stream, [echo.flow, echo.clock, echo.picture, echo.sound], sessions)
     });
     let gist = json(&(
         heard.collect::<Vec<_>>(),

@@ -133,6 +133,7 @@ fn echo_line(echo: &Echo, lang: Lang) -> String {
     let session = |session| match session {
         Session::Open => say("已连接", "open"),
         Session::Waiting => say("未连接", "WAITING"),
+        Session::Broken => say("已断开", "BROKEN"),
         Session::Slow => say("过慢", "SLOW"),
     };
     let mut parts = vec![format!("{} {}", say("数据", "data"), sense(echo.flow))];
@@ -143,9 +144,13 @@ fn echo_line(echo: &Echo, lang: Lang) -> String {
             parts.push(format!("{} {}", say("声音", "sound"), sense(echo.sound)));
             parts.push(format!("{} {}", echo.gaps, say("处缺包", "gaps")));
         }
-        Kind::Srt => parts.push(format!("{} {}", say("接收端应答", "listener"), sense(echo.answered))),
+        Kind::Srt => {}
     }
-    parts.extend(echo.destinations.iter().map(|d| format!("→ {} {}", d.name, session(d.session))));
+    parts.extend(
+        echo.destinations
+            .iter()
+            .map(|d| format!("→ {} {}, {} {}", d.name, session(d.session), say("应答", "answers"), sense(d.answered))),
+    );
     format!("{} {}: {}", say("云端收到", "far end hears"), echo.stream, parts.join(" · "))
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use super::live;
 use crate::bond::Dialect;
-use crate::sim::{Followed, Play, Scenario, Score, World, follow, highest_share, interval_bound, oracle};
+use crate::sim::{Followed, Play, Scenario, Score, World, follow, highest_share, interval_bound, lowest_bad, oracle};
 use crate::units::{Bitrate, parse_duration};
 
 /// Play a box and a receiver in virtual time.
@@ -46,12 +46,9 @@ pub(crate) struct Args {
     /// Pictures of varying size instead of a constant rate.
     #[arg(long)]
     vbr: bool,
-    /// Play only from this time of each scenario on, to --to; the warm-up stays.
-    #[arg(long, value_parser = span, requires = "to")]
-    from: Option<Duration>,
-    /// Where --from ends.
-    #[arg(long, value_parser = span, requires = "from")]
-    to: Option<Duration>,
+    /// Play only a part of each scenario, such as 45s..75s; the warm-up stays as long as it is.
+    #[arg(long, value_parser = part)]
+    part: Option<(Duration, Duration)>,
     /// Tell the sender of every outage at once, as the kernel tells of a lost carrier.
     #[arg(long)]
     told: bool,
@@ -86,9 +83,12 @@ fn latency(text: &str) -> Result<Duration, String> {
     if allowed.contains(&latency) { Ok(latency) } else { Err("a latency lies between 50ms and 30s".to_owned()) }
 }
 
-fn span(text: &str) -> Result<Duration, String> {
-    let span = parse_duration(text).map_err(|e| e.to_string())?;
-    if span <= Duration::from_secs(24 * 3600) { Ok(span) } else { Err("a scenario lasts a day at most".to_owned()) }
+fn part(text: &str) -> Result<(Duration, Duration), String> {
+    let (from, to) = text.split_once("..").ok_or_else(|| format!("\"{text}\" is not a part such as 45s..75s"))?;
+    let at = |text: &str| parse_duration(text).map_err(|e| e.to_string());
+    let (from, to) = (at(from)?, at(to)?);
+    let day = Duration::from_secs(24 * 3600);
+    if from < to && to <= day { Ok((from, to)) } else { Err("a part ends after it begins, within a day".to_owned()) }
 }
 
 fn dialect(text: &str) -> Result<Dialect, String> {
@@ -117,12 +117,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn read_part(args: &Args, file: &Path) -> anyhow::Result<Scenario> {
     let mut scenario = read(file, args.traces.as_deref())?;
-    if let (Some(from), Some(to)) = (args.from, args.to) {
-        let length = to.saturating_sub(from);
-        if length <= scenario.warmup {
-            bail!("{}: from {from:?} to {to:?} is not longer than the warm-up {:?}", file.display(), scenario.warmup);
+    if let Some((from, to)) = args.part {
+        if to - from <= scenario.warmup {
+            bail!("{}: {from:?} to {to:?} is not longer than the warm-up {:?}", file.display(), scenario.warmup);
         }
-        scenario = scenario.part(from, length);
+        scenario = scenario.part(from, to - from);
     }
     Ok(if args.told { scenario.told() } else { scenario })
 }
@@ -178,19 +177,21 @@ struct Limit {
     ratio: f64,
     #[serde(skip)]
     bound_mbit: f64,
+    #[serde(skip)]
+    fails_at: Option<f64>,
 }
 
 impl Limit {
     fn head() -> String {
         format!(
-            "{:<14} {:>4} {:>8} {:<7} {:>12} {:>7} {:>12} {:>6}",
-            "name", "seed", "L", "dialect", "bound Mbit/s", "oracle", "ours Mbit/s", "ratio"
+            "{:<14} {:>4} {:>8} {:<7} {:>12} {:>7} {:>12} {:>6} {:>8}",
+            "name", "seed", "L", "dialect", "bound Mbit/s", "oracle", "ours Mbit/s", "ratio", "fails at"
         )
     }
 
     fn row(&self) -> String {
         format!(
-            "{:<14} {:>4} {:>5} ms {:<7} {:>12.2} {:>7.2} {:>12.2} {:>6.3}",
+            "{:<14} {:>4} {:>5} ms {:<7} {:>12.2} {:>7.2} {:>12.2} {:>6.4} {:>8}",
             self.name,
             self.seed,
             self.latency_ms,
@@ -198,7 +199,8 @@ impl Limit {
             self.bound_mbit,
             self.oracle_mbit,
             self.rate_mbit,
-            self.ratio
+            self.ratio,
+            self.fails_at.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}"))
         )
     }
 }
@@ -211,7 +213,10 @@ fn said(dialect: Dialect) -> &'static str {
 
 fn find_limit(args: &Args, scenario: &Scenario) -> Limit {
     let best = oracle(scenario, args.seed, args.latency);
-    let share = highest_share(|share| World::new(scenario, play_at(args, best.scaled(share))).is_good());
+    let is_good = |share: f64| World::new(scenario, play_at(args, best.scaled(share))).is_good();
+    let share = highest_share(is_good);
+    // said in the table alone, and it takes as long again
+    let fails_at = if args.json { None } else { lowest_bad(share, is_good) };
     let mbit = |rate: Bitrate| rate.as_kbps() as f64 / 1000.0;
     Limit {
         name: scenario.name.clone(),
@@ -222,6 +227,7 @@ fn find_limit(args: &Args, scenario: &Scenario) -> Limit {
         rate_mbit: mbit(best.scaled(share)),
         ratio: share,
         bound_mbit: mbit(interval_bound(scenario, args.seed, args.latency)),
+        fails_at,
     }
 }
 

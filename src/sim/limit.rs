@@ -176,26 +176,22 @@ pub fn interval_bound(scenario: &Scenario, seed: u64, latency: Duration) -> Bitr
     Bitrate::bps((high * 8000.0 * PAYLOAD / WIRE) as u64)
 }
 
-/// Searched to a quarter percent.
+/// Searched to a quarter percent, in strides of one.
 const STEPS: u32 = 400;
-/// The shares tried first, upwards; the first bad one closes the search from above.
-const LADDER: [u32; 5] = [200, 280, 320, 360, STEPS];
+const STRIDE: u32 = 4;
 
 /// The highest share of the oracle's rate that is good, in steps of a quarter percent, at most 1.
 ///
-/// A ladder is climbed from a half, and what lies between its last good and its first bad rung is
-/// halved. So a scheme that fails at one rate and holds at a higher is given the lower: below the
-/// result no tried share is bad.
+/// The search strides down from 1 to the first good share, then halves the stride above it. So a
+/// scheme that fails at one rate and holds at a higher, as schemes near their limit do, is given the
+/// higher, and none is given less for where a bisection happened to begin. [`lowest_bad`] tells
+/// whether it fails below.
 pub fn highest_share(mut is_good: impl FnMut(f64) -> bool) -> f64 {
-    let mut good = 0;
-    let mut bad = STEPS + 1;
     let mut is_good = |step: u32| is_good(f64::from(step) / f64::from(STEPS));
-    for rung in LADDER {
-        if !is_good(rung) {
-            bad = rung;
-            break;
-        }
-        good = rung;
+    let (mut good, mut bad) = (STEPS, STEPS + 1);
+    while good > 0 && !is_good(good) {
+        bad = good;
+        good -= STRIDE;
     }
     while bad - good > 1 {
         let middle = u32::midpoint(good, bad);
@@ -206,6 +202,11 @@ pub fn highest_share(mut is_good: impl FnMut(f64) -> bool) -> f64 {
         }
     }
     f64::from(good) / f64::from(STEPS)
+}
+
+/// The lowest share below `share` that is bad, of 50, 60, 70, 80, 85, 90 and 95 %; none if all hold.
+pub fn lowest_bad(share: f64, mut is_good: impl FnMut(f64) -> bool) -> Option<f64> {
+    [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95].into_iter().find(|lower| *lower < share && !is_good(*lower))
 }
 
 fn brings(lines: &mut [Line], scenario: &Scenario, latency: Duration, bps: f64) -> bool {
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn the_bound_lies_just_above_the_oracle() {
         let text = "name = \"n\"\nduration = \"40s\"\nwarmup = \"5s\"\n[[link]]\nname = \"a\"\nrate = \"6Mbps\"\n\
-                    down = [[\"10s\", \"14s\"]]\n[[link]]\nname = \"b\"\nrate = \"4Mbps\"\ndelay = \"100ms\"\n\
+                    down = [[\"10s\", \"14s\"]]\n[[link]]\nname = \"b\"\nrate = \"40Mbps\"\ndelay = \"100ms\"\n\
                     fade = { gap_mean = \"3s\", length_mean = \"1s\", factor = 0.2 }\n";
         let scenario = Scenario::parse("n", text, &mut |_| Err(String::new())).expect("a good scenario");
 
@@ -290,14 +291,17 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_that_fails_at_one_rate_is_given_no_higher_one() {
+    fn the_highest_good_share_is_found_although_a_lower_one_fails() {
         let share = highest_share(|share| share < 0.97);
         assert!((share - 0.9675).abs() < 1e-9, "{share}");
 
-        let share = highest_share(|share| !(0.75..0.85).contains(&share) && share < 0.95);
-        assert!((share - 0.7475).abs() < 1e-9, "{share}");
+        let holds = |share: f64| !(0.75..0.85).contains(&share) && share < 0.95;
+        let share = highest_share(holds);
+        assert!((share - 0.9475).abs() < 1e-9, "{share}");
+        assert_eq!(lowest_bad(share, holds), Some(0.8));
 
         assert!((highest_share(|_| true) - 1.0).abs() < 1e-9);
         assert!(highest_share(|_| false).abs() < 1e-9);
+        assert_eq!(lowest_bad(0.9, |_| true), None);
     }
 }

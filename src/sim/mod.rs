@@ -15,7 +15,7 @@ pub mod trace;
 pub mod world;
 
 pub use follow::{Followed, follow};
-pub use limit::{highest_share, interval_bound, oracle};
+pub use limit::{highest_share, interval_bound, lowest_bad, oracle};
 pub use netem::{Direction, Netem};
 pub use scenario::{LinkScenario, Scenario};
 pub use score::Score;

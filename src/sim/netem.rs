@@ -24,8 +24,8 @@ pub const IP_UDP: usize = 28;
 const LEAST_QUEUE: f64 = 30_000.0;
 /// What a frozen way back holds at most: nobody answers so much, but memory must end somewhere.
 const MOST_RETURN: f64 = 16e6;
-/// A longer wait is counted as this.
-const MOST_WAIT_MS: usize = 10_000;
+/// A longer queue is counted as this.
+const MOST_FOUND_MS: usize = 10_000;
 /// An exponential has no end; a radio's retries have.
 const MOST_JITTER: Duration = Duration::from_millis(100);
 
@@ -66,8 +66,7 @@ pub struct Netem {
     outages: Vec<Span>,
     freezes: Vec<Span>,
     rng: Rng,
-    /// What waits, and since when.
-    queue: VecDeque<(Instant, Bytes)>,
+    queue: VecDeque<Bytes>,
     queued: f64,
     /// When the packet at the head began to be served.
     head_from: Instant,
@@ -76,8 +75,9 @@ pub struct Netem {
     pipe: VecDeque<(Instant, Bytes)>,
     last_delivery: Instant,
     counts: Counts,
-    /// How many packets waited so many milliseconds before the bottleneck had served them.
-    waits: Vec<u32>,
+    /// How many packets found so many milliseconds before them, at the mean rate.
+    found: Vec<u32>,
+    mean_rate: f64,
 }
 
 impl Netem {
@@ -115,7 +115,8 @@ impl Netem {
             pipe: VecDeque::new(),
             last_delivery: Instant::ZERO,
             counts: Counts::default(),
-            waits: Vec::new(),
+            found: Vec::new(),
+            mean_rate: link.mean_rate(),
         }
     }
 
@@ -132,10 +133,11 @@ impl Netem {
             self.counts.overflowed += 1;
             return;
         }
+        self.note_queue();
         if self.queue.is_empty() {
             self.head_from = self.head_from.max(now);
         }
-        self.queue.push_back((now, payload));
+        self.queue.push_back(payload);
         self.queued += size;
         self.advance(now);
     }
@@ -167,13 +169,21 @@ impl Netem {
         self.counts
     }
 
-    /// Of a hundred packets 95 waited no longer before the bottleneck had served them; whole milliseconds, zero
-    /// if none came.
+    fn note_queue(&mut self) {
+        let ms = ((self.queued / self.mean_rate / 1000.0) as usize).min(MOST_FOUND_MS);
+        if self.found.len() <= ms {
+            self.found.resize(ms + 1, 0);
+        }
+        self.found[ms] += 1;
+    }
+
+    /// How much of a queue the packets found before them, in time at the link's mean rate as `queue` is written:
+    /// 95 of a hundred found no more; whole milliseconds, zero if none came.
     #[must_use]
-    pub fn wait_p95(&self) -> Duration {
-        let all: u64 = self.waits.iter().map(|count| u64::from(*count)).sum();
+    pub fn queue_p95(&self) -> Duration {
+        let all: u64 = self.found.iter().map(|count| u64::from(*count)).sum();
         let mut sum = 0;
-        let at = self.waits.iter().position(|count| {
+        let at = self.found.iter().position(|count| {
             sum += u64::from(*count);
             sum * 100 >= all * 95
         });
@@ -188,7 +198,7 @@ impl Netem {
 
     /// Serves the queue up to `now`.
     fn advance(&mut self, now: Instant) {
-        while let Some((_, head)) = self.queue.front() {
+        while let Some(head) = self.queue.front() {
             let size = (head.len() + IP_UDP) as f64;
             let done = match self.head_done {
                 Some(done) => done,
@@ -223,12 +233,7 @@ impl Netem {
 
     /// The head has passed the bottleneck at `done`.
     fn leave(&mut self, done: Instant, size: f64) {
-        let Some((since, payload)) = self.queue.pop_front() else { return };
-        let waited = (done.since(since).as_millis() as usize).min(MOST_WAIT_MS);
-        if self.waits.len() <= waited {
-            self.waits.resize(waited + 1, 0);
-        }
-        self.waits[waited] += 1;
+        let Some(payload) = self.queue.pop_front() else { return };
         self.queued -= size;
         self.head_from = done;
         self.head_done = None;
@@ -503,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_before_the_bottleneck_is_measured() {
+    fn the_queue_that_packets_find_is_measured() {
         let mut netem = netem("rate = \"8Mbps\"\ndelay = \"30ms\"\nqueue = \"60s\"");
 
         for _ in 0..100 {
@@ -511,7 +516,7 @@ mod tests {
         }
         arrivals(&mut netem, 1000);
 
-        assert_eq!(netem.wait_p95(), Duration::from_millis(95));
+        assert_eq!(netem.queue_p95(), Duration::from_millis(94));
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub struct Score {
     pub metered_share: f64,
     /// The same of the bytes of both directions together.
     pub metered_share_both: f64,
-    /// What waits before a link's bottleneck: of a hundred packets 95 waited no longer, on the worst link.
+    /// The queue before a link's bottleneck, in time at its mean rate: 95 of a hundred packets found no more, on the
+    /// worst link.
     pub queue_p95_ms: f64,
     /// The highest rate at which a scheduler that knows the future delivers 99.99 % in time.
     pub oracle_mbit: Option<f64>,

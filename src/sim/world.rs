@@ -206,7 +206,7 @@ impl World {
     pub fn finish(mut self) -> Score {
         self.play_until(self.end);
         let payloads = self.payloads().filter(|(made, _)| *made >= self.warmup).collect();
-        let queue_p95 = self.paths.iter().map(|path| path.forward.wait_p95()).max().unwrap_or_default();
+        let queue_p95 = self.paths.iter().map(|path| path.forward.queue_p95()).max().unwrap_or_default();
         let packet = PAYLOAD + SRT_HEADER + IP_UDP;
         let counted = Counted { payloads, there: self.there, back: self.back, packet, queue_p95 };
         Score::of(&self.name, self.play.seed, self.play.rate.as_mbps(), self.play.latency, PAYLOAD, &counted)

@@ -5,7 +5,6 @@
 //! `io/config.rs` fetches it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::board::Board;
 use crate::bond;

@@ -75,8 +75,7 @@ impl Config {
 }
 
 /// Says that L is too long for a session, and what would be right.
-#[must_use]
-pub fn too_long(latency: Duration, negotiated: Duration) -> String {
+fn too_long(latency: Duration, negotiated: Duration) -> String {
     let (least, most) = (latency + BEYOND, negotiated.saturating_sub(BEYOND));
     let lower = if most >= LEAST { format!(", or latency {}ms or less", most.as_millis()) } else { String::new() };
     format!(

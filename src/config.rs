@@ -133,6 +133,7 @@ impl Config {
             device: self.device.clone(),
             sources: SourceId::ALL.into_iter().filter(there).collect(),
             uplinks: board.uplinks.iter().map(|u| (u.slot.clone(), u.metered)).collect(),
+            echo: self.bond.dialect.echoes(),
             broker: self.mqtt.is_some(),
             media: self.media.clone(),
         }

@@ -27,6 +27,8 @@ mod loopback;
 mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
+/// The native dialect, byte by byte.
+mod native_wire;
 /// The home screen as pictures, nothing cut off.
 mod panel;
 /// Who they speak with.

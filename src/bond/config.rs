@@ -13,6 +13,16 @@ pub enum Dialect {
     Srtla,
 }
 
+impl Dialect {
+    /// The far end tells what it hears.
+    #[must_use]
+    pub const fn echoes(self) -> bool {
+        match self {
+            Self::Srtla => false,
+        }
+    }
+}
+
 /// So much longer than L an SRT session must wait at its listener: the way there takes time, and what
 /// came at the last moment must still be sorted in.
 pub const BEYOND: Duration = Duration::from_millis(250);
@@ -58,9 +68,7 @@ impl Config {
             ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),
         }
     }
-}
 
-impl Config {
     /// L for a session whose listener waits for `negotiated`.
     ///
     /// # Errors

@@ -7,10 +7,16 @@
 mod caller;
 mod capacity;
 mod config;
+mod core;
+mod field;
 mod held;
+mod lane;
 mod link;
+mod near;
 mod queue;
+mod receiver;
 mod recovery;
+mod reorder;
 mod rtt;
 mod scheduler;
 mod sender;
@@ -19,7 +25,10 @@ mod srtla;
 mod stats;
 mod target;
 
+pub use crate::wire::echo;
 pub use config::{BEYOND, Config, Dialect, LinkConfig};
+pub use core::Transmit;
+pub use receiver::{LaneStats, Output, Receiver, ReceiverConfig, ReceiverStats, StreamStats};
 pub use scheduler::MOST_LINKS;
-pub use sender::{Sender, Transmit};
+pub use sender::Sender;
 pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};

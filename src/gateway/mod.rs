@@ -9,6 +9,7 @@
 //! Drive it as every machine here: after each `handle_*`, poll everything until it is empty.
 
 mod config;
+mod echo;
 mod group;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use config::{Config, Limits};
+pub use echo::{Opaque, Programme, Watch};
 pub use group::GroupKey;
 
 use crate::rng::Rng;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::bond::GroupStats;
+use crate::bond::echo::Echo;
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::{EncoderKind, SourceId};
@@ -129,6 +130,8 @@ pub enum What {
     },
     /// The engine's figures: ten times a second, and at once on a collapse.
     GroupMeasured(GroupStats),
+    /// The gateway told what it hears of one stream; once a second of each.
+    EchoHeard(Echo),
     /// An uplink as the kernel shows it now.
     UplinkChanged(Uplink),
     /// A reading of the machine's health.

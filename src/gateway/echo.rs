@@ -373,7 +373,7 @@ impl Opaque {
         }
     }
 
-    fn second(&mut self, stream: u8, mut destinations: Vec<Destination>) -> Echo {
+    pub(super) fn second(&mut self, stream: u8, mut destinations: Vec<Destination>) -> Echo {
         let sense = |came: bool, went_on: bool| match (came, went_on) {
             (false, _) => Sense::Absent,
             (true, false) => Sense::Still,

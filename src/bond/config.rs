@@ -22,6 +22,7 @@ impl Dialect {
         }
     }
 }
+
 /// So much longer than L an SRT session must wait at its listener: the way there takes time, and what
 /// came at the last moment must still be sorted in.
 pub const BEYOND: Duration = Duration::from_millis(250);
@@ -67,9 +68,7 @@ impl Config {
             ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),
         }
     }
-}
 
-impl Config {
     /// L for a session whose listener waits for `negotiated`.
     ///
     /// # Errors
@@ -84,7 +83,6 @@ impl Config {
 }
 
 /// Says that L is too long for a session, and what would be right.
-#[must_use]
 fn too_long(latency: Duration, negotiated: Duration) -> String {
     let (least, most) = (latency + BEYOND, negotiated.saturating_sub(BEYOND));
     let lower = if most >= LEAST { format!(", or latency {}ms or less", most.as_millis()) } else { String::new() };

@@ -18,7 +18,7 @@ pub enum Lang {
 }
 
 /// One sentence in both languages, already filled in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// Simplified Chinese.
     pub zh: String,
@@ -115,6 +115,33 @@ pub mod told {
     #[must_use]
     pub fn line(name: &str) -> Text {
         Text::new(format!("音频切换到 {name} 路"), format!("mixer line {name} on air"))
+    }
+
+    /// The slate was asked for, or the picture again.
+    #[must_use]
+    pub fn slate(on: bool) -> Text {
+        if on {
+            Text::new("已切到垫片，声音照常", "the slate is on air; the sound goes on")
+        } else {
+            Text::new("已切回画面", "the picture is back on air")
+        }
+    }
+
+    /// The alarms that stood were seen by somebody.
+    #[must_use]
+    pub fn acknowledged(count: usize) -> Text {
+        Text::new(format!("已确认 {count} 条告警"), format!("alarms acknowledged: {count}"))
+    }
+
+    /// What the studio's switcher makes of the programme.
+    #[must_use]
+    pub fn tally(name: &str) -> Text {
+        let zh = match name {
+            "program" => "导播台：已切出",
+            "preview" => "导播台：预监",
+            _ => "导播台：未选",
+        };
+        Text::new(zh, format!("the studio's tally: {name}"))
     }
 
     /// Which encoder is in use.

@@ -309,7 +309,7 @@ fn a_failing_media_part_leaves_the_box_on_air_as_soon_as_it_is_back() {
 
 #[test]
 fn on_air_before_is_on_air_again_without_a_hand() {
-    let intent = Intent { on_air: true, layout: Layout::PictureInPicture, line: Line::A };
+    let intent = Intent { on_air: true, layout: Layout::PictureInPicture, line: Line::A, slate: false };
 
     let mut house = House::started(intent);
 
@@ -576,7 +576,7 @@ fn a_layout_or_line_that_the_board_lacks_gives_way_to_the_first_it_has() {
         broker: false,
         media: Config::default(),
     };
-    let stored = Intent { on_air: true, layout: Layout::SideBySide, line: Line::A };
+    let stored = Intent { on_air: true, layout: Layout::SideBySide, line: Line::A, slate: false };
     let media = |sources, intent| {
         let control = Control::new(Instant::ZERO, board(sources), intent);
         (control.orders().media.layout, control.orders().media.line, control.intent().layout)

@@ -13,7 +13,7 @@ use crate::units::Bitrate;
 pub struct LinkId(pub u8);
 
 /// Where a link stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkPhase {
     /// No carrier, or no socket.

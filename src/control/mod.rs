@@ -28,7 +28,7 @@ pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 use crate::alarm::{Book, Turn};
 use crate::lang::{Text, told};
 use crate::media::{Layout, Line};
-use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, What};
+use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
 use crate::time::{Instant, Timestamp};
 use judge::Scene;
 use known::Known;
@@ -52,6 +52,7 @@ pub struct Control {
     restarts: Restarts,
     known: Known,
     book: Book,
+    tally: Tally,
     orders: Arc<Orders>,
     intent: Intent,
     events: VecDeque<Event>,
@@ -69,6 +70,7 @@ impl Control {
             restarts: Restarts::default(),
             known: Known::default(),
             book: Book::new(),
+            tally: Tally::default(),
             orders: Arc::default(),
             intent: settings.fitting(intent),
             events: VecDeque::new(),
@@ -100,6 +102,22 @@ impl Control {
             }
             Ask::Layout { layout } => self.choose_layout(now, layout)?,
             Ask::Audio { line } => self.choose_line(now, line)?,
+            Ask::Slate { on } => {
+                if self.intent.slate != on {
+                    self.intent.slate = on;
+                    self.tell(now, told::slate(on));
+                }
+            }
+            Ask::Acknowledge => match self.book.acknowledge() {
+                0 => return Err(Refusal::NothingToAcknowledge),
+                count => self.tell(now, told::acknowledged(count)),
+            },
+            Ask::Tally { tally } => {
+                if self.tally != tally {
+                    self.tally = tally;
+                    self.tell(now, told::tally(tally.name()));
+                }
+            }
         }
         self.tell_phase(now, phase);
         if self.known.output_open && self.lifecycle.phase() == Phase::Starting {
@@ -209,6 +227,7 @@ impl Control {
             lifecycle: &self.lifecycle,
             rate: &self.rate,
             book: &self.book,
+            tally: self.tally,
             media: &self.orders.media,
             events: &self.events,
         };
@@ -267,6 +286,7 @@ impl Control {
         orders.media.on_air = self.lifecycle.on_air();
         orders.media.layout = self.intent.layout;
         orders.media.line = self.intent.line;
+        orders.media.slate = self.intent.slate;
         orders.media.bitrate = self.rate.told();
         // also while everything ends: media's last packets leave through it, and it ends by itself after them
         orders.bond = true;

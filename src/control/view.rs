@@ -8,7 +8,7 @@ use super::rate::Rate;
 use super::settings::Settings;
 use crate::alarm::Book;
 use crate::bond::LinkPhase;
-use crate::message::{AlarmLine, Event, InputStatus, LinkStatus, MediaOrders, Programme, Reading, Status, Verdict};
+use crate::message::{AlarmLine, Event, InputStatus, LinkStatus, MediaOrders, Programme, Reading, Status, Tally, Verdict};
 use crate::time::{Instant, Timestamp};
 
 /// From this share of the wanted on, a rate counts as reached; jitter of one picture in a second.
@@ -28,6 +28,7 @@ pub(super) struct View<'c> {
     pub(super) lifecycle: &'c Lifecycle,
     pub(super) rate: &'c Rate,
     pub(super) book: &'c Book,
+    pub(super) tally: Tally,
     pub(super) media: &'c MediaOrders,
     pub(super) events: &'c VecDeque<Event>,
 }
@@ -41,6 +42,7 @@ impl View<'_> {
             phase: self.lifecycle.phase(),
             since: self.lifecycle.since(),
             programme: self.programme(now),
+            tally: self.tally,
             inputs: self.inputs(now),
             links: self.links(now),
             health: self.known.health.clone(),
@@ -76,6 +78,7 @@ impl View<'_> {
             layout: self.media.layout,
             line: self.media.line,
             slate: measured.is_some_and(|m| m.slate),
+            slate_wanted: self.media.slate,
             encoder: self.known.encoder,
             bitrate,
             fps,
@@ -125,6 +128,7 @@ impl View<'_> {
                 since: entry.since,
                 text: entry.kind.text(&entry.subject, &entry.detail),
                 advice: entry.kind.advice(&entry.subject, &entry.detail),
+                acknowledged: entry.acknowledged,
                 subject: entry.subject,
             })
             .collect();

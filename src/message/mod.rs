@@ -6,7 +6,7 @@ mod fact;
 mod orders;
 mod status;
 
-pub use command::{Ask, Command, Origin, Refusal};
+pub use command::{Ask, Command, Origin, Refusal, Tally};
 pub use fact::{Fact, LossCause, Part, What};
 pub use orders::{Intent, MediaOrders, Orders};
 pub use status::{AlarmLine, Event, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

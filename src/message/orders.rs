@@ -31,13 +31,15 @@ pub struct MediaOrders {
     pub layout: Layout,
     /// The mixer line on air.
     pub line: Line,
+    /// The slate stands in for the picture, whatever the sources give.
+    pub slate: bool,
     /// Video bitrate wanted of the encoder.
     pub bitrate: Bitrate,
 }
 
 impl Default for MediaOrders {
     fn default() -> Self {
-        Self { on_air: false, layout: Layout::default(), line: Line::default(), bitrate: Bitrate::mbps(2) }
+        Self { on_air: false, layout: Layout::default(), line: Line::default(), slate: false, bitrate: Bitrate::mbps(2) }
     }
 }
 
@@ -50,4 +52,7 @@ pub struct Intent {
     pub layout: Layout,
     /// The mixer line on air.
     pub line: Line,
+    /// The slate is wanted.
+    #[serde(default)]
+    pub slate: bool,
 }

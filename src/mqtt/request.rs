@@ -12,7 +12,7 @@ use super::outbox::Publication;
 use super::topic::Topics;
 use crate::lang::Text;
 use crate::media::{Layout, Line};
-use crate::message::{Ask, Command, Origin, Phase, Refusal, Status};
+use crate::message::{Ask, Command, Origin, Phase, Refusal, Status, Tally};
 use crate::time::Instant;
 
 /// The largest payload that is read: a command is a few words.
@@ -62,6 +62,8 @@ enum Wrong {
     UnknownVerb,
     NoLayout,
     NoLine,
+    NoSlate,
+    NoTally,
     Busy,
 }
 
@@ -79,13 +81,18 @@ impl Wrong {
                 Text::new("命令缺少编号 id", "the command has no id; give each command its own, at most 64 bytes")
             }
             Self::UnknownVerb => Text::new(
-                "未知命令，可用：start、stop、layout、audio",
-                "no such command; there is start, stop, layout, audio",
+                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally",
+                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally",
             ),
             Self::NoLayout => {
                 let names = Layout::ALL.map(Layout::name).join(", ");
                 Text::new(format!("画面布局无效，可用：{names}"), format!("no such layout; there is {names}"))
             }
+            Self::NoSlate => Text::new("垫片参数无效，on 应为 true 或 false", "no such slate; on is true or false"),
+            Self::NoTally => Text::new(
+                "导播台状态无效，可用：off、preview、program",
+                "no such tally; there is off, preview and program",
+            ),
             Self::NoLine => Text::new("音频线路无效，可用：a、b", "no such audio line; there is a and b"),
             Self::Busy => {
                 Text::new("命令过多，请稍后再试", "too many commands wait; try again when these are answered")
@@ -100,6 +107,8 @@ struct Payload {
     console: Option<String>,
     layout: Option<String>,
     line: Option<String>,
+    on: Option<bool>,
+    tally: Option<String>,
 }
 
 /// Where an answer goes, and what it is about.
@@ -253,6 +262,12 @@ fn ask(verb: &str, payload: &Payload) -> Result<Ask, Wrong> {
             let line = payload.line.as_deref().and_then(|name| name.parse::<Line>().ok());
             Ok(Ask::Audio { line: line.ok_or(Wrong::NoLine)? })
         }
+        "slate" => Ok(Ask::Slate { on: payload.on.ok_or(Wrong::NoSlate)? }),
+        "acknowledge" => Ok(Ask::Acknowledge),
+        "tally" => {
+            let tally = payload.tally.as_deref().and_then(|name| name.parse::<Tally>().ok());
+            Ok(Ask::Tally { tally: tally.ok_or(Wrong::NoTally)? })
+        }
         _ => Err(Wrong::UnknownVerb),
     }
 }
@@ -263,6 +278,9 @@ fn shows(status: &Status, ask: Ask) -> bool {
         Ask::Stop => status.phase == Phase::Standby,
         Ask::Layout { layout } => status.programme.layout == layout,
         Ask::Audio { line } => status.programme.line == line,
+        Ask::Slate { on } => status.programme.slate_wanted == on,
+        Ask::Acknowledge => status.alarms.iter().all(|alarm| alarm.acknowledged),
+        Ask::Tally { tally } => status.tally == tally,
     }
 }
 

@@ -30,6 +30,8 @@ impl House {
             uplinks: UPLINKS.iter().map(|slot| ((*slot).to_owned(), *slot != "wired")).collect(),
             broker: true,
             media: Config::default(),
+            record: livebox::record::Config::default(),
+            event: livebox::event::Config::default(),
         };
         Self { control: Control::new(Instant::ZERO, settings, intent), now: Instant::ZERO }
     }
@@ -309,7 +311,8 @@ fn a_failing_media_part_leaves_the_box_on_air_as_soon_as_it_is_back() {
 
 #[test]
 fn on_air_before_is_on_air_again_without_a_hand() {
-    let intent = Intent { on_air: true, layout: Layout::PictureInPicture, line: Line::A, slate: false };
+    let intent =
+        Intent { on_air: true, layout: Layout::PictureInPicture, line: Line::A, slate: false, ..Intent::default() };
 
     let mut house = House::started(intent);
 
@@ -422,6 +425,8 @@ fn new_settings_change_what_can_change_live_and_restart_only_what_must() {
         uplinks: vec![("wired".into(), false)],
         broker: false,
         media: Config::default(),
+        record: livebox::record::Config::default(),
+        event: livebox::event::Config::default(),
     };
     settings.media.bitrate = (Bitrate::kbps(500), Bitrate::mbps(3));
     house.control.handle_config(house.now, settings, &[Part::Mqtt]);
@@ -575,8 +580,10 @@ fn a_layout_or_line_that_the_board_lacks_gives_way_to_the_first_it_has() {
         uplinks: Vec::new(),
         broker: false,
         media: Config::default(),
+        record: livebox::record::Config::default(),
+        event: livebox::event::Config::default(),
     };
-    let stored = Intent { on_air: true, layout: Layout::SideBySide, line: Line::A, slate: false };
+    let stored = Intent { on_air: true, layout: Layout::SideBySide, line: Line::A, slate: false, ..Intent::default() };
     let media = |sources, intent| {
         let control = Control::new(Instant::ZERO, board(sources), intent);
         (control.orders().media.layout, control.orders().media.line, control.intent().layout)

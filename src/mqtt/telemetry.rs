@@ -87,7 +87,7 @@ struct Info<'a> {
     inputs: Vec<SourceId>,
     layouts: [Layout; 4],
     lines: [&'static str; 2],
-    verbs: [&'static str; 7],
+    verbs: [&'static str; 10],
 }
 
 #[derive(Serialize)]
@@ -211,7 +211,18 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
         inputs: status.inputs.iter().map(|input| input.source).collect(),
         layouts: Layout::ALL,
         lines: ["a", "b"],
-        verbs: ["start", "stop", "layout", "audio", "slate", "acknowledge", "tally"],
+        verbs: [
+            "start",
+            "stop",
+            "layout",
+            "audio",
+            "slate",
+            "acknowledge",
+            "tally",
+            "next_speaker",
+            "undo_speaker",
+            "record",
+        ],
     });
     Told { topic: topics.info(), gist: payload.clone(), payload, paced: false, acknowledged: true }
 }
@@ -221,7 +232,15 @@ fn health(topics: &Topics, status: &Status) -> Told {
     let programme = &status.programme;
     let verdicts = machine.as_ref().map(|m| [&m.cpu, &m.memory, &m.temperature, &m.disk_free].map(|r| r.verdict));
     let gist = json(&(
-        (status.phase, programme.layout, programme.line, programme.slate, programme.slate_wanted, programme.encoder, programme.output_open),
+        (
+            status.phase,
+            programme.layout,
+            programme.line,
+            programme.slate,
+            programme.slate_wanted,
+            programme.encoder,
+            programme.output_open,
+        ),
         [programme.bitrate, programme.fps, programme.safe_rate].map(|r| r.verdict),
         status.inputs.iter().map(|i| (i.source, i.present)).collect::<Vec<_>>(),
         status.alarms.iter().map(|a| (a.kind, &a.subject, a.acknowledged)).collect::<Vec<_>>(),

@@ -27,7 +27,8 @@ mod stats;
 mod target;
 mod tunnel;
 
-pub use config::{Config, Dialect, LinkConfig};
+pub use crate::wire::echo;
+pub use config::{BEYOND, Config, Dialect, LinkConfig};
 pub use core::Transmit;
 pub use receiver::{LaneStats, Output, Receiver, ReceiverConfig, ReceiverStats, StreamStats};
 pub use scheduler::MOST_LINKS;

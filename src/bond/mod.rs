@@ -9,6 +9,8 @@ mod capacity;
 mod config;
 mod held;
 mod link;
+pub mod native;
+pub mod parity;
 mod queue;
 mod recovery;
 mod rtt;

@@ -41,5 +41,7 @@ mod settings;
 mod srtla_wire;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
+/// SRT inside the tunnel, as stock programs speak it.
+mod tunnel;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;

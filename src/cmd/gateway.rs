@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::stopped;
-use crate::gateway::{Config, Limits};
+use crate::gateway::Config;
 use crate::io;
 
 /// Takes the links of many boxes on one UDP port and passes each stream on to an SRT listener.
@@ -38,7 +38,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 }
             }
         }
-        Args { listen: Some(listen), to: Some(to), .. } => Config { listen, to, limits: Limits::default() },
+        Args { listen: Some(listen), to: Some(to), .. } => Config::new(listen, to),
         _ => anyhow::bail!("write --listen and --to, or --config"),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -7,7 +7,9 @@
 //!
 //! Drive it as every machine here: after each `handle_*`, poll everything until it is empty.
 
+mod backlog;
 mod config;
+mod destination;
 mod echo;
 mod field;
 mod group;
@@ -20,7 +22,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-pub use config::{Config, Limits};
+pub use backlog::Backlog;
+pub use config::{Config, Limits, Passphrase};
+pub use destination::{Destination, Way};
 pub use echo::{Opaque, Programme, Watch};
 pub use outlet::{GroupKey, Transmit};
 pub use stats::{GroupFigures, LinkFigures, Speaks, Stats};

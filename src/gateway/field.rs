@@ -126,7 +126,12 @@ impl Field {
             links: group
                 .links
                 .iter()
-                .map(|(address, link)| LinkFigures { address: *address, bytes: link.bytes, packets: link.packets })
+                .map(|(address, link)| LinkFigures {
+                    number: None,
+                    address: *address,
+                    bytes: link.bytes,
+                    packets: link.packets,
+                })
                 .collect(),
             copies: group.copies,
             echoes: group.echo.iter().cloned().collect(),

@@ -13,6 +13,7 @@ mod destination;
 mod echo;
 mod field;
 mod group;
+mod metrics;
 mod outlet;
 mod quota;
 mod seen;
@@ -26,8 +27,11 @@ pub use backlog::Backlog;
 pub use config::{Config, Limits, Passphrase};
 pub use destination::{Destination, Way};
 pub use echo::{Opaque, Programme, Watch};
-pub use outlet::{GroupKey, Transmit};
+pub use metrics::page;
+pub use outlet::{GroupKey, Opened, Release, Transmit};
 pub use stats::{GroupFigures, LinkFigures, Speaks, Stats};
+
+pub use crate::wire::echo::{Destination as DestinationEcho, Echo, Sense, Session};
 
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -87,6 +91,16 @@ impl Gateway {
     /// The next group that is gone; its socket towards the listener can be closed.
     pub fn poll_closed(&mut self) -> Option<GroupKey> {
         self.out.closed.pop_front()
+    }
+
+    /// The next box that came with transport streams: its destinations can be opened.
+    pub fn poll_opened(&mut self) -> Option<Opened> {
+        self.out.opened.pop_front()
+    }
+
+    /// The next payload of a transport stream, in its turn.
+    pub fn poll_release(&mut self) -> Option<Release> {
+        self.out.released.pop_front()
     }
 
     /// What is held now, and what was dropped so far.

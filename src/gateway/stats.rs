@@ -28,6 +28,21 @@ pub struct Stats {
     pub bytes: u64,
 }
 
+impl Stats {
+    /// Everything dropped, by reason.
+    #[must_use]
+    pub fn dropped(&self) -> Vec<(String, u64)> {
+        let ours = [
+            ("stranger", self.strangers),
+            ("unreadable", self.unreadable),
+            ("refused", self.refused),
+            ("over_quota", self.over_quota),
+            ("copy", self.copies),
+        ];
+        ours.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect()
+    }
+}
+
 /// Which wire a group speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaks {
@@ -51,6 +66,8 @@ impl Speaks {
 /// One link of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkFigures {
+    /// The box's number of it; SRTLA has none.
+    pub number: Option<u8>,
     /// Where it comes from at present.
     pub address: SocketAddr,
     /// Bytes that came on it.

@@ -7,20 +7,8 @@
 mod caller;
 mod capacity;
 mod config;
+mod core;
+mod field;
 mod held;
+mod lane;
 mod link;
-mod queue;
-mod recovery;
-mod rtt;
-mod scheduler;
-mod sender;
-mod session;
-mod srtla;
-mod stats;
-mod target;
-
-pub use crate::wire::echo;
-pub use config::{Config, Dialect, LinkConfig};
-pub use scheduler::MOST_LINKS;
-pub use sender::{Sender, Transmit};
-pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};

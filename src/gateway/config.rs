@@ -15,6 +15,8 @@ pub struct Limits {
     pub groups: usize,
     /// Links of one group.
     pub links: usize,
+    /// Streams of one group; a row of each may hold [`crate::bond::Receiver::MOST_BYTES`].
+    pub streams: usize,
     /// A link that was silent for so long is forgotten.
     pub link_timeout: Duration,
     /// A group that has had no link for so long is forgotten.
@@ -28,6 +30,7 @@ impl Default for Limits {
         Self {
             groups: 200,
             links: 16,
+            streams: 4,
             link_timeout: Duration::from_secs(10),
             group_timeout: Duration::from_secs(10),
             ack_delay: Duration::from_millis(15),
@@ -109,6 +112,7 @@ fn limits(section: &mut Section<'_>) -> Limits {
     Limits {
         groups: most(section.integer("groups", count(fallback.groups), 1..=10_000)),
         links: most(section.integer("links", count(fallback.links), 1..=64)),
+        streams: most(section.integer("streams", count(fallback.streams), 1..=16)),
         link_timeout: section.duration("link_timeout", fallback.link_timeout, SECOND..=HOUR),
         group_timeout: section.duration("group_timeout", fallback.group_timeout, SECOND..=HOUR),
         ack_delay: section.duration("ack_delay", fallback.ack_delay, Duration::from_millis(1)..=SECOND),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::outlet::GroupKey;
+use crate::bond::native::Drops;
 use crate::wire::Echo;
 
 /// What came from people who have no business here, or made no sense; since the start.
@@ -26,6 +27,10 @@ pub struct Stats {
     pub packets: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Native datagrams that came though no key was given.
+    pub keyless: u64,
+    /// Native datagrams dropped, by reason.
+    pub native: Drops,
 }
 
 impl Stats {
@@ -38,8 +43,10 @@ impl Stats {
             ("refused", self.refused),
             ("over_quota", self.over_quota),
             ("copy", self.copies),
+            ("keyless", self.keyless),
         ];
-        ours.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect()
+        let ours = ours.into_iter().map(|(reason, count)| (reason.to_owned(), count));
+        ours.chain(self.native.iter().map(|(reason, count)| (format!("native_{}", reason.name()), count))).collect()
     }
 }
 

@@ -8,6 +8,7 @@ pub mod control;
 pub mod gateway;
 pub mod health;
 pub mod intent;
+pub mod keys;
 #[cfg(feature = "gstreamer")]
 pub mod media;
 pub mod mqtt;

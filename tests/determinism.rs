@@ -8,7 +8,13 @@ use livebox::units::Bitrate;
 use crate::bonding::scenario;
 
 fn line(name: &str, seed: u64) -> String {
-    let play = Play { seed, rate: Bitrate::mbps(5), latency: Duration::from_secs(1), variable: seed % 2 == 1 };
+    let play = Play {
+        seed,
+        rate: Bitrate::mbps(5),
+        latency: Duration::from_secs(1),
+        variable: seed % 2 == 1,
+        ..Play::default()
+    };
     serde_json::to_string(&World::new(&scenario(name), play).finish()).expect("a score is plain data")
 }
 

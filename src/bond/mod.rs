@@ -19,15 +19,18 @@ mod recovery;
 mod reorder;
 mod rtt;
 mod scheduler;
+mod seal;
 mod sender;
 mod session;
 mod srtla;
 mod stats;
 mod target;
+mod tunnel;
 
 pub use config::{Config, Dialect, LinkConfig};
 pub use core::Transmit;
 pub use receiver::{LaneStats, Output, Receiver, ReceiverConfig, ReceiverStats, StreamStats};
 pub use scheduler::MOST_LINKS;
+pub use seal::Plain;
 pub use sender::Sender;
 pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};

@@ -258,7 +258,8 @@ def through_the_tunnel(kind, latency, loss, seconds, rate):
             and abs(bond["latency_ms"] - latency) < 1)
     row = [kind, fixed(latency / 1000), "clean" if clean else f"{loss:.0%} lost", flow["made"], flow["missing"],
            flow["late"], caller["dropped"], caller["again"], bond["naks_swallowed"], bond["resent"],
-           fixed(flow["offset_ms"]), fixed(flow["drift_ms"]), fixed(noticed), fixed(lateness, 2), "good" if good else "BAD"]
+           fixed(flow["offset_ms"]), fixed(flow["drift_ms"]), fixed(noticed), fixed(lateness, 2),
+           fixed(flow["made_late_ms"]), f"{flow['hole']} at {flow['hole_at_s']:.1f} s", "good" if good else "BAD"]
     return row, good
 
 
@@ -266,7 +267,7 @@ def tunnel(args):
     """SRT inside the tunnel: stock listeners at several L, over a clean and a lossy studio leg."""
     cases = [(kind, int(l * 1000), loss) for loss in args.loss for l in args.latency for kind in args.listener]
     head = ["listener", "L s", "studio leg", "payloads", "missing", "late", "sender drops", "sent again by the caller",
-            "NAKs swallowed", "resent by the engine", "offset ms", "it moved ms", "kill noticed s", "emulator p99 ms", ""]
+            "NAKs swallowed", "resent by the engine", "offset ms", "it moved ms", "kill noticed s", "emulator p99 ms", "stall ms", "hole", ""]
     with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
         done = [pool.submit(attempt, case[0], through_the_tunnel, *case, args.seconds, bits(args.rate)) for case in cases]
         rows = [future.result() for future in done]

@@ -23,8 +23,10 @@ pub mod wire;
 // the subjects
 pub mod alarm;
 pub mod board;
+pub mod event;
 pub mod health;
 pub mod media;
+pub mod record;
 pub mod uplink;
 
 // what is said, who decides, who shows

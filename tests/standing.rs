@@ -29,6 +29,8 @@ pub(crate) fn standing(device: &str) -> Status {
             output_open: false,
         },
         tally: Tally::Off,
+        recording: livebox::message::RecordingStatus::default(),
+        agenda: livebox::message::AgendaStatus::default(),
         inputs: SourceId::ALL
             .map(|source| InputStatus {
                 source,

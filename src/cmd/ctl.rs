@@ -76,7 +76,7 @@ enum What {
     /// Cut to the slate, or back: on or off.
     Slate {
         /// on or off.
-        #[arg(value_parser = on_or_off)]
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
         wanted: bool,
     },
     /// Every alarm that stands has been seen.
@@ -85,6 +85,16 @@ enum What {
     Tally {
         /// How it stands there.
         tally: Tally,
+    },
+    /// The next speaker begins: a new segment of the recording.
+    NextSpeaker,
+    /// The latest step to another speaker was a mistake (within 10 s).
+    UndoSpeaker,
+    /// Record, or do not: on or off.
+    Record {
+        /// on or off.
+        #[arg(value_parser = on_or_off)]
+        wanted: bool,
     },
 }
 
@@ -126,6 +136,9 @@ pub(crate) fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
         What::Slate { wanted } => Ask::Slate { on: wanted },
         What::Acknowledge => Ask::Acknowledge,
         What::Tally { tally } => Ask::Tally { tally },
+        What::NextSpeaker => Ask::NextSpeaker,
+        What::UndoSpeaker => Ask::UndoSpeaker,
+        What::Record { wanted } => Ask::Record { on: wanted },
     };
     let Some(mut door) = Door::open(&args.reach) else { return Ok(NOT_REACHABLE.into()) };
     door.ask(Request::Send { command })?;

@@ -299,6 +299,7 @@ mod tests {
             stream_id: "publish:hall".into(),
             passphrase: Secret("correct horse".into()),
             destination: "127.0.0.1:5000".parse().unwrap(),
+            sound: crate::media::line::Settings::default(),
         }
     }
 

@@ -47,6 +47,17 @@ pub enum Ask {
         /// How it stands there.
         tally: Tally,
     },
+    /// The next speaker begins: a new segment at the next key picture.
+    #[serde(rename = "next_speaker")]
+    NextSpeaker,
+    /// The latest step to another speaker was a mistake; within ten seconds of it.
+    #[serde(rename = "undo_speaker")]
+    UndoSpeaker,
+    /// Record, or do not, until the next start or stop.
+    Record {
+        /// A recording is wanted.
+        on: bool,
+    },
 }
 
 /// What the studio's switcher makes of our programme.
@@ -110,12 +121,20 @@ pub enum Refusal {
     ShuttingDown,
     /// Acknowledge, while no alarm waits for it.
     NothingToAcknowledge,
+    /// Undo, while no step to another speaker is fresh enough.
+    NothingToUndo,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::AlreadyLive, Self::NotLive, Self::NotOnBoard, Self::ShuttingDown, Self::NothingToAcknowledge];
+    pub const ALL: [Self; 6] = [
+        Self::AlreadyLive,
+        Self::NotLive,
+        Self::NotOnBoard,
+        Self::ShuttingDown,
+        Self::NothingToAcknowledge,
+        Self::NothingToUndo,
+    ];
 
     /// The operator's sentence.
     #[must_use]
@@ -131,6 +150,10 @@ impl Refusal {
                 Text::new("系统正在关闭，请稍后再试", "the box is shutting down; try again when it is back")
             }
             Self::NothingToAcknowledge => Text::new("没有待确认的告警", "no alarm waits to be acknowledged"),
+            Self::NothingToUndo => Text::new(
+                "没有可撤销的切换（仅限切换后10秒内）",
+                "no step to another speaker can be taken back; only within 10 s of it",
+            ),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::Tally;
+use super::recording::{AgendaStatus, RecordingStatus};
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
 use crate::bond::echo::Echo;
@@ -170,6 +171,12 @@ pub struct Status {
     pub programme: Programme,
     /// What the studio's switcher makes of it.
     pub tally: Tally,
+    /// The recording on the local disk.
+    #[serde(default)]
+    pub recording: RecordingStatus,
+    /// Where the event stands.
+    #[serde(default)]
+    pub agenda: AgendaStatus,
     /// Every source of the board.
     pub inputs: Vec<InputStatus>,
     /// Every uplink of the board.

@@ -242,6 +242,8 @@ pub(crate) mod fixture {
                 output_open: false,
             },
             tally: Tally::Off,
+            recording: crate::message::RecordingStatus::default(),
+            agenda: crate::message::AgendaStatus::default(),
             inputs: SourceId::ALL
                 .map(|source| InputStatus {
                     source,

@@ -64,6 +64,7 @@ enum Wrong {
     NoLine,
     NoSlate,
     NoTally,
+    NoRecord,
     Busy,
 }
 
@@ -81,14 +82,17 @@ impl Wrong {
                 Text::new("命令缺少编号 id", "the command has no id; give each command its own, at most 64 bytes")
             }
             Self::UnknownVerb => Text::new(
-                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally",
-                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally",
+                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally、next_speaker、undo_speaker、record",
+                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally, next_speaker, undo_speaker, record",
             ),
             Self::NoLayout => {
                 let names = Layout::ALL.map(Layout::name).join(", ");
                 Text::new(format!("画面布局无效，可用：{names}"), format!("no such layout; there is {names}"))
             }
             Self::NoSlate => Text::new("垫片参数无效，on 应为 true 或 false", "no such slate; on is true or false"),
+            Self::NoRecord => {
+                Text::new("录制参数无效，on 应为 true 或 false", "no such recording; on is true or false")
+            }
             Self::NoTally => Text::new(
                 "导播台状态无效，可用：off、preview、program",
                 "no such tally; there is off, preview and program",
@@ -268,6 +272,9 @@ fn ask(verb: &str, payload: &Payload) -> Result<Ask, Wrong> {
             let tally = payload.tally.as_deref().and_then(|name| name.parse::<Tally>().ok());
             Ok(Ask::Tally { tally: tally.ok_or(Wrong::NoTally)? })
         }
+        "next_speaker" => Ok(Ask::NextSpeaker),
+        "undo_speaker" => Ok(Ask::UndoSpeaker),
+        "record" => Ok(Ask::Record { on: payload.on.ok_or(Wrong::NoRecord)? }),
         _ => Err(Wrong::UnknownVerb),
     }
 }
@@ -281,6 +288,10 @@ fn shows(status: &Status, ask: Ask) -> bool {
         Ask::Slate { on } => status.programme.slate_wanted == on,
         Ask::Acknowledge => status.alarms.iter().all(|alarm| alarm.acknowledged),
         Ask::Tally { tally } => status.tally == tally,
+        // a step that can be taken back was taken, and one that was taken back cannot be again
+        Ask::NextSpeaker => status.agenda.undo_until.is_some(),
+        Ask::UndoSpeaker => status.agenda.undo_until.is_none(),
+        Ask::Record { on } => status.recording.wanted == on,
     }
 }
 

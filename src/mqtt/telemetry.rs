@@ -88,7 +88,7 @@ struct Info<'a> {
     inputs: Vec<SourceId>,
     layouts: [Layout; 4],
     lines: [&'static str; 2],
-    verbs: [&'static str; 7],
+    verbs: [&'static str; 10],
 }
 
 #[derive(Serialize)]
@@ -220,7 +220,18 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
         inputs: status.inputs.iter().map(|input| input.source).collect(),
         layouts: Layout::ALL,
         lines: ["a", "b"],
-        verbs: ["start", "stop", "layout", "audio", "slate", "acknowledge", "tally"],
+        verbs: [
+            "start",
+            "stop",
+            "layout",
+            "audio",
+            "slate",
+            "acknowledge",
+            "tally",
+            "next_speaker",
+            "undo_speaker",
+            "record",
+        ],
     });
     Told { topic: topics.info(), gist: payload.clone(), payload, paced: false, acknowledged: true }
 }

@@ -294,7 +294,7 @@ fn a_far_end_that_answers_in_two_bytes_gets_a_registration_of_ours_in_the_fields
     for link in 0..2 {
         sender.add_link(now, LinkId(link), LinkConfig { name: format!("link{link}"), metered: false });
     }
-    let mut sent = |sender: &mut Sender, now: Instant| -> Vec<(u8, Bytes)> {
+    let sent = |sender: &mut Sender, now: Instant| -> Vec<(u8, Bytes)> {
         std::iter::from_fn(|| sender.poll_transmit(now)).map(|t| (t.link.0, t.payload)).collect()
     };
 

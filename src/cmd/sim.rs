@@ -108,17 +108,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.limit {
         print_each(&args, &scenarios, Limit::head(), |scenario| find_limit(&args, scenario), Limit::row)?;
     } else if args.follow {
-<<<<<<< HEAD
-        let start = Play {
-            seed: args.seed,
-            rate: Bitrate::mbps(3),
-            latency: args.latency,
-            variable: false,
-            dialect: args.dialect,
-        };
-=======
         let start = play_at(&args, Bitrate::mbps(3));
->>>>>>> score
         print_each(&args, &scenarios, Followed::head(), |scenario| follow(scenario, start), Followed::row)?;
     } else {
         print_each(&args, &scenarios, Score::head(), |scenario| scored(&args, scenario), Score::row)?;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::capacity::IP_UDP;
+use super::core::Core;
 use super::link::{Fate, Link};
-use super::sender::Sender;
 use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::Seq;
@@ -59,7 +59,7 @@ impl Budget {
     }
 }
 
-impl Sender {
+impl Core {
     /// The link carries nothing any more: what only it had waits again, at once and without a budget.
     pub(super) fn abandon(&mut self, at: usize) {
         for (_, seq, fate) in self.links[at].give_up() {
@@ -85,8 +85,7 @@ impl Sender {
     }
 
     /// The first number that the listener misses: lost, if its link has proved life after it.
-    pub(super) fn find_stuck(&mut self, now: Instant) {
-        let Some(seq) = self.acked() else { return };
+    pub(super) fn find_stuck(&mut self, now: Instant, seq: Seq) {
         let Some(held) = self.store.get_mut(seq) else { return };
         if held.queued {
             return;

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::bond::BEYOND;
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Seq;
@@ -158,7 +159,7 @@ impl FarEnd {
     }
 
     fn concluded(&self, handshake: &Handshake) -> Handshake {
-        let ms = self.latency.as_millis() as u16;
+        let ms = (self.latency + BEYOND).as_millis() as u16;
         let settings =
             Settings { version: 0x01_05_03, flags: FLAGS, receive_latency_ms: ms, send_latency_ms: 0, response: true };
         Handshake { socket: SOCKET, settings: Some(settings), ..*handshake }

@@ -35,6 +35,8 @@ mod native_wire;
 mod panel;
 /// Who they speak with.
 mod peers;
+/// What the bonding reaches, beside what is kept of it.
+mod score;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.
 mod settings;
 /// The field's wire, byte by byte.

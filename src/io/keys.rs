@@ -1,6 +1,5 @@
-//! Key files: a private key in a file that only its owner reads, and the list of the boxes that may.
+//! Key files: a private key each, one line, for its owner alone.
 
-use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -10,7 +9,6 @@ use anyhow::{Context as _, bail};
 
 use crate::bond::native::{PrivateKey, PublicKey};
 use crate::rng::Rng;
-use crate::table::Fault;
 
 /// Who may read a key file: its owner, nobody else.
 const MODE: u32 = 0o600;
@@ -55,53 +53,6 @@ pub fn private(path: &Path) -> anyhow::Result<PrivateKey> {
     text.parse().with_context(|| format!("{name} holds no key; `livebox keys new FILE` makes one"))
 }
 
-/// Reads the list of the boxes that may: one `PUBLICKEY name` a line, `#` opens a comment.
-///
-/// # Errors
-/// All that is wrong in it, each with its line and the mend.
-pub fn allowed(path: &Path) -> Result<BTreeMap<PublicKey, String>, Vec<Fault>> {
-    let file = path.display().to_string();
-    match fs::read_to_string(path) {
-        Ok(text) => listed(&file, &text),
-        Err(error) => {
-            let what = format!("cannot be read: {error}; it holds one PUBLICKEY and name a line");
-            Err(vec![Fault { file, line: 0, key: String::new(), what }])
-        }
-    }
-}
-
-fn listed(file: &str, text: &str) -> Result<BTreeMap<PublicKey, String>, Vec<Fault>> {
-    let mut allowed: BTreeMap<PublicKey, String> = BTreeMap::new();
-    let mut faults = Vec::new();
-    for (line, words) in text.lines().enumerate() {
-        let words = words.split('#').next().unwrap_or_default().trim();
-        if words.is_empty() {
-            continue;
-        }
-        let (key, name) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
-        let name = name.trim();
-        let wrong = match key.parse::<PublicKey>() {
-            Err(why) => Some(format!("{why}; `livebox keys show FILE` on the box tells its own")),
-            Ok(_) if name.is_empty() => Some("a name is missing behind the key, such as «hall-3»".to_owned()),
-            Ok(_) if name.chars().any(char::is_whitespace) => {
-                Some(format!("«{name}» has a space in it; a name is one word, such as «hall-3»"))
-            }
-            Ok(key) => match allowed.iter().find(|(other, taken)| **other == key || *taken == name) {
-                Some((other, taken)) if *other == key => {
-                    Some(format!("this key stands in the list already, as «{taken}»"))
-                }
-                Some(_) => Some(format!("the name «{name}» stands in the list already, with another key")),
-                None => {
-                    allowed.insert(key, name.to_owned());
-                    None
-                }
-            },
-        };
-        faults.extend(wrong.map(|what| Fault { file: file.to_owned(), line: line + 1, key: String::new(), what }));
-    }
-    if faults.is_empty() { Ok(allowed) } else { Err(faults) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,23 +90,5 @@ mod tests {
         assert!(private(&path).is_err());
         let absent = format!("{:#}", private(&folder.path().join("none")).unwrap_err());
         assert!(absent.contains("livebox keys new"), "{absent}");
-    }
-
-    #[test]
-    fn every_fault_of_an_allow_list_is_told_with_its_line() {
-        let (one, two) = ("ab".repeat(32), "cd".repeat(32));
-        let good = format!("# the boxes\n{one} hall-1\n\n  {two}\thall-2   # the small one\n");
-        let names: Vec<String> = listed("allow", &good).unwrap().into_values().collect();
-        assert_eq!(names, ["hall-1", "hall-2"]);
-
-        let bad = format!("{one} hall-1\nabc hall-2\n{two}\n{one} hall-3\n{two} hall-1\n{two} hall 4\n");
-        let faults: Vec<String> = listed("allow", &bad).unwrap_err().iter().map(ToString::to_string).collect();
-
-        assert_eq!(faults.len(), 5, "{faults:#?}");
-        assert!(faults[0].starts_with("allow:2: a key has 64"), "{}", faults[0]);
-        assert!(faults[1].starts_with("allow:3: a name is missing"), "{}", faults[1]);
-        assert!(faults[2].starts_with("allow:4: this key stands"), "{}", faults[2]);
-        assert!(faults[3].starts_with("allow:5: the name «hall-1»"), "{}", faults[3]);
-        assert!(faults[4].starts_with("allow:6: «hall 4» has a space"), "{}", faults[4]);
     }
 }

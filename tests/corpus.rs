@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use livebox::rng::Rng;
+
 #[path = "../fuzz/life.rs"]
 mod life;
 
@@ -25,4 +27,31 @@ fn the_corpus_of_each_fuzz_target_does_no_harm() {
     each("srt", life::srt);
     each("srtla", life::srtla);
     each("sender", life::sender);
+    each("native", life::native);
+    each("handshake", life::handshake);
+    each("receiver", life::receiver);
+    each("gateway", life::gateway);
+}
+
+/// Lives of random bytes; `LIVEBOX_LIVES` asks for more of each, from another seed on with `LIVEBOX_SEED`.
+fn random(play: fn(&[u8]), most: u64) {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let (lives, first) = (number("LIVEBOX_LIVES").unwrap_or(60), number("LIVEBOX_SEED").unwrap_or(1));
+    for seed in first..first + lives {
+        let mut rng = Rng::simulated(seed);
+        let mut life = vec![0; (rng.next_u64() % most) as usize];
+        rng.fill(&mut life);
+        play(&life);
+    }
+}
+
+#[test]
+fn random_lives_of_every_machine_do_no_harm() {
+    random(life::srt, 200);
+    random(life::srtla, 300);
+    random(life::native, 200);
+    random(life::sender, 4000);
+    random(life::handshake, 4000);
+    random(life::receiver, 4000);
+    random(life::gateway, 4000);
 }

@@ -144,7 +144,8 @@ impl Pair {
         let quiet = this.quiet_since.map_or(Duration::ZERO, |since| at.since(since));
         let ((least, most), (other_least, other_most)) = (this.span(tenths), other.span(tenths));
         let still = this.tenths.len() >= tenths && most - least < STILL && other_most - other_least > LIVELY;
-        let since = this.quiet_since.filter(|_| !still || quiet > self.silent_after).unwrap_or(at.before(self.silent_after));
+        let since =
+            this.quiet_since.filter(|_| !still || quiet > self.silent_after).unwrap_or(at.before(self.silent_after));
         let share = other.programmes(tenths) as f64 / tenths.max(1) as f64;
         let alone = (quiet >= self.silent_after || still) && fresh(now, other).is_some() && share >= SHARE;
         let finding = |confidence| Some(Finding { fault: Fault::Silent, since, confidence });

@@ -156,8 +156,8 @@ mod sides {
 }
 
 /// A random life of both sides of a session: datagrams are lost, swapped, doubled, changed, and made up; links get
-/// new addresses; box and gateway begin anew. What comes out was put in, and only once.
-pub(crate) fn handshake(life: &[u8]) {
+/// new addresses; box and gateway begin anew. What comes out was put in, and only once; how much did is told.
+pub(crate) fn handshake(life: &[u8]) -> usize {
     use std::collections::BTreeSet;
     use std::net::SocketAddr;
 
@@ -173,6 +173,7 @@ pub(crate) fn handshake(life: &[u8]) {
     let (mut up, mut down): (Vec<(u8, Vec<u8>)>, Vec<(u8, Vec<u8>)>) = (Vec::new(), Vec::new());
     let (mut sealed, mut opened, mut seeds, mut port) = (0_u64, BTreeSet::new(), 100, 5000);
     let mut room = vec![0; 2048];
+    a_box.set_links(now, &[LinkId(0), LinkId(1)]);
     while let Some(what) = fate.byte() {
         let link = what >> 6;
         match what & 0x0f {
@@ -180,7 +181,7 @@ pub(crate) fn handshake(life: &[u8]) {
                 let links: Vec<LinkId> = (0..fate.byte().unwrap_or(0) % 5).map(LinkId).collect();
                 a_box.set_links(now, &links);
             }
-            1..=3 => now += Duration::from_millis(u64::from(fate.byte().unwrap_or(0)) * 8),
+            1..=3 => now += Duration::from_millis(u64::from(fate.byte().unwrap_or(0))),
             4 | 5 => {
                 let (frame, mut out) = (sealed.to_be_bytes(), Vec::new());
                 if a_box.seal(now, LinkId(link), sealed, &frame, &mut out).is_ok() {
@@ -196,17 +197,17 @@ pub(crate) fn handshake(life: &[u8]) {
                 if way.is_empty() {
                     continue;
                 }
-                let at = if how & 0x80 == 0 { 0 } else { usize::from(how) % way.len() };
+                let at = if how & 1 == 0 { 0 } else { usize::from(how >> 1) % way.len() };
                 let (link, mut datagram) = way.remove(at);
-                if how & 0x60 == 0x60 {
-                    way.push((link, datagram.clone()));
-                }
-                if how & 0x18 == 0x18 {
-                    let place = usize::from(fate.byte().unwrap_or(0)) % datagram.len();
-                    datagram[place] ^= fate.byte().unwrap_or(0);
-                }
-                if how & 0x1c == 0x04 {
-                    datagram.truncate(usize::from(fate.byte().unwrap_or(0)));
+                match how >> 4 {
+                    10 => continue,
+                    11..=13 => way.push((link, datagram.clone())),
+                    14 => datagram.truncate(usize::from(fate.byte().unwrap_or(0))),
+                    15 => {
+                        let place = usize::from(fate.byte().unwrap_or(0)) % datagram.len();
+                        datagram[place] ^= fate.byte().unwrap_or(0);
+                    }
+                    _ => {}
                 }
                 if up_way {
                     let from: SocketAddr = ([192, 0, 2, link], port).into();
@@ -231,7 +232,7 @@ pub(crate) fn handshake(life: &[u8]) {
                     assert!(matches!(frame, b"heard" | [0x0a] | [0x0b]));
                 }
             }
-            14 => match fate.byte().unwrap_or(0) % 8 {
+            14 => match fate.byte().unwrap_or(0) % 64 {
                 0 => {
                     (a_box, seeds) = (sides::initiator(now, offer.clone(), seeds), seeds + 1);
                     // a box that began anew counts anew, and what it sealed then is of other sessions
@@ -271,6 +272,7 @@ pub(crate) fn handshake(life: &[u8]) {
         up.drain(..over(&up));
         down.drain(..over(&down));
     }
+    opened.len()
 }
 
 /// A frame of any type, with numbers that lie near one another; or any bytes.
@@ -301,8 +303,8 @@ fn frame(fate: &mut Fate<'_>, what: u8, out: &mut Vec<u8>) {
     }
 }
 
-/// A random life of a Receiver, with streams of either kind.
-pub(crate) fn receiver(life: &[u8]) {
+/// A random life of a Receiver, with streams of either kind; how many bytes came out is told.
+pub(crate) fn receiver(life: &[u8]) -> usize {
     use livebox::bond::{Output, Receiver, ReceiverConfig};
     use livebox::time::{Duration, Instant};
     use livebox::wire::native::StreamKind;
@@ -312,7 +314,7 @@ pub(crate) fn receiver(life: &[u8]) {
     let streams = match fate.byte() {
         Some(kind) if kind > 127 => vec![(0, StreamKind::Srt)],
         Some(_) => vec![(0, StreamKind::Ts), (1, StreamKind::Ts)],
-        None => return,
+        None => return 0,
     };
     let mut receiver = Receiver::new(now, ReceiverConfig { latency: Duration::from_millis(200), streams });
     let (mut counters, mut bytes, mut given) = ([0_u64; 17], 0, 0);
@@ -353,10 +355,12 @@ pub(crate) fn receiver(life: &[u8]) {
         assert!(given as u64 + waiting <= 2 * bytes as u64, "more comes out than went in");
         assert!(waiting <= 2 * Receiver::MOST_BYTES as u64);
     }
+    given
 }
 
-/// A random life of a Gateway: a native box, an SRTLA box, strangers, and what their listeners answer.
-pub(crate) fn gateway(life: &[u8]) {
+/// A random life of a Gateway: a native box, an SRTLA box, strangers, and what their listeners answer; how much it
+/// passed on is told.
+pub(crate) fn gateway(life: &[u8]) -> usize {
     use std::collections::BTreeMap;
     use std::net::SocketAddr;
 
@@ -378,7 +382,7 @@ pub(crate) fn gateway(life: &[u8]) {
     };
     let mut a_box = sides::initiator(now, offer, 8);
     a_box.set_links(now, &[LinkId(0), LinkId(1), LinkId(2)]);
-    let (mut counter, mut known, mut room) = (0, BTreeMap::<GroupKey, ()>::new(), vec![0; 2048]);
+    let (mut counter, mut passed, mut known, mut room) = (0, 0, BTreeMap::<GroupKey, ()>::new(), vec![0; 2048]);
     let from = |net: u8, host: u8| -> SocketAddr { ([192, 0, net, host], 5000).into() };
     while let Some(what) = fate.byte() {
         let link = what >> 6;
@@ -439,12 +443,15 @@ pub(crate) fn gateway(life: &[u8]) {
             }
             while let Some((group, _)) = gateway.poll_local() {
                 known.insert(group, ());
+                passed += 1;
             }
             while let Some(group) = gateway.poll_closed() {
                 known.remove(&group);
             }
             while gateway.poll_opened().is_some() {}
-            while gateway.poll_release().is_some() {}
+            while gateway.poll_release().is_some() {
+                passed += 1;
+            }
             while a_box.poll_event().is_some() {}
             if !moved {
                 break;
@@ -454,4 +461,5 @@ pub(crate) fn gateway(life: &[u8]) {
         assert!(stats.groups <= 4, "{} groups where two of each dialect may be", stats.groups);
         assert_eq!(gateway.figures().count(), stats.groups);
     }
+    passed
 }

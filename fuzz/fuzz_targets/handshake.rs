@@ -5,4 +5,6 @@
 #[allow(dead_code, reason = "each target is one of the lives")]
 mod life;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| life::handshake(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    life::handshake(input);
+});

@@ -5,15 +5,16 @@
 //! `io/config.rs` fetches it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::board::Board;
 use crate::bond;
 use crate::bond::native::PublicKey;
 use crate::control::{Effect, Settings, effect};
+use crate::event;
 use crate::lang::Lang;
 use crate::media::{self, SourceId};
 use crate::mqtt;
+use crate::record;
 use crate::table::{Document, Fault, Keeper, SecretRef, Section};
 
 /// Where a box keeps its settings, if the command line names no other place.
@@ -21,11 +22,6 @@ pub const DEFAULT_FILE: &str = "/etc/livebox/livebox.toml";
 
 /// Where a box keeps its board profile, if the command line names no other place.
 pub const DEFAULT_BOARD: &str = "/etc/livebox/board";
-
-/// What the SRT session must wait longer than the bond: a packet that comes in the bond's last
-/// moment still needs one way through the gateway. Less, and the receiver gives up on packets that
-/// are on their way; double only adds delay.
-const SRT_BEYOND_BOND: Duration = Duration::from_millis(250);
 
 /// TS, SRT and UDP headers on top of picture and sound, as a factor, for the check of the ceiling.
 const WIRE_FACTOR: f64 = 1.08;
@@ -56,6 +52,10 @@ pub struct Config {
     pub bond: bond::Config,
     /// The gateway of ours that the native dialect speaks with.
     pub trust: Option<Trust>,
+    /// The recording.
+    pub record: record::Config,
+    /// The event and its agenda.
+    pub event: event::Config,
     /// The broker; none if none is named.
     pub mqtt: Option<mqtt::Config>,
     /// Where the SRT passphrase is kept, if there is one.
@@ -103,7 +103,7 @@ impl Config {
             bond_section.fault(0, "dialect", what);
         }
 
-        let least = bond.latency + SRT_BEYOND_BOND;
+        let least = bond.latency + bond::BEYOND;
         // without libsrt on the way nobody waits for it
         if !native && media.srt_latency < least {
             let what = format!(
@@ -134,11 +134,13 @@ impl Config {
             );
         }
 
+        let record = record::Config::read(&mut root.section("record"));
+        let event = event::Config::read(&mut root.section("event"));
         let mut mqtt_section = root.section("mqtt");
         let lines = ["password_file", "ca_file", "cert_file", "key_file"].map(|key| (key, mqtt_section.line_of(key)));
         let mqtt = mqtt::Config::read(&mut mqtt_section);
         let mqtt_files = mqtt.iter().flat_map(|mqtt| mqtt_files(mqtt, &lines)).collect();
-        Self { device, lang, state_dir, socket, media, bond, trust, mqtt, passphrase, mqtt_files }
+        Self { device, lang, state_dir, socket, media, bond, trust, record, event, mqtt, passphrase, mqtt_files }
     }
 
     /// Every secret that has to be there before this config can be used.
@@ -162,6 +164,8 @@ impl Config {
             echo: self.bond.dialect.echoes(),
             broker: self.mqtt.is_some(),
             media: self.media.clone(),
+            record: self.record.clone(),
+            event: self.event.clone(),
         }
     }
 
@@ -191,6 +195,17 @@ impl Config {
             ("bond.key_file", key_file(self) != key_file(new)),
             ("bond.peer", peer(self) != peer(new)),
             ("bond.latency", self.bond.latency != new.bond.latency),
+            ("record.folder", self.record.folder != new.record.folder),
+            ("record.when", self.record.when != new.record.when),
+            ("record.span", self.record.span != new.record.span),
+            ("record.keep_free", self.record.keep_free != new.record.keep_free),
+            ("record.stop_free", self.record.stop_free != new.record.stop_free),
+            ("record.protect_uncopied", self.record.protect_uncopied != new.record.protect_uncopied),
+            ("event.name", self.event.name != new.event.name),
+            ("event.hall", self.event.hall != new.event.hall),
+            ("event.agenda", self.event.agenda != new.event.agenda),
+            ("event.zone", self.event.zone != new.event.zone),
+            ("event.split", self.event.split != new.event.split),
             ("mqtt", self.mqtt != new.mqtt),
             ("bond.ceiling", self.bond.ceiling != new.bond.ceiling),
         ]

@@ -32,6 +32,8 @@ impl House {
             echo: false,
             broker: true,
             media: Config::default(),
+            record: livebox::record::Config::default(),
+            event: livebox::event::Config::default(),
         };
         Self { control: Control::new(Instant::ZERO, settings, intent), now: Instant::ZERO }
     }
@@ -154,6 +156,7 @@ fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
         offered: target,
         delivered: target,
         target,
+        latency: Duration::from_secs(1),
         waiting: Duration::ZERO,
         packets: 0,
         dropped_late: 0,
@@ -311,7 +314,8 @@ fn a_failing_media_part_leaves_the_box_on_air_as_soon_as_it_is_back() {
 
 #[test]
 fn on_air_before_is_on_air_again_without_a_hand() {
-    let intent = Intent { on_air: true, layout: Layout::PictureInPicture, line: Line::A };
+    let intent =
+        Intent { on_air: true, layout: Layout::PictureInPicture, line: Line::A, slate: false, ..Intent::default() };
 
     let mut house = House::started(intent);
 
@@ -425,6 +429,8 @@ fn new_settings_change_what_can_change_live_and_restart_only_what_must() {
         echo: false,
         broker: false,
         media: Config::default(),
+        record: livebox::record::Config::default(),
+        event: livebox::event::Config::default(),
     };
     settings.media.bitrate = (Bitrate::kbps(500), Bitrate::mbps(3));
     house.control.handle_config(house.now, settings, &[Part::Mqtt]);
@@ -579,8 +585,10 @@ fn a_layout_or_line_that_the_board_lacks_gives_way_to_the_first_it_has() {
         echo: false,
         broker: false,
         media: Config::default(),
+        record: livebox::record::Config::default(),
+        event: livebox::event::Config::default(),
     };
-    let stored = Intent { on_air: true, layout: Layout::SideBySide, line: Line::A };
+    let stored = Intent { on_air: true, layout: Layout::SideBySide, line: Line::A, slate: false, ..Intent::default() };
     let media = |sources, intent| {
         let control = Control::new(Instant::ZERO, board(sources), intent);
         (control.orders().media.layout, control.orders().media.line, control.intent().layout)
@@ -654,6 +662,8 @@ fn a_gateway_that_falls_silent_is_an_alarm_of_its_own_and_so_is_a_destination_th
         echo: true,
         broker: false,
         media: Config::default(),
+        record: livebox::record::Config::default(),
+        event: livebox::event::Config::default(),
     };
     let mut house = House { control: Control::new(Instant::ZERO, settings, Intent::default()), now: Instant::ZERO };
     house.everything_arrives();

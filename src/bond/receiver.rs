@@ -356,7 +356,8 @@ impl Receiver {
     /// When to call [`Receiver::handle_timeout`], if nothing happens before.
     #[must_use]
     pub fn next_timeout(&mut self) -> Option<Instant> {
-        let told = self.heard.map(|heard| (heard, self.next_feedback)).filter(|(heard, next)| next.since(*heard) < GONE);
+        let told =
+            self.heard.map(|heard| (heard, self.next_feedback)).filter(|(heard, next)| next.since(*heard) < GONE);
         let due = self.streams.values_mut().filter_map(|stream| stream.row.next_due());
         let ends = self.config.latency + LINGER;
         let _ = ends;
@@ -475,9 +476,9 @@ impl Receiver {
                     }
                 }
             }
-            let ends = shutdown.as_ref().is_some_and(|(until, last, _)| {
-                now >= *until || row.next().is_none_or(|next| next >= *last)
-            });
+            let ends = shutdown
+                .as_ref()
+                .is_some_and(|(until, last, _)| now >= *until || row.next().is_none_or(|next| next >= *last));
             if ends && let Some((_, _, packet)) = shutdown.take() {
                 self.outputs.push_back(Output::Control { stream: *number, packet });
             }

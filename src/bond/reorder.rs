@@ -234,15 +234,7 @@ impl Reorder {
     }
 
     /// So far off that it is another stream; what waited of the old one is lost with it.
-    fn elsewhere(
-        &mut self,
-        now: Instant,
-        low: u32,
-        number: u64,
-        stamp: u32,
-        kind: DataKind,
-        payload: Bytes,
-    ) -> Took {
+    fn elsewhere(&mut self, now: Instant, low: u32, number: u64, stamp: u32, kind: DataKind, payload: Bytes) -> Took {
         let straggles =
             self.left.is_some_and(|(at, end)| now.since(at) < STRAGGLERS && number.abs_diff(end) <= 2 * MOST);
         if straggles {

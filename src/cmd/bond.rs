@@ -48,9 +48,10 @@ pub(crate) struct Args {
     /// The gateway's public key, for the native dialect (livebox keys show FILE)
     #[arg(long, value_name = "KEY")]
     peer: Option<PublicKey>,
-    /// A packet is worth sending until so long after it came
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = latency)]
-    latency: Duration,
+    /// A packet is worth sending until so long after it came; at most, and if not given, what the SRT session
+    /// has negotiated as its latency less 250ms
+    #[arg(long, value_name = "TIME", value_parser = latency)]
+    latency: Option<Duration>,
     /// Where to write what is measured, once a second
     #[arg(long, value_name = "FILE")]
     stats_json: Option<PathBuf>,
@@ -84,7 +85,7 @@ fn session(args: &Args) -> anyhow::Result<Option<InitiatorConfig>> {
         (Dialect::Srtla, ..) => anyhow::bail!("--key and --peer belong to the native dialect; add --dialect native"),
         (Dialect::Native, Some(key), Some(peer)) => {
             let key = io::keys::private(key).context("--key")?;
-            Ok(Some(InitiatorConfig { key, peer, offer: Offer::srt(args.latency, "srt") }))
+            Ok(Some(InitiatorConfig { key, peer, offer: Offer::srt(bonding(args.latency).latency, "srt") }))
         }
         (Dialect::Native, ..) => anyhow::bail!(
             "--dialect native needs --key FILE and --peer KEY: livebox keys new FILE makes a key here, livebox keys \
@@ -125,7 +126,7 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
 
     let (wanted, slots) = watch::channel(slots);
     let (told, uplinks) = watch::channel(Vec::new());
-    let (_settings, config) = watch::channel(Config { latency: args.latency, ..Config::default() });
+    let (_settings, config) = watch::channel(bonding(args.latency));
     let (stats, mut measured) = watch::channel(None::<GroupStats>);
     let load = Load::Srt { listener, session };
     let road = Road { config, destination, load, uplinks, farewell: FAREWELL };
@@ -174,6 +175,12 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
         write(file, stats)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The engine's settings: L as it was given, or the session's.
+fn bonding(latency: Option<Duration>) -> Config {
+    let default = Config::default();
+    Config { latency: latency.unwrap_or(default.latency), follows_session: latency.is_none(), ..default }
 }
 
 fn refused(why: &str) -> anyhow::Result<ExitCode> {

@@ -14,6 +14,7 @@ use crate::health::{DISK_FREE, TEMPERATURE};
 use crate::lang::{Text, said};
 use crate::media::SourceId;
 use crate::message::{Part, Phase};
+use crate::record::StopCause;
 use crate::time::Instant;
 
 /// So long may links register and the SRT session open before their absence is a fault.
@@ -98,6 +99,11 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
     for part in Part::ALL {
         note(AlarmKind::PartFailed, part.name(), known.failed.get(&part).cloned());
     }
+    note(AlarmKind::RecordDiskFull, "", known.recording.trouble(StopCause::DiskFull));
+    note(AlarmKind::RecordFailed, "", known.recording.trouble(StopCause::Unwritable));
+    note(AlarmKind::RecordGap, "", known.recording.gap(now));
+    note(AlarmKind::RecordRemoved, "", known.recording.removed(now));
+    note(AlarmKind::AgendaWrong, "", said::agenda_faults(&known.agenda_faults));
     let rejected = (!known.rejected.is_empty()).then(|| said::faults(&known.rejected));
     note(AlarmKind::ConfigRejected, "", rejected);
 

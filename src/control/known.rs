@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::recording::Recording;
 use crate::bond::echo::Echo;
 use crate::bond::{GroupStats, LinkPhase, LinkStats};
 use crate::health::Sample;
@@ -52,6 +53,8 @@ pub(super) struct Known {
     pub(super) rejected: Vec<String>,
     pub(super) health: Option<Sample>,
     pub(super) ever_connected: bool,
+    pub(super) recording: Recording,
+    pub(super) agenda_faults: Vec<Text>,
     programme: Option<(Instant, Measured)>,
     levels: Option<(Instant, [Option<Dbfs>; 2])>,
     group: Option<(Instant, GroupStats)>,
@@ -107,6 +110,14 @@ impl Known {
             }
             What::PanelChanged { present, detail } => self.panel_lost = (!present).then(|| detail.clone()),
             What::ConfigRejected { faults } => self.rejected.clone_from(faults),
+            What::SegmentOpened { .. }
+            | What::SegmentRenamed { .. }
+            | What::SegmentClosed(_)
+            | What::SegmentRemoved { .. }
+            | What::RecordingMeasured { .. }
+            | What::RecordingGap { .. }
+            | What::RecordingStopped { .. } => self.recording.note(now, what),
+            What::AgendaRead { faults, .. } => self.agenda_faults.clone_from(faults),
             What::PartStarted => {
                 self.failed.remove(&part);
             }
@@ -134,7 +145,8 @@ impl Known {
             }
             Part::Mqtt => self.broker = false,
             Part::Health => self.health = None,
-            Part::Uplink | Part::Panel | Part::Console | Part::Config => {}
+            Part::Record => self.recording.forget(),
+            Part::Event | Part::Uplink | Part::Panel | Part::Console | Part::Config => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::media::{self, Layout, Line, SourceId};
 use crate::message::{Intent, Part};
+use crate::{event, record};
 
 /// What control needs to know of this box.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,10 @@ pub struct Settings {
     pub broker: bool,
     /// How the programme is made.
     pub media: media::Config,
+    /// How the recording is made.
+    pub record: record::Config,
+    /// The event.
+    pub event: event::Config,
 }
 
 impl Settings {
@@ -76,6 +81,17 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("bond.peer", Effect::Restarts(Part::Bond)),
     ("bond.latency", Effect::Restarts(Part::Bond)),
     ("bond.ceiling", Effect::Restarts(Part::Bond)),
+    ("record.folder", Effect::Restarts(Part::Record)),
+    ("record.when", Effect::Live),
+    ("record.span", Effect::Live),
+    ("record.keep_free", Effect::Restarts(Part::Record)),
+    ("record.stop_free", Effect::Restarts(Part::Record)),
+    ("record.protect_uncopied", Effect::Restarts(Part::Record)),
+    ("event.name", Effect::Live),
+    ("event.hall", Effect::Restarts(Part::Event)),
+    ("event.agenda", Effect::Restarts(Part::Event)),
+    ("event.zone", Effect::Restarts(Part::Event)),
+    ("event.split", Effect::Live),
     ("mqtt", Effect::Restarts(Part::Mqtt)),
 ];
 

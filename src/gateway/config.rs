@@ -86,7 +86,11 @@ impl Config {
         let allow_line = root.line_of("allow_file");
         let allow_file = file(root, "allow_file");
         if allow_file.is_some() && key_file.is_none() {
-            root.fault(allow_line, "allow_file", "is of no use without key_file; make a key with livebox keys new FILE");
+            root.fault(
+                allow_line,
+                "allow_file",
+                "is of no use without key_file; make a key with livebox keys new FILE",
+            );
         }
         let metrics = root.text("metrics").filter(|text| !text.is_empty()).map(|text| text.parse());
         let metrics = match metrics.transpose() {

@@ -166,9 +166,8 @@ mod tests {
         )
         .unwrap();
 
-        let takes = |name, stream| {
-            read.iter().filter(|d| d.takes(name, stream)).map(|d| d.name.as_str()).collect::<Vec<_>>()
-        };
+        let takes =
+            |name, stream| read.iter().filter(|d| d.takes(name, stream)).map(|d| d.name.as_str()).collect::<Vec<_>>();
         assert_eq!(takes("hall-1", "main"), ["studio", "pull"]);
         assert_eq!(takes("hall-2", "main"), ["studio"]);
         assert_eq!(takes("hall-2", "slides"), ["slides"]);

@@ -237,11 +237,8 @@ impl Programme {
             _ => sense,
         };
         let leaning = both(|s| s.leaning);
-        let changes = if leaning > 0 {
-            both(|s| s.changed) * CHANGING >= leaning
-        } else {
-            both(|s| s.keys_changed) > 0
-        };
+        let changes =
+            if leaning > 0 { both(|s| s.changed) * CHANGING >= leaning } else { both(|s| s.keys_changed) > 0 };
         Echo {
             stream,
             kind: Kind::Ts,
@@ -460,7 +457,8 @@ mod tests {
         }
 
         fn sound(&mut self, number: u64, size: usize) {
-            let mut frame = vec![0xff, 0xf1, 0x4c, 0x80 | (size >> 11) as u8, (size >> 3) as u8, (size << 5) as u8, 0xfc];
+            let mut frame =
+                vec![0xff, 0xf1, 0x4c, 0x80 | (size >> 11) as u8, (size >> 3) as u8, (size << 5) as u8, 0xfc];
             frame.resize(size, 0x21);
             self.pes(0x102, number * 1920, &frame);
         }

@@ -138,7 +138,8 @@ impl Native {
     pub(super) fn handle_local(&mut self, now: Instant, key: GroupKey, datagram: &Bytes, out: &mut Outlet) -> bool {
         let Some(group) = self.groups.get(&key).copied() else { return false };
         let Some(member) = self.members.get_mut(&group) else { return false };
-        if let (Ok(Packet::Ack(ack)), Some((_, Watch::Srt(watch)))) = (srt::peek(datagram), member.streams.get_mut(&0)) {
+        if let (Ok(Packet::Ack(ack)), Some((_, Watch::Srt(watch)))) = (srt::peek(datagram), member.streams.get_mut(&0))
+        {
             watch.answer(ack.seq);
         }
         member.receiver.handle_control(now, 0, datagram);
@@ -234,7 +235,11 @@ impl Native {
             match event {
                 ResponderEvent::Opened { group, name, offer, .. } => {
                     if offer.streams.len() > self.limits.streams {
-                        tracing::warn!(from = name, streams = offer.streams.len(), "more streams than a group may have");
+                        tracing::warn!(
+                            from = name,
+                            streams = offer.streams.len(),
+                            "more streams than a group may have"
+                        );
                         self.refused += 1;
                         self.responder.dismiss(group, Closed::Bye);
                         continue;

@@ -1,7 +1,9 @@
 //! The one snapshot that every face reads.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::command::Tally;
+use super::recording::{AgendaStatus, RecordingStatus};
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
 use crate::bond::echo::Echo;
@@ -11,7 +13,7 @@ use crate::media::{EncoderKind, Layout, Line, SourceId};
 use crate::time::{Instant, Timestamp};
 
 /// Of the box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Not on air.
@@ -26,7 +28,7 @@ pub enum Phase {
 }
 
 /// How a figure is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// As wanted.
@@ -40,7 +42,7 @@ pub enum Verdict {
 }
 
 /// What is, what should be, and the judgement: always together.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// What is; absent if not measured.
     pub measured: Option<f64>,
@@ -51,7 +53,7 @@ pub struct Reading {
 }
 
 /// The programme.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Programme {
     /// How the picture is shared.
     pub layout: Layout,
@@ -59,6 +61,8 @@ pub struct Programme {
     pub line: Line,
     /// The slate stands in for a source.
     pub slate: bool,
+    /// The slate is wanted: a finger or a console asked for it.
+    pub slate_wanted: bool,
     /// The encoder in use.
     pub encoder: Option<EncoderKind>,
     /// Transport stream rate, Mbit/s: measured, and what the encoder was told (with sound and mux).
@@ -72,7 +76,7 @@ pub struct Programme {
 }
 
 /// One source.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputStatus {
     /// Which.
     pub source: SourceId,
@@ -85,7 +89,7 @@ pub struct InputStatus {
 }
 
 /// One uplink with its link.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkStatus {
     /// Slot name.
     pub slot: String,
@@ -112,7 +116,7 @@ pub struct LinkStatus {
 }
 
 /// What the gateway hears of the programme.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FarEnd {
     /// When it last told.
     pub heard: Instant,
@@ -121,7 +125,7 @@ pub struct FarEnd {
 }
 
 /// A raised alarm, ready to show.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlarmLine {
     /// Which alarm.
     pub kind: AlarmKind,
@@ -135,10 +139,12 @@ pub struct AlarmLine {
     pub text: Text,
     /// What to do.
     pub advice: Text,
+    /// Somebody has said that it was seen.
+    pub acknowledged: bool,
 }
 
 /// Something worth telling, numbered so that a slow face misses none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Counts up without holes.
     pub seq: u64,
@@ -149,7 +155,7 @@ pub struct Event {
 }
 
 /// Everything that everyone may know now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// When this snapshot was made.
     pub at: Instant,
@@ -163,6 +169,14 @@ pub struct Status {
     pub since: Instant,
     /// The programme.
     pub programme: Programme,
+    /// What the studio's switcher makes of it.
+    pub tally: Tally,
+    /// The recording on the local disk.
+    #[serde(default)]
+    pub recording: RecordingStatus,
+    /// Where the event stands.
+    #[serde(default)]
+    pub agenda: AgendaStatus,
     /// Every source of the board.
     pub inputs: Vec<InputStatus>,
     /// Every uplink of the board.

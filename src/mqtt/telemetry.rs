@@ -88,7 +88,7 @@ struct Info<'a> {
     inputs: Vec<SourceId>,
     layouts: [Layout; 4],
     lines: [&'static str; 2],
-    verbs: [&'static str; 4],
+    verbs: [&'static str; 10],
 }
 
 #[derive(Serialize)]
@@ -131,6 +131,7 @@ struct Alarm<'a> {
     since_s: f64,
     text: &'a crate::lang::Text,
     advice: &'a crate::lang::Text,
+    acknowledged: bool,
 }
 
 #[derive(Serialize)]
@@ -219,7 +220,18 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
         inputs: status.inputs.iter().map(|input| input.source).collect(),
         layouts: Layout::ALL,
         lines: ["a", "b"],
-        verbs: ["start", "stop", "layout", "audio"],
+        verbs: [
+            "start",
+            "stop",
+            "layout",
+            "audio",
+            "slate",
+            "acknowledge",
+            "tally",
+            "next_speaker",
+            "undo_speaker",
+            "record",
+        ],
     });
     Told { topic: topics.info(), gist: payload.clone(), payload, paced: false, acknowledged: true }
 }
@@ -234,10 +246,18 @@ fn health(topics: &Topics, status: &Status) -> Told {
     });
     let gist = json(&(
         heard.collect::<Vec<_>>(),
-        (status.phase, programme.layout, programme.line, programme.slate, programme.encoder, programme.output_open),
+        (
+            status.phase,
+            programme.layout,
+            programme.line,
+            programme.slate,
+            programme.slate_wanted,
+            programme.encoder,
+            programme.output_open,
+        ),
         [programme.bitrate, programme.fps, programme.safe_rate].map(|r| r.verdict),
         status.inputs.iter().map(|i| (i.source, i.present)).collect::<Vec<_>>(),
-        status.alarms.iter().map(|a| (a.kind, &a.subject)).collect::<Vec<_>>(),
+        status.alarms.iter().map(|a| (a.kind, &a.subject, a.acknowledged)).collect::<Vec<_>>(),
         verdicts,
     ));
     let payload = json(&Health {
@@ -336,6 +356,7 @@ fn alarm(line: &AlarmLine) -> Alarm<'_> {
         since_s: line.since.as_secs_f64(),
         text: &line.text,
         advice: &line.advice,
+        acknowledged: line.acknowledged,
     }
 }
 

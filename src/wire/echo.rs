@@ -4,7 +4,7 @@
 //! end cannot judge (an opaque or scrambled stream) it calls unknown, never good. How it travels
 //! stands in `native/echo.rs`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::native::{self, EchoDestination, EchoItem, EchoStream, EchoWriter, Label, StreamKind};
 
@@ -12,7 +12,7 @@ use super::native::{self, EchoDestination, EchoItem, EchoStream, EchoWriter, Lab
 pub const MOST_DESTINATIONS: usize = 12;
 
 /// What a stream is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The programme's transport stream, seen by the far end.
@@ -22,7 +22,7 @@ pub enum Kind {
 }
 
 /// How something stands at the far end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sense {
     /// The far end cannot know.
@@ -53,7 +53,7 @@ impl Sense {
 }
 
 /// Where a destination's SRT session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Session {
     /// Not open yet: the far end calls, or waits to be called.
@@ -83,7 +83,7 @@ impl Session {
 }
 
 /// One place that the far end passes the stream to.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Destination {
     /// Its name in the far end's settings, at most [`Label::LONGEST`] bytes.
     pub name: String,
@@ -104,7 +104,7 @@ pub struct Destination {
 }
 
 /// One stream, as the far end hears it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Echo {
     /// Number of the stream in its group.
     pub stream: u8,

@@ -373,7 +373,7 @@ fn a_gateway_that_began_anew_is_noticed_and_the_counters_run_on() {
 
     assert_eq!(pair.ups(), [false, false]);
     assert!(pair.at_gateway.len() > heard, "{:?} after {:?}", pair.box_events, pair.now.since(restarted));
-    let mut counters = pair.at_gateway.iter().filter(|heard| heard.1 == 2).map(|heard| heard.2);
+    let counters = pair.at_gateway.iter().filter(|heard| heard.1 == 2).map(|heard| heard.2);
     assert!(counters.is_sorted_by(|a, b| a < b));
 }
 

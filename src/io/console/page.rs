@@ -146,7 +146,11 @@ fn echo_line(echo: &Echo, lang: Lang) -> String {
         }
         Kind::Srt => {}
     }
-    parts.extend(echo.destinations.iter().map(|d| format!("→ {} {}, {} {}", d.name, session(d.session), say("应答", "answers"), sense(d.answered))));
+    parts.extend(
+        echo.destinations
+            .iter()
+            .map(|d| format!("→ {} {}, {} {}", d.name, session(d.session), say("应答", "answers"), sense(d.answered))),
+    );
     format!("{} {}: {}", say("云端收到", "far end hears"), echo.stream, parts.join(" · "))
 }
 

@@ -184,7 +184,19 @@ function renderFigures() {
     figure("bitrate", programme?.bitrate, "Mbit/s", 2),
     figure("fps", programme?.fps, "fps", 1),
     figure("safe_rate", programme?.safe_rate, "Mbit/s", 2),
-    make("p", { id: "output", class: output ? "good" : "" }, programme ? word(output ? "outputOpen" : "outputClosed") : "", make("small", {}, encoder)));
+    make("p", { id: "output", class: output ? "good" : "" }, programme ? word(output ? "outputOpen" : "outputClosed") : "", make("small", {}, encoder)),
+    ...(view.health?.far_end?.streams ?? []).map(heard));
+}
+
+/** What the gateway hears of one stream, and where it goes on to. */
+function heard(echo) {
+  const sense = (what) => make("span", { class: { ok: "good", absent: "bad", still: "warn" }[echo[what]] ?? "" },
+    `${word(what)} ${word("senses")[echo[what]] ?? echo[what]}`);
+  const seen = echo.kind === "ts" ? ["flow", "clock", "picture", "sound"] : ["flow"];
+  const gaps = echo.gaps || echo.missing ? make("span", { class: "warn" }, `${word("gaps")} ${echo.gaps + echo.missing}`) : null;
+  const places = (echo.destinations ?? []).map((d) => make("span", { class: d.session === "open" ? "good" : "bad", "data-destination": d.name },
+    `→ ${d.name} ${word("sessions")[d.session] ?? d.session}`));
+  return make("p", { class: "heard", "data-stream": echo.stream }, `${word("farEnd")} ${echo.stream}: `, ...seen.map(sense), gaps, ...places);
 }
 
 function renderHand(stale) {

@@ -15,7 +15,7 @@ pub const MAX_UPLINKS: usize = 16;
 const MAX_INTERFACE_NAME: usize = 15;
 
 /// The encoders the house knows, hardware first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EncoderKind {
     /// Rockchip.

@@ -5,14 +5,15 @@
 //! `io/config.rs` fetches it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::board::Board;
 use crate::bond;
 use crate::control::{Effect, Settings, effect};
+use crate::event;
 use crate::lang::Lang;
 use crate::media::{self, SourceId};
 use crate::mqtt;
+use crate::record;
 use crate::table::{Document, Fault, Keeper, SecretRef, Section};
 
 /// Where a box keeps its settings, if the command line names no other place.
@@ -20,11 +21,6 @@ pub const DEFAULT_FILE: &str = "/etc/livebox/livebox.toml";
 
 /// Where a box keeps its board profile, if the command line names no other place.
 pub const DEFAULT_BOARD: &str = "/etc/livebox/board";
-
-/// What the SRT session must wait longer than the bond: a packet that comes in the bond's last
-/// moment still needs one way through the gateway. Less, and the receiver gives up on packets that
-/// are on their way; double only adds delay.
-const SRT_BEYOND_BOND: Duration = Duration::from_millis(250);
 
 /// TS, SRT and UDP headers on top of picture and sound, as a factor, for the check of the ceiling.
 const WIRE_FACTOR: f64 = 1.08;
@@ -44,6 +40,10 @@ pub struct Config {
     pub media: media::Config,
     /// The bonding engine.
     pub bond: bond::Config,
+    /// The recording.
+    pub record: record::Config,
+    /// The event and its agenda.
+    pub event: event::Config,
     /// The broker; none if none is named.
     pub mqtt: Option<mqtt::Config>,
     /// Where the SRT passphrase is kept, if there is one.
@@ -84,7 +84,7 @@ impl Config {
         let ceiling_line = bond_section.line_of("ceiling");
         let bond = bond::Config::read(&mut bond_section);
 
-        let least = bond.latency + SRT_BEYOND_BOND;
+        let least = bond.latency + bond::BEYOND;
         if media.srt_latency < least {
             let what = format!(
                 "srt_latency = {:?} is too short for bond.latency = {:?}; write srt_latency = \"{}ms\" or more, \
@@ -114,11 +114,13 @@ impl Config {
             );
         }
 
+        let record = record::Config::read(&mut root.section("record"));
+        let event = event::Config::read(&mut root.section("event"));
         let mut mqtt_section = root.section("mqtt");
         let lines = ["password_file", "ca_file", "cert_file", "key_file"].map(|key| (key, mqtt_section.line_of(key)));
         let mqtt = mqtt::Config::read(&mut mqtt_section);
         let mqtt_files = mqtt.iter().flat_map(|mqtt| mqtt_files(mqtt, &lines)).collect();
-        Self { device, lang, state_dir, socket, media, bond, mqtt, passphrase, mqtt_files }
+        Self { device, lang, state_dir, socket, media, bond, record, event, mqtt, passphrase, mqtt_files }
     }
 
     /// Every secret that has to be there before this config can be used.
@@ -139,8 +141,11 @@ impl Config {
             device: self.device.clone(),
             sources: SourceId::ALL.into_iter().filter(there).collect(),
             uplinks: board.uplinks.iter().map(|u| (u.slot.clone(), u.metered)).collect(),
+            echo: self.bond.dialect.echoes(),
             broker: self.mqtt.is_some(),
             media: self.media.clone(),
+            record: self.record.clone(),
+            event: self.event.clone(),
         }
     }
 
@@ -166,6 +171,17 @@ impl Config {
             ("media.destination", a.destination != b.destination),
             ("bond.dialect", self.bond.dialect != new.bond.dialect),
             ("bond.latency", self.bond.latency != new.bond.latency),
+            ("record.folder", self.record.folder != new.record.folder),
+            ("record.when", self.record.when != new.record.when),
+            ("record.span", self.record.span != new.record.span),
+            ("record.keep_free", self.record.keep_free != new.record.keep_free),
+            ("record.stop_free", self.record.stop_free != new.record.stop_free),
+            ("record.protect_uncopied", self.record.protect_uncopied != new.record.protect_uncopied),
+            ("event.name", self.event.name != new.event.name),
+            ("event.hall", self.event.hall != new.event.hall),
+            ("event.agenda", self.event.agenda != new.event.agenda),
+            ("event.zone", self.event.zone != new.event.zone),
+            ("event.split", self.event.split != new.event.split),
             ("mqtt", self.mqtt != new.mqtt),
             ("bond.ceiling", self.bond.ceiling != new.bond.ceiling),
         ]

@@ -1,12 +1,12 @@
 //! The machine's health: one reading of processor, memory, temperature and disk,
 //! and how much of each is too much: what is shown as harmful and what raises an alarm is the same.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::{Bytes, Celsius, Percent};
 
 /// One reading.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Load over all cores.
     pub cpu: Percent,

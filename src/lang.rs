@@ -18,7 +18,7 @@ pub enum Lang {
 }
 
 /// One sentence in both languages, already filled in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// Simplified Chinese.
     pub zh: String,
@@ -115,6 +115,74 @@ pub mod told {
     #[must_use]
     pub fn line(name: &str) -> Text {
         Text::new(format!("音频切换到 {name} 路"), format!("mixer line {name} on air"))
+    }
+
+    /// The slate was asked for, or the picture again.
+    #[must_use]
+    pub fn slate(on: bool) -> Text {
+        if on {
+            Text::new("已切到垫片，声音照常", "the slate is on air; the sound goes on")
+        } else {
+            Text::new("已切回画面", "the picture is back on air")
+        }
+    }
+
+    /// The alarms that stood were seen by somebody.
+    #[must_use]
+    pub fn acknowledged(count: usize) -> Text {
+        Text::new(format!("已确认 {count} 条告警"), format!("alarms acknowledged: {count}"))
+    }
+
+    /// What the studio's switcher makes of the programme.
+    #[must_use]
+    pub fn tally(name: &str) -> Text {
+        let zh = match name {
+            "program" => "导播台：已切出",
+            "preview" => "导播台：预监",
+            _ => "导播台：未选",
+        };
+        Text::new(zh, format!("the studio's tally: {name}"))
+    }
+
+    /// Somebody else has the floor; nobody in particular if the name is empty.
+    #[must_use]
+    pub fn speaker(name: &str) -> Text {
+        match name {
+            "" => Text::new("切换讲者", "the next speaker begins"),
+            name => Text::new(format!("切换讲者：{name}"), format!("speaker: {name}")),
+        }
+    }
+
+    /// The step to another speaker was taken back.
+    #[must_use]
+    pub fn speaker_undone(name: &str) -> Text {
+        match name {
+            "" => Text::new("已撤销切换讲者", "the step to the next speaker was taken back"),
+            name => {
+                Text::new(format!("已撤销切换，讲者仍为：{name}"), format!("taken back; the speaker is still {name}"))
+            }
+        }
+    }
+
+    /// Somebody asked for a recording, or for none.
+    #[must_use]
+    pub fn record(on: bool) -> Text {
+        if on { Text::new("开始录制", "recording on") } else { Text::new("停止录制", "recording off") }
+    }
+
+    /// A recording was deleted to make room.
+    #[must_use]
+    pub fn removed(file: &str) -> Text {
+        Text::new(format!("为腾出空间已删除录像：{file}"), format!("deleted to make room: {file}"))
+    }
+
+    /// The agenda was read.
+    #[must_use]
+    pub fn agenda(talks: usize, faults: usize) -> Text {
+        match faults {
+            0 => Text::new(format!("已读取日程：{talks} 场"), format!("agenda: {talks} talks")),
+            n => Text::new(format!("已读取日程：{talks} 场，{n} 处有误"), format!("agenda: {talks} talks, {n} faults")),
+        }
     }
 
     /// Which encoder is in use.
@@ -224,6 +292,11 @@ pub mod said {
         /// Orders said so.
         stopped() = "已停止", "stopped";
 
+        /// A destination behind the gateway.
+        session_waiting() = "未连接", "not connected";
+        /// A destination behind the gateway.
+        session_slow(dropped) = "过慢，已丢弃 {dropped} 个数据包", "too slow, {dropped} payloads left out";
+
         /// The session ended because the box left the air.
         left_the_air() = "已停止推流", "left the air";
         /// The session ended.
@@ -277,6 +350,16 @@ pub mod said {
     #[must_use]
     pub fn because(what: &Text, words: &str) -> Text {
         Text::new(format!("{}：{words}", what.zh), format!("{}: {words}", what.en))
+    }
+
+    /// An agenda's faults: the first, and how many there are.
+    #[must_use]
+    pub fn agenda_faults(faults: &[Text]) -> Option<Text> {
+        let first = faults.first()?;
+        Some(match faults.len() {
+            1 => first.clone(),
+            n => Text::new(format!("{}，共 {n} 处", first.zh), format!("{} … +{}", first.en, n - 1)),
+        })
     }
 
     /// Settings that were refused: the first place, and how many there are.

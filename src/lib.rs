@@ -15,6 +15,7 @@ pub mod units;
 
 // the wire and the bonding engine
 pub mod bond;
+pub mod flow;
 pub mod gateway;
 pub mod sim;
 pub mod wire;
@@ -22,8 +23,10 @@ pub mod wire;
 // the subjects
 pub mod alarm;
 pub mod board;
+pub mod event;
 pub mod health;
 pub mod media;
+pub mod record;
 pub mod uplink;
 
 // what is said, who decides, who shows

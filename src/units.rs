@@ -120,6 +120,42 @@ pub fn parse_duration(text: &str) -> Result<Duration, NotAQuantity> {
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
+impl Bytes {
+    /// Twice as many.
+    #[must_use]
+    pub const fn doubled(self) -> Self {
+        Self(self.0.saturating_mul(2))
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes >= 1_000_000_000 => write!(f, "{:.1}GB", bytes as f64 / 1e9),
+            bytes if bytes >= 1_000_000 => write!(f, "{:.1}MB", bytes as f64 / 1e6),
+            bytes => write!(f, "{:.1}kB", bytes as f64 / 1e3),
+        }
+    }
+}
+
+impl FromStr for Bytes {
+    type Err = NotAQuantity;
+    /// Reads `"5GB"`, `"500MB"`, `"64kB"`, as disks are sold: steps of 1000.
+    fn from_str(text: &str) -> Result<Self, NotAQuantity> {
+        let wrong = || NotAQuantity { text: text.to_owned(), wanted: "a size such as \"5GB\" or \"500MB\"" };
+        let (number, unit) = split(text);
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let factor = match unit {
+            "kB" => 1e3,
+            "MB" => 1e6,
+            "GB" => 1e9,
+            "TB" => 1e12,
+            _ => return Err(wrong()),
+        };
+        Ok(Self((number * factor).round() as u64))
+    }
+}
+
 /// A share of one hundred.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
 #[serde(transparent)]

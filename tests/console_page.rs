@@ -125,6 +125,7 @@ fn harm(status: &mut Status) {
         since: Instant::from_millis(1000),
         text: Text::new("有线网络已断开", "the wired uplink is down"),
         advice: Text::new("请检查网线和交换机", "check the cable and the switch"),
+        acknowledged: false,
     }];
     status.events = vec![Event { seq: 1, at: Instant::from_millis(1000), text: status.alarms[0].text.clone() }];
 }

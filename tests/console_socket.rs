@@ -154,6 +154,7 @@ async fn obey(mut asked: mpsc::Receiver<Asked>, status: watch::Sender<Arc<Status
                 next.programme.line = line;
                 Ok(())
             }
+            _ => Ok(()),
         };
         status.send_replace(Arc::new(next));
         let _ = answer.send(obeyed);

@@ -9,7 +9,7 @@ use std::process::Command;
 const GROUND: &[&str] = &["lang", "rng", "table", "time", "units"];
 
 /// The subjects whose plain data `message` carries to parts and faces.
-const SPOKEN: &[&str] = &["alarm", "bond", "health", "media", "uplink"];
+const SPOKEN: &[&str] = &["alarm", "bond", "event", "health", "media", "record", "uplink"];
 
 /// Room by room: what it may import beside itself and the ground floor.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -17,16 +17,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bond", &["wire"]),
     ("gateway", &["bond", "wire"]),
     ("sim", &["bond", "wire"]),
+    ("flow", &[]),
     ("alarm", &[]),
     ("board", &[]),
+    ("event", &[]),
     ("health", &[]),
     ("media", &["board"]),
+    ("record", &["event", "wire"]),
     ("uplink", &[]),
-    ("message", &["alarm", "board", "bond", "health", "media", "uplink"]),
-    ("control", &["alarm", "bond", "health", "media", "message", "uplink"]),
-    ("panel", &["alarm", "bond", "health", "media", "message", "uplink"]),
-    ("mqtt", &["alarm", "bond", "health", "media", "message", "uplink"]),
-    ("config", &["board", "bond", "control", "media", "mqtt"]),
+    ("message", &["alarm", "board", "bond", "event", "health", "media", "record", "uplink"]),
+    ("control", &["alarm", "bond", "event", "health", "media", "message", "record", "uplink"]),
+    ("panel", &["alarm", "bond", "event", "health", "media", "message", "record", "uplink"]),
+    ("mqtt", &["alarm", "bond", "event", "health", "media", "message", "record", "uplink"]),
+    ("config", &["board", "bond", "control", "event", "media", "mqtt", "record"]),
 ];
 
 /// Drivers that need more than their namesake, `message`, `board`, the ground floor and the shared

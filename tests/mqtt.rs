@@ -487,6 +487,7 @@ async fn obey(mut asked: mpsc::Receiver<Asked>, status: Arc<watch::Sender<Arc<St
                 next.programme.line = line;
                 Ok(())
             }
+            _ => Ok(()),
         };
         let _ = answer.send(obeyed);
         status.send_replace(Arc::new(next));

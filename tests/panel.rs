@@ -130,6 +130,7 @@ fn degraded() -> Status {
         since: Instant::ZERO,
         text: Text::new("有线网络已断开，直播由4G继续", "wired uplink is down, the live goes on over 4G"),
         advice: Text::new("请检查网线", "check the cable"),
+        acknowledged: false,
     }];
     status
 }

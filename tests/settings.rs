@@ -105,7 +105,7 @@ fn for_every_key_it_is_written_what_a_change_takes() {
     let document = Document::parse("livebox.toml", &reference());
     Config::read_root(&mut document.root());
 
-    let sections = ["media", "bond"];
+    let sections = ["media", "bond", "record", "event"];
     let keys: Vec<_> = document.asked().into_iter().filter(|key| !sections.contains(&key.as_str())).collect();
     let unlisted: Vec<_> = keys.iter().filter(|key| effect(key).is_none()).collect();
     let unknown: Vec<_> = EFFECTS.iter().filter(|(key, _)| !keys.iter().any(|k| k == key)).collect();

@@ -4,7 +4,7 @@ use livebox::bond::LinkPhase;
 use livebox::health::Sample;
 use livebox::lang::said;
 use livebox::media::{EncoderKind, Layout, Line, SourceId};
-use livebox::message::{InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
+use livebox::message::{InputStatus, LinkStatus, Phase, Programme, Reading, Status, Tally, Verdict};
 use livebox::time::Instant;
 use livebox::units::{Bytes, Celsius, Percent};
 
@@ -21,12 +21,16 @@ pub(crate) fn standing(device: &str) -> Status {
             layout: Layout::Camera,
             line: Line::A,
             slate: false,
+            slate_wanted: false,
             encoder: Some(EncoderKind::X264enc),
             bitrate: good(Some(4.8), Some(4.9)),
             fps: good(Some(25.0), Some(25.0)),
             safe_rate: good(Some(11.2), None),
             output_open: false,
         },
+        tally: Tally::Off,
+        recording: livebox::message::RecordingStatus::default(),
+        agenda: livebox::message::AgendaStatus::default(),
         inputs: SourceId::ALL
             .map(|source| InputStatus {
                 source,
@@ -50,6 +54,7 @@ pub(crate) fn standing(device: &str) -> Status {
                 sent_bytes: 1_000_000,
             })
             .collect(),
+        far_end: None,
         health: Some(Sample {
             cpu: Percent(23.0),
             memory: Percent(31.0),

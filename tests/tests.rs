@@ -27,6 +27,8 @@ mod loopback;
 mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
+/// A native session: one handshake in bytes, and what sealing costs.
+mod native_session;
 /// The native dialect, byte by byte.
 mod native_wire;
 /// The home screen as pictures, nothing cut off.
@@ -41,5 +43,7 @@ mod settings;
 mod srtla_wire;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
+/// SRT inside the tunnel, as stock programs speak it.
+mod tunnel;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;

@@ -30,6 +30,7 @@ enum Stage {
 struct Line {
     stage: Stage,
     detail: Text,
+    seen: bool,
 }
 
 /// A raised alarm.
@@ -43,6 +44,8 @@ pub struct Entry {
     pub detail: Text,
     /// Since when.
     pub since: Instant,
+    /// Somebody has acknowledged it.
+    pub acknowledged: bool,
 }
 
 /// An alarm came or went.
@@ -72,7 +75,7 @@ impl Book {
         let key = (kind, subject.to_owned());
         match (self.lines.get_mut(&key), wrong) {
             (None, Some(detail)) => {
-                let line = Line { stage: Stage::Waiting { since: now }, detail };
+                let line = Line { stage: Stage::Waiting { since: now }, detail, seen: false };
                 self.lines.insert(key, line);
             }
             (Some(line), Some(detail)) => {
@@ -100,6 +103,12 @@ impl Book {
         line.is_some_and(|line| !matches!(line.stage, Stage::Waiting { .. }))
     }
 
+    /// Every raised alarm was seen; tells how many of them were not before. They go on standing.
+    pub fn acknowledge(&mut self) -> usize {
+        let raised = self.lines.values_mut().filter(|line| !matches!(line.stage, Stage::Waiting { .. }) && !line.seen);
+        raised.map(|line| line.seen = true).count()
+    }
+
     /// Forgets every alarm about a subject that is no longer there, without a word.
     pub fn keep(&mut self, known: impl Fn(AlarmKind, &str) -> bool) {
         self.lines.retain(|(kind, subject), _| known(*kind, subject));
@@ -109,7 +118,13 @@ impl Book {
     pub fn settle(&mut self, now: Instant) -> Vec<Turn> {
         let mut turns = Vec::new();
         self.lines.retain(|(kind, subject), line| {
-            let entry = |since| Entry { kind: *kind, subject: subject.clone(), detail: line.detail.clone(), since };
+            let entry = |since| Entry {
+                kind: *kind,
+                subject: subject.clone(),
+                detail: line.detail.clone(),
+                since,
+                acknowledged: line.seen,
+            };
             let (raise, clear) = kind.dwell();
             match line.stage {
                 Stage::Waiting { since } if now >= since + raise => {
@@ -141,9 +156,13 @@ impl Book {
     /// Every raised alarm.
     pub fn raised(&self) -> impl Iterator<Item = Entry> + '_ {
         self.lines.iter().filter_map(|((kind, subject), line)| match line.stage {
-            Stage::Raised { since } | Stage::Leaving { since, .. } => {
-                Some(Entry { kind: *kind, subject: subject.clone(), detail: line.detail.clone(), since })
-            }
+            Stage::Raised { since } | Stage::Leaving { since, .. } => Some(Entry {
+                kind: *kind,
+                subject: subject.clone(),
+                detail: line.detail.clone(),
+                since,
+                acknowledged: line.seen,
+            }),
             Stage::Waiting { .. } => None,
         })
     }
@@ -193,5 +212,22 @@ mod tests {
         assert!(matches!(book.settle(at(11_000)).as_slice(), [Turn::Cleared(_)]));
         assert_eq!(book.raised().count(), 0);
         assert_eq!(book.next_timeout(), None);
+    }
+
+    #[test]
+    fn an_alarm_is_acknowledged_once_and_goes_on_standing() {
+        let mut book = Book::new();
+        book.note(at(0), AlarmKind::SourceLost, "camera", gone("gone"));
+        assert_eq!(book.acknowledge(), 0, "it is not raised yet");
+        book.settle(at(1000));
+
+        assert_eq!((book.acknowledge(), book.acknowledge()), (1, 0));
+        assert!(book.raised().all(|entry| entry.acknowledged));
+
+        book.note(at(5000), AlarmKind::SourceLost, "camera", None);
+        book.settle(at(9000));
+        book.note(at(10_000), AlarmKind::SourceLost, "camera", gone("gone again"));
+        book.settle(at(11_000));
+        assert!(book.raised().all(|entry| !entry.acknowledged), "another time is another alarm");
     }
 }

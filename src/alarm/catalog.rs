@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::lang::Text;
 
 /// How grave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The programme is harmed.
@@ -24,7 +24,7 @@ pub enum Severity {
 }
 
 /// Which alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmKind {
     /// A source of the board gives nothing.
@@ -39,6 +39,10 @@ pub enum AlarmKind {
     NoLinks,
     /// The SRT session is not open while on air.
     OutputClosed,
+    /// The gateway does not tell any more what it hears.
+    EchoSilent,
+    /// A destination behind the gateway is not open, or too slow.
+    DestinationDown,
     /// The links carry less than the programme needs at its least.
     RateShort,
     /// The broker is away.
@@ -53,17 +57,29 @@ pub enum AlarmKind {
     DiskLow,
     /// Too hot.
     TooHot,
+    /// Nothing is recorded: the disk is full.
+    RecordDiskFull,
+    /// Nothing is recorded: the folder cannot be written.
+    RecordFailed,
+    /// The disk of the recordings is too slow.
+    RecordGap,
+    /// Recordings were deleted to make room.
+    RecordRemoved,
+    /// The agenda has faults.
+    AgendaWrong,
 }
 
 impl AlarmKind {
     /// All of them, in the order of the catalog.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::SourceLost,
         Self::UplinkDown,
         Self::NoDefaultRoute,
         Self::LinkSilent,
         Self::NoLinks,
         Self::OutputClosed,
+        Self::EchoSilent,
+        Self::DestinationDown,
         Self::RateShort,
         Self::BrokerLost,
         Self::PanelLost,
@@ -71,6 +87,11 @@ impl AlarmKind {
         Self::PartFailed,
         Self::DiskLow,
         Self::TooHot,
+        Self::RecordDiskFull,
+        Self::RecordFailed,
+        Self::RecordGap,
+        Self::RecordRemoved,
+        Self::AgendaWrong,
     ];
 
     /// How grave it is, on air or not.
@@ -78,11 +99,15 @@ impl AlarmKind {
     pub const fn severity(self, on_air: bool) -> Severity {
         match self {
             Self::NoLinks | Self::OutputClosed | Self::RateShort if on_air => Severity::Critical,
-            Self::SourceLost | Self::PartFailed if on_air => Severity::Major,
+            Self::SourceLost | Self::PartFailed | Self::EchoSilent | Self::DestinationDown if on_air => Severity::Major,
+            Self::RecordDiskFull | Self::RecordFailed => Severity::Major,
+            Self::RecordGap => Severity::Minor,
+            Self::RecordRemoved | Self::AgendaWrong => Severity::Warning,
             Self::NoLinks | Self::OutputClosed | Self::RateShort | Self::PartFailed | Self::DiskLow | Self::TooHot => {
                 Severity::Major
             }
             Self::SourceLost | Self::UplinkDown | Self::NoDefaultRoute | Self::LinkSilent => Severity::Minor,
+            Self::EchoSilent | Self::DestinationDown => Severity::Minor,
             Self::BrokerLost | Self::PanelLost | Self::ConfigRejected => Severity::Warning,
         }
     }
@@ -99,11 +124,17 @@ impl AlarmKind {
             Self::LinkSilent => (6000, 3000),
             Self::NoLinks => (500, 1000),
             Self::OutputClosed => (500, 1000),
+            // told once a second, and not told while there is nothing to tell of: patience is the judge's
+            Self::EchoSilent => (0, 1000),
+            // a session that was refused is tried again within a second or two
+            Self::DestinationDown => (4000, 2000),
             // the engine's safe rate starts low and doubles in five seconds
             Self::RateShort => (5000, 5000),
             Self::BrokerLost => (3000, 1000),
             Self::PanelLost => (1000, 2000),
-            Self::ConfigRejected => (0, 0),
+            Self::ConfigRejected | Self::AgendaWrong => (0, 0),
+            // the recorder has tried, and says so; what it says later takes it back
+            Self::RecordDiskFull | Self::RecordFailed | Self::RecordGap | Self::RecordRemoved => (0, 2000),
             // a part that lives so long after a start is taken as mended
             Self::PartFailed => (0, 10_000),
             Self::DiskLow | Self::TooHot => (10_000, 30_000),
@@ -130,6 +161,13 @@ impl AlarmKind {
             ),
             Self::NoLinks => ("没有任何链路可达云端".into(), "no link reaches the far end".into()),
             Self::OutputClosed => ("推流会话未建立".into(), "the SRT session is not open".into()),
+            Self::EchoSilent => {
+                ("云端没有回报收到的节目".into(), "the gateway does not tell what it hears of the programme".into())
+            }
+            Self::DestinationDown => (
+                format!("云端到目的地 {zh} 的推流异常"),
+                format!("the gateway's destination {en} does not take the programme"),
+            ),
             Self::RateShort => ("链路带宽低于最低码率".into(), "the links carry less than the lowest bitrate".into()),
             Self::BrokerLost => ("与 MQTT 服务器断开".into(), "the MQTT broker is away".into()),
             Self::PanelLost => ("前面板无响应".into(), "the front panel does not answer".into()),
@@ -139,6 +177,20 @@ impl AlarmKind {
             Self::PartFailed => (format!("{zh}出现故障，正在自动重启"), format!("{en} failed and is started again")),
             Self::DiskLow => ("磁盘空间不足".into(), "the disk is nearly full".into()),
             Self::TooHot => ("设备温度过高".into(), "the box is too hot".into()),
+            Self::RecordDiskFull => (
+                "磁盘已满，录制已停止，直播不受影响".into(),
+                "the disk is full, nothing is recorded; the live goes on".into(),
+            ),
+            Self::RecordFailed => {
+                ("无法写入录像，直播不受影响".into(), "the recording cannot be written; the live goes on".into())
+            }
+            Self::RecordGap => {
+                ("录像磁盘太慢，部分内容未录下".into(), "the disk is too slow, a part was not recorded".into())
+            }
+            Self::RecordRemoved => {
+                ("空间不足，已删除最早的录像".into(), "the oldest recordings are deleted to make room".into())
+            }
+            Self::AgendaWrong => ("会议日程有误".into(), "the agenda has faults".into()),
         };
         // these name their detail in the sentence itself, or have none
         let quiet = matches!(self, Self::NoDefaultRoute | Self::LinkSilent | Self::NoLinks);
@@ -186,6 +238,14 @@ impl AlarmKind {
                 "检查接收端是否在监听，以及口令和 stream id 是否一致；本机会自动重试",
                 "check that the receiver listens, and that passphrase and stream id agree; the box tries again by itself",
             ),
+            Self::EchoSilent => Text::new(
+                "检查云端网关是否运行正常，以及它的版本；节目本身可能仍然正常，请在接收端确认",
+                "check that the gateway runs, and its version; the programme itself may be well, look at the receiving end",
+            ),
+            Self::DestinationDown => Text::new(
+                "检查该目的地是否在接收，以及网关配置里的地址、口令和延迟；网关会自动重试",
+                "check that the destination receives, and its address, passphrase and latency in the gateway's settings; the gateway tries again by itself",
+            ),
             Self::RateShort => Text::new(
                 "换到信号更好的位置、增加链路，或降低 media.bitrate_min",
                 "move to better signal, add a link, or lower media.bitrate_min",
@@ -205,6 +265,26 @@ impl AlarmKind {
             Self::PartFailed => Text::new(
                 "若反复出现，请保存日志（journalctl -u livebox）并联系技术支持",
                 "if it comes again, keep the log (journalctl -u livebox) and call support",
+            ),
+            Self::RecordDiskFull => Text::new(
+                "用 livebox record copy 转存后删除旧录像，或更换磁盘；有空间后自动恢复录制",
+                "copy recordings away (livebox record copy) and delete them, or change the disk; it goes on by itself when there is room",
+            ),
+            Self::RecordFailed => Text::new(
+                "检查 record.folder 是否存在且可写、磁盘是否只读；本机会自动重试",
+                "check that record.folder exists and may be written, and that the disk is not read-only; the box tries again by itself",
+            ),
+            Self::RecordGap => Text::new(
+                "更换更快的磁盘或存储卡，或降低 media.bitrate_max",
+                "use a faster disk or card, or lower media.bitrate_max",
+            ),
+            Self::RecordRemoved => Text::new(
+                "尽快用 livebox record copy 转存；重要的录像用 livebox record protect 保护",
+                "copy recordings away soon (livebox record copy); keep what matters with livebox record protect",
+            ),
+            Self::AgendaWrong => Text::new(
+                "按提示改正日程文件并保存，无需重启；其余场次照常",
+                "mend the agenda file as told and save it, no restart needed; the other talks go on",
             ),
             Self::DiskLow => Text::new("清理旧录像或更换磁盘", "remove old recordings or change the disk"),
             Self::TooHot => Text::new(
@@ -229,6 +309,8 @@ fn spoken(subject: &str) -> Text {
         "mqtt" => Text::new("MQTT 模块", "the MQTT part"),
         "panel" => Text::new("前面板模块", "the panel part"),
         "console" => Text::new("本地控制接口", "the local socket"),
+        "record" => Text::new("录制模块", "the recorder"),
+        "event" => Text::new("日程模块", "the agenda reader"),
         "config" => Text::new("配置模块", "the settings reader"),
         other => Text::new(other, other),
     }

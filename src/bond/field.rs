@@ -134,10 +134,10 @@ impl Sender {
         match packet {
             Packet::Ack(ack) => return self.take_ack(now, at, *ack, datagram),
             Packet::Nak(list) => self.take_nak(now, *list, datagram),
-            Packet::Handshake(_) => {
+            Packet::Handshake(handshake) => {
                 if !self.session.is_copy(now, datagram) {
-                    let mended = self.session.listener_shakes(datagram);
-                    self.tell_caller(mended);
+                    let answer = self.agree(now, handshake, datagram);
+                    self.tell_caller(answer);
                 }
             }
             _ => {
@@ -155,9 +155,9 @@ impl Sender {
             return;
         }
         match srt::peek(packet) {
-            Ok(Packet::Handshake(_)) => {
-                let mended = self.session.listener_shakes(packet);
-                self.tell_caller(mended);
+            Ok(Packet::Handshake(handshake)) => {
+                let answer = self.agree(now, &handshake, packet);
+                self.tell_caller(answer);
             }
             Ok(Packet::Ack(ack)) => {
                 if self.session.ack_is_news(ack) {
@@ -167,6 +167,24 @@ impl Sender {
             Ok(Packet::Nak(list)) => self.take_nak(now, list, packet),
             Ok(_) => self.tell_caller(Bytes::copy_from_slice(packet)),
             Err(_) => self.core.counters.strange_packets += 1,
+        }
+    }
+
+    /// The listener answers: L follows what it has negotiated, or the caller hears a refusal and the listener the end.
+    fn agree(&mut self, now: Instant, handshake: &srt::Handshake, datagram: &[u8]) -> Bytes {
+        let mended = self.session.listener_shakes(datagram);
+        let Some(negotiated) = handshake.negotiated_latency() else { return mended };
+        self.session.negotiated = Some(negotiated);
+        match self.core.config.latency_within(negotiated) {
+            Ok(latency) => {
+                self.core.config.latency = latency;
+                mended
+            }
+            Err(why) => {
+                tracing::warn!("session refused: {why}");
+                self.carry_end(now, &Bytes::from(srt::emit_shutdown(0, handshake.socket)));
+                Bytes::from(srt::refusal_like(datagram))
+            }
         }
     }
 

@@ -79,6 +79,10 @@ impl Sender {
     /// New settings; a changed latency counts for packets that come from now on.
     pub fn handle_config(&mut self, now: Instant, config: Config) {
         self.core.config = config;
+        if let Some(Ok(latency)) = self.session.negotiated.map(|negotiated| self.core.config.latency_within(negotiated))
+        {
+            self.core.config.latency = latency;
+        }
         self.pump(now);
     }
 
@@ -248,6 +252,7 @@ impl Sender {
             offered: self.core.offered(now),
             delivered: self.core.delivered(now),
             target: self.core.target(),
+            latency: self.core.config.latency,
             waiting: self.core.waiting(now),
             packets: self.core.counters.packets,
             dropped_late: self.core.counters.dropped_late,

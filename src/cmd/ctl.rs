@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::io::console::Request;
 use crate::lang::Lang;
 use crate::media::{Layout, Line};
-use crate::message::Ask;
+use crate::message::{Ask, Tally};
 
 /// Where a box that systemd started listens.
 const SOCKET: &str = "/run/livebox/livebox.sock";
@@ -73,6 +73,29 @@ enum What {
         /// The line wanted.
         line: Line,
     },
+    /// Cut to the slate, or back: on or off.
+    Slate {
+        /// on or off.
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
+        wanted: bool,
+    },
+    /// Every alarm that stands has been seen.
+    Acknowledge,
+    /// What the studio's switcher makes of the programme: off, preview or program.
+    Tally {
+        /// How it stands there.
+        tally: Tally,
+    },
+    /// The next speaker begins: a new segment of the recording.
+    NextSpeaker,
+    /// The latest step to another speaker was a mistake (within 10 s).
+    UndoSpeaker,
+    /// Record, or do not: on or off.
+    Record {
+        /// on or off.
+        #[arg(value_parser = on_or_off)]
+        wanted: bool,
+    },
 }
 
 /// Prints what a running box says.
@@ -110,6 +133,12 @@ pub(crate) fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
         What::Stop => Ask::Stop,
         What::Layout { name } => Ask::Layout { layout: name },
         What::Audio { line } => Ask::Audio { line },
+        What::Slate { wanted } => Ask::Slate { on: wanted },
+        What::Acknowledge => Ask::Acknowledge,
+        What::Tally { tally } => Ask::Tally { tally },
+        What::NextSpeaker => Ask::NextSpeaker,
+        What::UndoSpeaker => Ask::UndoSpeaker,
+        What::Record { wanted } => Ask::Record { on: wanted },
     };
     let Some(mut door) = Door::open(&args.reach) else { return Ok(NOT_REACHABLE.into()) };
     door.ask(Request::Send { command })?;
@@ -138,6 +167,14 @@ impl Reach {
             _ => Lang::En,
         };
         self.lang.unwrap_or_else(of_shell)
+    }
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("there is on and off".to_owned()),
     }
 }
 

@@ -17,7 +17,8 @@ pub(crate) struct Args {
     /// Scenario files, as docs/sim.md describes them.
     #[arg(required_unless_present = "live")]
     scenarios: Vec<PathBuf>,
-    /// Emulate the links of this scenario on real sockets instead; the n-th link is 127.0.1.n.
+    /// Emulate the links of this scenario on real sockets instead; the n-th link is 127.0.1.n, a single
+    /// link everybody's.
     #[arg(long, value_name = "FILE", conflicts_with = "scenarios")]
     live: Option<PathBuf>,
     #[command(flatten)]

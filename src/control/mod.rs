@@ -16,6 +16,7 @@ mod judge;
 mod known;
 mod lifecycle;
 mod rate;
+mod recording;
 mod restart;
 mod settings;
 mod view;
@@ -26,14 +27,16 @@ use std::sync::Arc;
 pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
 use crate::alarm::{Book, Turn};
+use crate::event::Floor;
 use crate::lang::{Text, told};
 use crate::media::{Layout, Line};
-use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, What};
+use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
 use crate::time::{Instant, Timestamp};
 use judge::Scene;
 use known::Known;
 use lifecycle::Lifecycle;
 use rate::Rate;
+use recording::Recording;
 use restart::Restarts;
 use view::View;
 
@@ -52,6 +55,10 @@ pub struct Control {
     restarts: Restarts,
     known: Known,
     book: Book,
+    tally: Tally,
+    floor: Floor,
+    /// What the wall clock said, and when.
+    clock: Option<(Instant, Timestamp)>,
     orders: Arc<Orders>,
     intent: Intent,
     events: VecDeque<Event>,
@@ -69,6 +76,9 @@ impl Control {
             restarts: Restarts::default(),
             known: Known::default(),
             book: Book::new(),
+            tally: Tally::default(),
+            floor: Floor::new(settings.event.split, intent.talk),
+            clock: None,
             orders: Arc::default(),
             intent: settings.fitting(intent),
             events: VecDeque::new(),
@@ -93,13 +103,49 @@ impl Control {
             Ask::Start => {
                 self.lifecycle.start(now)?;
                 self.intent.on_air = true;
+                self.intent.record = None;
             }
             Ask::Stop => {
                 self.lifecycle.stop(now, self.known.output_open)?;
                 self.intent.on_air = false;
+                self.intent.record = None;
             }
             Ask::Layout { layout } => self.choose_layout(now, layout)?,
             Ask::Audio { line } => self.choose_line(now, line)?,
+            Ask::Slate { on } => {
+                if self.intent.slate != on {
+                    self.intent.slate = on;
+                    self.tell(now, told::slate(on));
+                }
+            }
+            Ask::Acknowledge => match self.book.acknowledge() {
+                0 => return Err(Refusal::NothingToAcknowledge),
+                count => self.tell(now, told::acknowledged(count)),
+            },
+            Ask::Tally { tally } => {
+                if self.tally != tally {
+                    self.tally = tally;
+                    self.tell(now, told::tally(tally.name()));
+                }
+            }
+            Ask::NextSpeaker => {
+                self.floor.next_speaker(now);
+                self.with_the_floor(now);
+            }
+            Ask::UndoSpeaker => {
+                if !self.floor.undo(now) {
+                    return Err(Refusal::NothingToUndo);
+                }
+                // the running segment gets the earlier name: nothing that is on the disk is joined again
+                self.intent.talk = self.floor.step();
+                self.tell(now, told::speaker_undone(self.floor.now().map_or("", |talk| &talk.speaker)));
+            }
+            Ask::Record { on } => {
+                if Recording::wanted(&self.intent, self.lifecycle.on_air(), self.settings.record.when) != on {
+                    self.tell(now, told::record(on));
+                }
+                self.intent.record = Some(on);
+            }
         }
         self.tell_phase(now, phase);
         if self.known.output_open && self.lifecycle.phase() == Phase::Starting {
@@ -119,6 +165,12 @@ impl Control {
             What::OutputClosed { .. } => self.with_phase_told(now, |lifecycle| lifecycle.output(now, false)),
             What::GroupMeasured(stats) => self.rate.handle_target(now, stats.target, self.lifecycle.on_air()),
             What::EncoderChosen { kind } if encoder != Some(*kind) => self.tell(now, told::encoder(kind.name())),
+            What::AgendaRead { agenda, faults } => {
+                self.floor.handle_agenda(Arc::clone(agenda));
+                self.intent.talk = self.floor.step();
+                self.tell(now, told::agenda(agenda.talks.len(), faults.len()));
+            }
+            What::SegmentRemoved { file } => self.tell(now, told::removed(file)),
             What::PartStarted => self.restarts.started(now, fact.part),
             What::PartEnded { .. } => {
                 self.restarts.ended(now, fact.part);
@@ -131,12 +183,23 @@ impl Control {
         self.conclude(now);
     }
 
+    /// The wall clock says so; called as often as anybody likes.
+    pub fn handle_clock(&mut self, now: Instant, wall: Option<Timestamp>) {
+        let Some(wall) = wall else { return };
+        self.clock = Some((now, wall));
+        if self.floor.handle_clock(now, wall) {
+            self.with_the_floor(now);
+            self.conclude(now);
+        }
+    }
+
     /// New settings; the named parts start afresh, since they cannot follow them live.
     pub fn handle_config(&mut self, now: Instant, settings: Settings, restarts: &[Part]) {
         self.settings = settings;
         self.intent = self.settings.fitting(self.intent);
         self.known.rejected.clear();
         self.rate.handle_config(self.settings.media.bitrate, self.settings.media.audio_bitrate);
+        self.floor.handle_split(self.settings.event.split);
         self.tell(now, told::settings());
         for part in restarts {
             self.renew(*part);
@@ -176,7 +239,8 @@ impl Control {
         let restarts = self.restarts.next_timeout().filter(|_| !self.lifecycle.ending());
         let lifecycle = self.lifecycle.next_timeout();
         let patience = self.scene().next_timeout(now);
-        [lifecycle, restarts, patience, self.book.next_timeout(), self.known.next_stale(now)]
+        let span = self.known.recording.next_timeout(&self.settings.record).filter(|_| !self.lifecycle.ending());
+        [lifecycle, restarts, patience, span, self.book.next_timeout(), self.known.next_stale(now)]
             .into_iter()
             .flatten()
             .min()
@@ -209,6 +273,9 @@ impl Control {
             lifecycle: &self.lifecycle,
             rate: &self.rate,
             book: &self.book,
+            tally: self.tally,
+            intent: &self.intent,
+            floor: &self.floor,
             media: &self.orders.media,
             events: &self.events,
         };
@@ -235,6 +302,14 @@ impl Control {
             self.tell(now, told::line(if line == Line::A { "A" } else { "B" }));
         }
         Ok(())
+    }
+
+    /// Somebody else has the floor: a new segment, and everyone hears who it is.
+    fn with_the_floor(&mut self, now: Instant) {
+        self.intent.talk = self.floor.step();
+        self.known.recording.cut(now);
+        let speaker = self.floor.now().map_or("", |talk| &talk.speaker).to_owned();
+        self.tell(now, told::speaker(&speaker));
     }
 
     fn renew(&mut self, part: Part) {
@@ -267,7 +342,13 @@ impl Control {
         orders.media.on_air = self.lifecycle.on_air();
         orders.media.layout = self.intent.layout;
         orders.media.line = self.intent.line;
+        orders.media.slate = self.intent.slate;
         orders.media.bitrate = self.rate.told();
+        let wanted = Recording::wanted(&self.intent, self.lifecycle.on_air(), self.settings.record.when);
+        let label = recording::label(&self.floor, &self.settings.event);
+        orders.record = self.known.recording.conclude(now, wanted, &self.settings.record, label);
+        // the recorder cuts where a receiver may begin
+        orders.media.key = orders.record.cut;
         // also while everything ends: media's last packets leave through it, and it ends by itself after them
         orders.bond = true;
         orders.shutdown = self.lifecycle.ending();

@@ -2,6 +2,7 @@
 
 use crate::media::{self, Layout, Line, SourceId};
 use crate::message::{Intent, Part};
+use crate::{event, record};
 
 /// What control needs to know of this box.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,10 +13,16 @@ pub struct Settings {
     pub sources: Vec<SourceId>,
     /// The uplinks of the board, wired first: slot name, and whether bytes cost money.
     pub uplinks: Vec<(String, bool)>,
+    /// The far end is a gateway of ours, which tells what it hears.
+    pub echo: bool,
     /// A broker is configured.
     pub broker: bool,
     /// How the programme is made.
     pub media: media::Config,
+    /// How the recording is made.
+    pub record: record::Config,
+    /// The event.
+    pub event: event::Config,
 }
 
 impl Settings {
@@ -72,6 +79,17 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("bond.dialect", Effect::Restarts(Part::Bond)),
     ("bond.latency", Effect::Restarts(Part::Bond)),
     ("bond.ceiling", Effect::Restarts(Part::Bond)),
+    ("record.folder", Effect::Restarts(Part::Record)),
+    ("record.when", Effect::Live),
+    ("record.span", Effect::Live),
+    ("record.keep_free", Effect::Restarts(Part::Record)),
+    ("record.stop_free", Effect::Restarts(Part::Record)),
+    ("record.protect_uncopied", Effect::Restarts(Part::Record)),
+    ("event.name", Effect::Live),
+    ("event.hall", Effect::Restarts(Part::Event)),
+    ("event.agenda", Effect::Restarts(Part::Event)),
+    ("event.zone", Effect::Restarts(Part::Event)),
+    ("event.split", Effect::Live),
     ("mqtt", Effect::Restarts(Part::Mqtt)),
 ];
 

@@ -5,10 +5,15 @@ use std::collections::VecDeque;
 use super::known::Known;
 use super::lifecycle::Lifecycle;
 use super::rate::Rate;
+use super::recording::{self, Recording};
 use super::settings::Settings;
 use crate::alarm::Book;
 use crate::bond::LinkPhase;
-use crate::message::{AlarmLine, Event, InputStatus, LinkStatus, MediaOrders, Programme, Reading, Status, Verdict};
+use crate::event::{Floor, Talk};
+use crate::message::{
+    AgendaStatus, AlarmLine, Event, InputStatus, Intent, LinkStatus, MediaOrders, Programme, Reading, RecordingStatus,
+    Status, TalkStatus, Tally, Verdict,
+};
 use crate::time::{Instant, Timestamp};
 
 /// From this share of the wanted on, a rate counts as reached; jitter of one picture in a second.
@@ -28,6 +33,9 @@ pub(super) struct View<'c> {
     pub(super) lifecycle: &'c Lifecycle,
     pub(super) rate: &'c Rate,
     pub(super) book: &'c Book,
+    pub(super) tally: Tally,
+    pub(super) intent: &'c Intent,
+    pub(super) floor: &'c Floor,
     pub(super) media: &'c MediaOrders,
     pub(super) events: &'c VecDeque<Event>,
 }
@@ -41,11 +49,44 @@ impl View<'_> {
             phase: self.lifecycle.phase(),
             since: self.lifecycle.since(),
             programme: self.programme(now),
+            tally: self.tally,
+            recording: self.recording(now),
+            agenda: self.agenda(now),
             inputs: self.inputs(now),
             links: self.links(now),
+            far_end: self.known.far_end(now),
             health: self.known.health.clone(),
             alarms: self.alarms(),
             events: self.events.iter().cloned().collect(),
+        }
+    }
+
+    fn recording(&self, now: Instant) -> RecordingStatus {
+        let config = &self.settings.record;
+        let wanted = Recording::wanted(self.intent, self.lifecycle.on_air(), config.when);
+        self.known.recording.status(now, wanted, config, recording::label(self.floor, &self.settings.event))
+    }
+
+    fn agenda(&self, now: Instant) -> AgendaStatus {
+        let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        let talk = |talk: &Talk| TalkStatus {
+            speaker: talk.speaker.clone(),
+            title: talk.title.clone(),
+            starts: talk.starts,
+            ends: talk.ends,
+            clock: talk.clock.clone(),
+            allowed: talk.allowed,
+        };
+        let label = recording::label(self.floor, &self.settings.event);
+        AgendaStatus {
+            event: label.event,
+            hall: label.hall,
+            talks: count(self.floor.agenda().talks.len()),
+            number: self.floor.now().map_or(0, |_| self.floor.step()),
+            now: self.floor.now().map(talk),
+            next: self.floor.next().map(talk),
+            undo_until: self.floor.undo_until(now),
+            faults: count(self.known.agenda_faults.len()),
         }
     }
 
@@ -76,6 +117,7 @@ impl View<'_> {
             layout: self.media.layout,
             line: self.media.line,
             slate: measured.is_some_and(|m| m.slate),
+            slate_wanted: self.media.slate,
             encoder: self.known.encoder,
             bitrate,
             fps,
@@ -125,6 +167,7 @@ impl View<'_> {
                 since: entry.since,
                 text: entry.kind.text(&entry.subject, &entry.detail),
                 advice: entry.kind.advice(&entry.subject, &entry.detail),
+                acknowledged: entry.acknowledged,
                 subject: entry.subject,
             })
             .collect();

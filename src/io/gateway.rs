@@ -93,7 +93,7 @@ impl Driver {
     fn drain(&mut self, now: Instant) {
         for _ in 0..TURN {
             let received = self.public.receive(&mut self.batch);
-            for (datagram, from) in self.batch.owned() {
+            for (datagram, from) in self.batch.datagrams() {
                 if let Some(from) = from {
                     self.gateway.handle_datagram(now, from, datagram);
                 }
@@ -106,7 +106,7 @@ impl Driver {
             for _ in 0..TURN {
                 let received = socket.receive(&mut self.batch);
                 for (datagram, _) in self.batch.owned() {
-                    self.gateway.handle_local(*group, datagram);
+                    self.gateway.handle_local(*group, &datagram);
                 }
                 if received == Received::Drained {
                     break;
@@ -154,9 +154,10 @@ impl Driver {
         }
         self.tell_at = now + TELL;
         let stats = self.gateway.stats();
-        let Stats { groups, links, strangers, unreadable, refused } = stats;
-        if stats != self.told {
-            tracing::info!(groups, links, strangers, unreadable, refused, "so far");
+        let Stats { groups, links, strangers, unreadable, refused, over_quota, copies, .. } = stats;
+        let known = Stats { packets: stats.packets, bytes: stats.bytes, copies: stats.copies, ..self.told };
+        if stats != known {
+            tracing::info!(groups, links, strangers, unreadable, refused, over_quota, copies, "so far");
             self.told = stats;
         }
     }

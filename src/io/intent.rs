@@ -81,7 +81,14 @@ mod tests {
     fn what_was_saved_is_there_after_the_restart_and_rubbish_is_off_air() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
-        let intent = Intent { on_air: true, layout: Layout::SideBySide, line: Line::B };
+        let intent = Intent {
+            on_air: true,
+            layout: Layout::SideBySide,
+            line: Line::B,
+            slate: true,
+            record: Some(true),
+            talk: 3,
+        };
 
         assert_eq!(load(&state), Intent::default());
         save(&state, intent).unwrap();

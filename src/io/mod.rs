@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod control;
+pub mod flow;
 pub mod gateway;
 pub mod health;
 pub mod intent;

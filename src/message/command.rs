@@ -35,6 +35,67 @@ pub enum Ask {
         /// The line wanted.
         line: Line,
     },
+    /// Cut the picture to the slate, or back; the sound goes on.
+    Slate {
+        /// The slate is wanted.
+        on: bool,
+    },
+    /// Every alarm that stands has been seen; it goes on standing.
+    Acknowledge,
+    /// What the studio's switcher makes of our programme.
+    Tally {
+        /// How it stands there.
+        tally: Tally,
+    },
+    /// The next speaker begins: a new segment at the next key picture.
+    #[serde(rename = "next_speaker")]
+    NextSpeaker,
+    /// The latest step to another speaker was a mistake; within ten seconds of it.
+    #[serde(rename = "undo_speaker")]
+    UndoSpeaker,
+    /// Record, or do not, until the next start or stop.
+    Record {
+        /// A recording is wanted.
+        on: bool,
+    },
+}
+
+/// What the studio's switcher makes of our programme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tally {
+    /// Nothing, or nobody says so.
+    #[default]
+    Off,
+    /// It is the next one: green.
+    Preview,
+    /// It is what viewers see: red.
+    Program,
+}
+
+impl Tally {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Preview, Self::Program];
+
+    /// The name in commands and topics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Preview => "preview",
+            Self::Program => "program",
+        }
+    }
+}
+
+impl std::str::FromStr for Tally {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|tally| tally.name() == text)
+            .ok_or_else(|| format!("\"{text}\" is no tally; there is off, preview and program"))
+    }
 }
 
 /// A face asks something.
@@ -58,11 +119,22 @@ pub enum Refusal {
     NotOnBoard,
     /// Everything is ending.
     ShuttingDown,
+    /// Acknowledge, while no alarm waits for it.
+    NothingToAcknowledge,
+    /// Undo, while no step to another speaker is fresh enough.
+    NothingToUndo,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::AlreadyLive, Self::NotLive, Self::NotOnBoard, Self::ShuttingDown];
+    pub const ALL: [Self; 6] = [
+        Self::AlreadyLive,
+        Self::NotLive,
+        Self::NotOnBoard,
+        Self::ShuttingDown,
+        Self::NothingToAcknowledge,
+        Self::NothingToUndo,
+    ];
 
     /// The operator's sentence.
     #[must_use]
@@ -77,6 +149,11 @@ impl Refusal {
             Self::ShuttingDown => {
                 Text::new("系统正在关闭，请稍后再试", "the box is shutting down; try again when it is back")
             }
+            Self::NothingToAcknowledge => Text::new("没有待确认的告警", "no alarm waits to be acknowledged"),
+            Self::NothingToUndo => Text::new(
+                "没有可撤销的切换（仅限切换后10秒内）",
+                "no step to another speaker can be taken back; only within 10 s of it",
+            ),
         }
     }
 }

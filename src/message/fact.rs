@@ -1,13 +1,18 @@
 //! What a part has found, in the past tense.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::bond::GroupStats;
+use crate::bond::echo::Echo;
+use crate::event::Agenda;
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::{EncoderKind, SourceId};
+use crate::record::{Segment, StopCause};
 use crate::time::Instant;
-use crate::units::{Bitrate, Dbfs};
+use crate::units::{Bitrate, Bytes, Dbfs};
 use crate::uplink::Uplink;
 
 /// A task that obeys Orders.
@@ -30,12 +35,26 @@ pub enum Part {
     Console,
     /// Reads the settings again.
     Config,
+    /// Writes the recording.
+    Record,
+    /// Reads the agenda.
+    Event,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Media, Self::Bond, Self::Uplink, Self::Health, Self::Mqtt, Self::Panel, Self::Console, Self::Config];
+    pub const ALL: [Self; 10] = [
+        Self::Media,
+        Self::Bond,
+        Self::Uplink,
+        Self::Health,
+        Self::Mqtt,
+        Self::Panel,
+        Self::Console,
+        Self::Config,
+        Self::Record,
+        Self::Event,
+    ];
 
     /// The name in alarms and logs.
     #[must_use]
@@ -49,6 +68,8 @@ impl Part {
             Self::Panel => "panel",
             Self::Console => "console",
             Self::Config => "config",
+            Self::Record => "record",
+            Self::Event => "event",
         }
     }
 }
@@ -129,6 +150,8 @@ pub enum What {
     },
     /// The engine's figures: ten times a second, and at once on a collapse.
     GroupMeasured(GroupStats),
+    /// The gateway told what it hears of one stream; once a second of each.
+    EchoHeard(Echo),
     /// An uplink as the kernel shows it now.
     UplinkChanged(Uplink),
     /// A reading of the machine's health.
@@ -151,6 +174,53 @@ pub enum What {
     ConfigRejected {
         /// Every fault, ready to read.
         faults: Vec<String>,
+    },
+    /// The recorder began a file.
+    SegmentOpened {
+        /// Its name, below the folder of the recordings.
+        file: String,
+    },
+    /// The running file got another name.
+    SegmentRenamed {
+        /// Its name from now on.
+        file: String,
+    },
+    /// A file is whole, on the disk and in the index.
+    SegmentClosed(Segment),
+    /// A file was deleted to make room.
+    SegmentRemoved {
+        /// Its name.
+        file: String,
+    },
+    /// Once a second while something is recorded, and now and then otherwise.
+    RecordingMeasured {
+        /// Size of the running file.
+        bytes: Bytes,
+        /// To the disk in the last second.
+        rate: Bitrate,
+        /// Room left on the disk of the recordings.
+        free: Bytes,
+        /// Size of that disk.
+        total: Bytes,
+    },
+    /// The disk was too slow: bytes of the programme are in no file.
+    RecordingGap {
+        /// How many, since the last such fact.
+        lost: Bytes,
+    },
+    /// Nothing is recorded any more; it is tried again by itself.
+    RecordingStopped {
+        /// Which way out there is.
+        cause: StopCause,
+        /// The system's words.
+        why: Text,
+    },
+    /// The agenda was read, or was taken away.
+    AgendaRead {
+        /// The talks that make sense.
+        agenda: Arc<Agenda>,
+        /// What does not, each with its mend.
+        faults: Vec<Text>,
     },
     /// A part's task runs.
     PartStarted,

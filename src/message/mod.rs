@@ -4,9 +4,11 @@
 mod command;
 mod fact;
 mod orders;
+mod recording;
 mod status;
 
-pub use command::{Ask, Command, Origin, Refusal};
+pub use command::{Ask, Command, Origin, Refusal, Tally};
 pub use fact::{Fact, LossCause, Part, What};
-pub use orders::{Intent, MediaOrders, Orders};
-pub use status::{AlarmLine, Event, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
+pub use orders::{Intent, MediaOrders, Orders, RecordOrders};
+pub use recording::{AgendaStatus, RecordingStatus, TalkStatus};
+pub use status::{AlarmLine, Event, FarEnd, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::Part;
 use crate::media::{Layout, Line};
+use crate::record::Label;
 use crate::units::Bitrate;
 
 /// What every part should be doing now.
@@ -13,6 +14,8 @@ use crate::units::Bitrate;
 pub struct Orders {
     /// For pictures and sound.
     pub media: MediaOrders,
+    /// For the recording.
+    pub record: RecordOrders,
     /// The bonding engine runs (also in standby, so that links are proven before the live, and while
     /// everything ends, so that the programme's last packets leave).
     pub bond: bool,
@@ -31,14 +34,36 @@ pub struct MediaOrders {
     pub layout: Layout,
     /// The mixer line on air.
     pub line: Line,
+    /// The slate stands in for the picture, whatever the sources give.
+    pub slate: bool,
     /// Video bitrate wanted of the encoder.
     pub bitrate: Bitrate,
+    /// A higher number than before means: a key picture at once, whatever the GOP.
+    pub key: u32,
 }
 
 impl Default for MediaOrders {
     fn default() -> Self {
-        Self { on_air: false, layout: Layout::default(), line: Line::default(), bitrate: Bitrate::mbps(2) }
+        Self {
+            on_air: false,
+            layout: Layout::default(),
+            line: Line::default(),
+            slate: false,
+            bitrate: Bitrate::mbps(2),
+            key: 0,
+        }
     }
+}
+
+/// What the recorder should be doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordOrders {
+    /// Bytes go to the disk.
+    pub on: bool,
+    /// A higher number than before means: a new segment at the next key picture.
+    pub cut: u32,
+    /// What is being recorded. Another label with the same `cut` renames the running segment.
+    pub label: Label,
 }
 
 /// What a power cut must not forget: after any restart control starts from it.
@@ -50,4 +75,13 @@ pub struct Intent {
     pub layout: Layout,
     /// The mixer line on air.
     pub line: Line,
+    /// The slate is wanted.
+    #[serde(default)]
+    pub slate: bool,
+    /// Somebody asked for a recording, or for none; absent: automatic.
+    #[serde(default)]
+    pub record: Option<bool>,
+    /// Steps through the agenda so far: 0 is before the first talk.
+    #[serde(default)]
+    pub talk: u16,
 }

@@ -1,16 +1,19 @@
 //! The one snapshot that every face reads.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::command::Tally;
+use super::recording::{AgendaStatus, RecordingStatus};
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
+use crate::bond::echo::Echo;
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::{EncoderKind, Layout, Line, SourceId};
 use crate::time::{Instant, Timestamp};
 
 /// Of the box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Not on air.
@@ -25,7 +28,7 @@ pub enum Phase {
 }
 
 /// How a figure is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// As wanted.
@@ -39,7 +42,7 @@ pub enum Verdict {
 }
 
 /// What is, what should be, and the judgement: always together.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// What is; absent if not measured.
     pub measured: Option<f64>,
@@ -50,7 +53,7 @@ pub struct Reading {
 }
 
 /// The programme.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Programme {
     /// How the picture is shared.
     pub layout: Layout,
@@ -58,6 +61,8 @@ pub struct Programme {
     pub line: Line,
     /// The slate stands in for a source.
     pub slate: bool,
+    /// The slate is wanted: a finger or a console asked for it.
+    pub slate_wanted: bool,
     /// The encoder in use.
     pub encoder: Option<EncoderKind>,
     /// Transport stream rate, Mbit/s: measured, and what the encoder was told (with sound and mux).
@@ -71,7 +76,7 @@ pub struct Programme {
 }
 
 /// One source.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputStatus {
     /// Which.
     pub source: SourceId,
@@ -84,7 +89,7 @@ pub struct InputStatus {
 }
 
 /// One uplink with its link.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkStatus {
     /// Slot name.
     pub slot: String,
@@ -110,8 +115,17 @@ pub struct LinkStatus {
     pub sent_bytes: u64,
 }
 
+/// What the gateway hears of the programme.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FarEnd {
+    /// When it last told.
+    pub heard: Instant,
+    /// What it told of each stream, by the stream's number.
+    pub streams: Vec<Echo>,
+}
+
 /// A raised alarm, ready to show.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlarmLine {
     /// Which alarm.
     pub kind: AlarmKind,
@@ -125,10 +139,12 @@ pub struct AlarmLine {
     pub text: Text,
     /// What to do.
     pub advice: Text,
+    /// Somebody has said that it was seen.
+    pub acknowledged: bool,
 }
 
 /// Something worth telling, numbered so that a slow face misses none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Counts up without holes.
     pub seq: u64,
@@ -139,7 +155,7 @@ pub struct Event {
 }
 
 /// Everything that everyone may know now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// When this snapshot was made.
     pub at: Instant,
@@ -153,10 +169,20 @@ pub struct Status {
     pub since: Instant,
     /// The programme.
     pub programme: Programme,
+    /// What the studio's switcher makes of it.
+    pub tally: Tally,
+    /// The recording on the local disk.
+    #[serde(default)]
+    pub recording: RecordingStatus,
+    /// Where the event stands.
+    #[serde(default)]
+    pub agenda: AgendaStatus,
     /// Every source of the board.
     pub inputs: Vec<InputStatus>,
     /// Every uplink of the board.
     pub links: Vec<LinkStatus>,
+    /// What the gateway hears; absent if it never told, or not lately.
+    pub far_end: Option<FarEnd>,
     /// The machine.
     pub health: Option<Sample>,
     /// Raised alarms, worst first.

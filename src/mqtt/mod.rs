@@ -218,7 +218,7 @@ pub(crate) mod fixture {
     use crate::bond::LinkPhase;
     use crate::health::Sample;
     use crate::media::{EncoderKind, Layout, Line, SourceId};
-    use crate::message::{InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
+    use crate::message::{InputStatus, LinkStatus, Phase, Programme, Reading, Status, Tally, Verdict};
     use crate::time::Instant;
     use crate::units::{Bytes, Celsius, Percent};
 
@@ -234,12 +234,16 @@ pub(crate) mod fixture {
                 layout: Layout::Camera,
                 line: Line::A,
                 slate: false,
+                slate_wanted: false,
                 encoder: Some(EncoderKind::X264enc),
                 bitrate: reading(Some(4.8), Some(4.9)),
                 fps: reading(Some(25.0), Some(25.0)),
                 safe_rate: reading(Some(11.2), None),
                 output_open: false,
             },
+            tally: Tally::Off,
+            recording: crate::message::RecordingStatus::default(),
+            agenda: crate::message::AgendaStatus::default(),
             inputs: SourceId::ALL
                 .map(|source| InputStatus {
                     source,
@@ -263,6 +267,7 @@ pub(crate) mod fixture {
                     sent_bytes: 1,
                 })
                 .collect(),
+            far_end: None,
             health: Some(Sample {
                 cpu: Percent(12.0),
                 memory: Percent(30.0),

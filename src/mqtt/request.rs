@@ -12,7 +12,7 @@ use super::outbox::Publication;
 use super::topic::Topics;
 use crate::lang::Text;
 use crate::media::{Layout, Line};
-use crate::message::{Ask, Command, Origin, Phase, Refusal, Status};
+use crate::message::{Ask, Command, Origin, Phase, Refusal, Status, Tally};
 use crate::time::Instant;
 
 /// The largest payload that is read: a command is a few words.
@@ -62,6 +62,9 @@ enum Wrong {
     UnknownVerb,
     NoLayout,
     NoLine,
+    NoSlate,
+    NoTally,
+    NoRecord,
     Busy,
 }
 
@@ -79,13 +82,21 @@ impl Wrong {
                 Text::new("命令缺少编号 id", "the command has no id; give each command its own, at most 64 bytes")
             }
             Self::UnknownVerb => Text::new(
-                "未知命令，可用：start、stop、layout、audio",
-                "no such command; there is start, stop, layout, audio",
+                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally、next_speaker、undo_speaker、record",
+                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally, next_speaker, undo_speaker, record",
             ),
             Self::NoLayout => {
                 let names = Layout::ALL.map(Layout::name).join(", ");
                 Text::new(format!("画面布局无效，可用：{names}"), format!("no such layout; there is {names}"))
             }
+            Self::NoSlate => Text::new("垫片参数无效，on 应为 true 或 false", "no such slate; on is true or false"),
+            Self::NoRecord => {
+                Text::new("录制参数无效，on 应为 true 或 false", "no such recording; on is true or false")
+            }
+            Self::NoTally => Text::new(
+                "导播台状态无效，可用：off、preview、program",
+                "no such tally; there is off, preview and program",
+            ),
             Self::NoLine => Text::new("音频线路无效，可用：a、b", "no such audio line; there is a and b"),
             Self::Busy => {
                 Text::new("命令过多，请稍后再试", "too many commands wait; try again when these are answered")
@@ -100,6 +111,8 @@ struct Payload {
     console: Option<String>,
     layout: Option<String>,
     line: Option<String>,
+    on: Option<bool>,
+    tally: Option<String>,
 }
 
 /// Where an answer goes, and what it is about.
@@ -253,6 +266,15 @@ fn ask(verb: &str, payload: &Payload) -> Result<Ask, Wrong> {
             let line = payload.line.as_deref().and_then(|name| name.parse::<Line>().ok());
             Ok(Ask::Audio { line: line.ok_or(Wrong::NoLine)? })
         }
+        "slate" => Ok(Ask::Slate { on: payload.on.ok_or(Wrong::NoSlate)? }),
+        "acknowledge" => Ok(Ask::Acknowledge),
+        "tally" => {
+            let tally = payload.tally.as_deref().and_then(|name| name.parse::<Tally>().ok());
+            Ok(Ask::Tally { tally: tally.ok_or(Wrong::NoTally)? })
+        }
+        "next_speaker" => Ok(Ask::NextSpeaker),
+        "undo_speaker" => Ok(Ask::UndoSpeaker),
+        "record" => Ok(Ask::Record { on: payload.on.ok_or(Wrong::NoRecord)? }),
         _ => Err(Wrong::UnknownVerb),
     }
 }
@@ -263,6 +285,13 @@ fn shows(status: &Status, ask: Ask) -> bool {
         Ask::Stop => status.phase == Phase::Standby,
         Ask::Layout { layout } => status.programme.layout == layout,
         Ask::Audio { line } => status.programme.line == line,
+        Ask::Slate { on } => status.programme.slate_wanted == on,
+        Ask::Acknowledge => status.alarms.iter().all(|alarm| alarm.acknowledged),
+        Ask::Tally { tally } => status.tally == tally,
+        // a step that can be taken back was taken, and one that was taken back cannot be again
+        Ask::NextSpeaker => status.agenda.undo_until.is_some(),
+        Ask::UndoSpeaker => status.agenda.undo_until.is_none(),
+        Ask::Record { on } => status.recording.wanted == on,
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::topic::Topics;
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
+use crate::bond::echo::Echo;
 use crate::health::{CPU, DISK_FREE, Limit, MEMORY, Sample, TEMPERATURE};
 use crate::media::{Layout, SourceId};
 use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
@@ -87,7 +88,7 @@ struct Info<'a> {
     inputs: Vec<SourceId>,
     layouts: [Layout; 4],
     lines: [&'static str; 2],
-    verbs: [&'static str; 4],
+    verbs: [&'static str; 10],
 }
 
 #[derive(Serialize)]
@@ -98,9 +99,17 @@ struct Health<'a> {
     since_s: f64,
     programme: &'a Programme,
     inputs: &'a [InputStatus],
+    far_end: Option<Far<'a>>,
     machine: Option<Machine>,
     alarms: Vec<Alarm<'a>>,
     events: Vec<Event<'a>>,
+}
+
+/// What the gateway hears, and when it last told.
+#[derive(Serialize)]
+struct Far<'a> {
+    heard_s: f64,
+    streams: &'a [Echo],
 }
 
 #[derive(Serialize)]
@@ -122,6 +131,7 @@ struct Alarm<'a> {
     since_s: f64,
     text: &'a crate::lang::Text,
     advice: &'a crate::lang::Text,
+    acknowledged: bool,
 }
 
 #[derive(Serialize)]
@@ -210,7 +220,18 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
         inputs: status.inputs.iter().map(|input| input.source).collect(),
         layouts: Layout::ALL,
         lines: ["a", "b"],
-        verbs: ["start", "stop", "layout", "audio"],
+        verbs: [
+            "start",
+            "stop",
+            "layout",
+            "audio",
+            "slate",
+            "acknowledge",
+            "tally",
+            "next_speaker",
+            "undo_speaker",
+            "record",
+        ],
     });
     Told { topic: topics.info(), gist: payload.clone(), payload, paced: false, acknowledged: true }
 }
@@ -219,11 +240,24 @@ fn health(topics: &Topics, status: &Status) -> Told {
     let machine = status.health.as_ref().map(machine);
     let programme = &status.programme;
     let verdicts = machine.as_ref().map(|m| [&m.cpu, &m.memory, &m.temperature, &m.disk_free].map(|r| r.verdict));
+    let heard = status.far_end.iter().flat_map(|far| &far.streams).map(|echo| {
+        let sessions: Vec<_> = echo.destinations.iter().map(|d| (&d.name, d.session, d.answered)).collect();
+        (echo.stream, [echo.flow, echo.clock, echo.picture, echo.sound], sessions)
+    });
     let gist = json(&(
-        (status.phase, programme.layout, programme.line, programme.slate, programme.encoder, programme.output_open),
+        heard.collect::<Vec<_>>(),
+        (
+            status.phase,
+            programme.layout,
+            programme.line,
+            programme.slate,
+            programme.slate_wanted,
+            programme.encoder,
+            programme.output_open,
+        ),
         [programme.bitrate, programme.fps, programme.safe_rate].map(|r| r.verdict),
         status.inputs.iter().map(|i| (i.source, i.present)).collect::<Vec<_>>(),
-        status.alarms.iter().map(|a| (a.kind, &a.subject)).collect::<Vec<_>>(),
+        status.alarms.iter().map(|a| (a.kind, &a.subject, a.acknowledged)).collect::<Vec<_>>(),
         verdicts,
     ));
     let payload = json(&Health {
@@ -233,6 +267,7 @@ fn health(topics: &Topics, status: &Status) -> Told {
         since_s: status.since.as_secs_f64(),
         programme,
         inputs: &status.inputs,
+        far_end: status.far_end.as_ref().map(|far| Far { heard_s: far.heard.as_secs_f64(), streams: &far.streams }),
         machine,
         alarms: status.alarms.iter().map(alarm).collect(),
         events: status.events.iter().rev().take(EVENTS).rev().map(event).collect(),
@@ -321,6 +356,7 @@ fn alarm(line: &AlarmLine) -> Alarm<'_> {
         since_s: line.since.as_secs_f64(),
         text: &line.text,
         advice: &line.advice,
+        acknowledged: line.acknowledged,
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::bond::BEYOND;
 use crate::time::Instant;
 use crate::wire::Seq;
 use crate::wire::srt::{self, Ack, Handshake, Settings, Step};
@@ -86,7 +87,7 @@ impl Listener {
     }
 
     fn concluded(&self, handshake: &Handshake) -> Handshake {
-        let ms = self.latency.as_millis() as u16;
+        let ms = (self.latency + BEYOND).as_millis() as u16;
         let settings =
             Settings { version: 0x01_05_03, flags: FLAGS, receive_latency_ms: ms, send_latency_ms: 0, response: true };
         Handshake { socket: SOCKET, settings: Some(settings), ..*handshake }

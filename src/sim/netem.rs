@@ -144,13 +144,15 @@ impl Netem {
 
     /// The next UDP payload that has arrived by `now`.
     pub fn poll_packet(&mut self, now: Instant) -> Option<Bytes> {
+        self.poll_arrival(now).map(|(_, payload)| payload)
+    }
+
+    /// The same, and when it arrived: whoever asks late knows how late.
+    pub fn poll_arrival(&mut self, now: Instant) -> Option<(Instant, Bytes)> {
         self.advance(now);
-        if self.pipe.front().is_some_and(|(at, _)| *at <= now) {
-            self.counts.given += 1;
-            self.pipe.pop_front().map(|(_, payload)| payload)
-        } else {
-            None
-        }
+        let arrived = self.pipe.pop_front_if(|(at, _)| *at <= now)?;
+        self.counts.given += 1;
+        Some(arrived)
     }
 
     /// When to poll again, if nothing enters before.

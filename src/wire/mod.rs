@@ -1,11 +1,14 @@
 //! The wire: what a byte means, in SRT's packets, in the field's own small frames around them, and in ours.
 
+pub mod echo;
 pub mod error;
 pub mod native;
 pub mod seq;
 pub mod srt;
 pub mod srtla;
+pub mod ts;
 
+pub use echo::Echo;
 pub use error::Error;
 pub use seq::Seq;
 

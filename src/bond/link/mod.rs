@@ -20,13 +20,12 @@ use std::time::Duration;
 
 pub(in crate::bond) use self::clocked::Changes;
 use self::clocked::Clocked;
-use super::capacity::{Capacity, FULL, IP_UDP, Pace};
+use super::capacity::{Capacity, IP_UDP, Pace};
 use super::config::{Dialect, LinkConfig};
 use super::rtt::Rtt;
 use super::stats::{LinkId, LinkPhase, LinkStats, RateMeter};
 use crate::time::Instant;
 use crate::wire::Seq;
-use crate::wire::srtla::{self, Keepalive, LinkReport, Repr};
 
 /// A link is silent when its proof is overdue by this; jitter of slow radios adds to it.
 const SILENCE: Duration = Duration::from_millis(60);

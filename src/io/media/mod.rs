@@ -219,7 +219,7 @@ impl Programme {
         let (pipe, tap) = build(config, kind, orders.bitrate)?;
         let mut programme = Self {
             encoder: Encoder::of(&pipe, kind, config, orders.bitrate)?,
-            desk: Arc::new(Desk::new(orders.layout, orders.line)),
+            desk: Arc::new(Desk::new(orders.layout, orders.line, orders.slate)),
             tap,
             pipe,
             sources: Vec::new(),
@@ -249,7 +249,7 @@ impl Programme {
     }
 
     fn apply(&mut self, orders: &MediaOrders) -> anyhow::Result<()> {
-        self.desk.want(orders.layout, orders.line);
+        self.desk.want(orders.layout, orders.line, orders.slate);
         self.encoder.set_bitrate(orders.bitrate)
     }
 

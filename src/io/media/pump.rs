@@ -36,20 +36,20 @@ const LEVELS: Duration = Duration::from_millis(250);
 /// What the pump shares with the part that leads it.
 #[derive(Debug)]
 pub(super) struct Desk {
-    wanted: Mutex<(Layout, Line)>,
+    wanted: Mutex<(Layout, Line, bool)>,
     ticks: AtomicU64,
     slate: AtomicBool,
 }
 
 impl Desk {
     /// A desk that begins with this.
-    pub(super) fn new(layout: Layout, line: Line) -> Self {
-        Self { wanted: Mutex::new((layout, line)), ticks: AtomicU64::new(0), slate: AtomicBool::new(false) }
+    pub(super) fn new(layout: Layout, line: Line, slate: bool) -> Self {
+        Self { wanted: Mutex::new((layout, line, slate)), ticks: AtomicU64::new(0), slate: AtomicBool::new(false) }
     }
 
-    /// From the next tick on: this layout, this line.
-    pub(super) fn want(&self, layout: Layout, line: Line) {
-        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = (layout, line);
+    /// From the next tick on: this layout, this line, and the slate in place of any picture or not.
+    pub(super) fn want(&self, layout: Layout, line: Line, slate: bool) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = (layout, line, slate);
     }
 
     /// Ticks since the start.
@@ -115,7 +115,7 @@ impl Pump {
                 first += (late.as_secs_f64() * rate.as_f64()) as u64;
             }
             let due = due(first);
-            let (layout, line) = self.wanted();
+            let (layout, line, slated) = self.wanted();
             let wanted = due.before(delay);
             let frames = [0, 1].map(|i| {
                 let mut slot = self.feeds[i].slot();
@@ -125,6 +125,8 @@ impl Pump {
                 self.say_picture(&mut said[i], i, change, due.since(began) > FIRST_CHANCE);
                 frame
             });
+            // one slate over the whole picture, while the slots are picked as ever: the way back is one tick
+            let (layout, frames) = if slated { (Layout::Camera, [None, None]) } else { (layout, frames) };
             let (picture, slate) = composer.compose(layout, frames)?;
             if slate {
                 self.desk.slate.store(true, Ordering::Relaxed);
@@ -149,7 +151,7 @@ impl Pump {
         Ok(())
     }
 
-    fn wanted(&self) -> (Layout, Line) {
+    fn wanted(&self) -> (Layout, Line, bool) {
         *self.desk.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

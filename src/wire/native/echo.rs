@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! echo         type│ what (8)│length (8)│fields│…
-//! stream       stream (8)│bytes (64)│missing (32)│discontinuities (32)│moving, picture, sound (8 each)
-//! destination  stream (8)│number (8)│standing (8)│heard (8)│bytes (64)│rtt (16)│lost (32)│resent (32)
+//! stream       stream (8)│bytes (64)│missing (32)│discontinuities (32)│moving, picture, sound, flow, kind (8 each)
+//! destination  stream (8)│number (8)│standing (8)│heard (8)│bytes (64)│rtt (16)│lost (32)│resent (32)│dropped (32)│name
 //! ```
-//! Items of another `what`, and fields behind the known ones, are passed over.
+//! Items of another `what`, and fields behind a stream's known ones, are passed over. A destination's name
+//! is all that is left of its length; what a later version knows more of it is an item of its own.
 
+use super::super::echo::{Sense, Session};
 use super::frame::ECHO;
+use super::hello::StreamKind;
 use super::varint::Cursor;
 
 const STREAM: u8 = 1;
@@ -26,20 +29,8 @@ pub enum EchoItem {
     Destination(EchoDestination),
 }
 
-/// Whether something is seen. `Unknown` is said of what cannot be seen, such as the picture of an encrypted stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Seen {
-    /// It cannot be told.
-    #[default]
-    Unknown,
-    /// It is not so.
-    No,
-    /// It is so.
-    Yes,
-}
-
 /// A stream, as the gateway releases it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EchoStream {
     /// Which stream.
     pub stream: u8,
@@ -50,25 +41,15 @@ pub struct EchoStream {
     /// Jumps of continuity counters since the session began, wrapping.
     pub discontinuities: u32,
     /// Presentation times move; of an `srt` stream: sequence numbers do.
-    pub moving: Seen,
+    pub moving: Sense,
     /// The picture changes.
-    pub picture: Seen,
+    pub picture: Sense,
     /// There is sound.
-    pub sound: Seen,
-}
-
-/// How a destination stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Standing {
-    /// Not connected yet, or a listener that nobody called.
-    #[default]
-    Waiting,
-    /// Connected.
-    Connected,
-    /// It was connected, and is not.
-    Broken,
-    /// A standing of a later version.
-    Other(u8),
+    pub sound: Sense,
+    /// Payloads came in the last second; of an `srt` stream: sequence numbers went on.
+    pub flow: Sense,
+    /// What it is made of.
+    pub kind: StreamKind,
 }
 
 /// Where a stream goes on to.
@@ -79,9 +60,9 @@ pub struct EchoDestination {
     /// Which of its destinations, in the order of the gateway's settings.
     pub number: u8,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: Session,
     /// The destination's own acknowledgements advance.
-    pub heard: Seen,
+    pub heard: Sense,
     /// Bytes sent to it.
     pub bytes: u64,
     /// Round trip to it, milliseconds.
@@ -90,43 +71,40 @@ pub struct EchoDestination {
     pub lost: u32,
     /// Packets sent to it again.
     pub resent: u32,
+    /// Payloads left out for it, wrapping.
+    pub dropped: u32,
+    /// Its name in the gateway's settings.
+    pub name: Label,
 }
 
-impl Seen {
-    fn code(self) -> u8 {
-        match self {
-            Self::Unknown => 0,
-            Self::No => 1,
-            Self::Yes => 2,
-        }
+/// A short name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Label {
+    bytes: [u8; Self::LONGEST],
+    len: u8,
+}
+
+impl Label {
+    /// Most bytes of a label.
+    pub const LONGEST: usize = 32;
+
+    /// As many whole characters of `name` as there is room for.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let name = &name.as_bytes()[..name.floor_char_boundary(Self::LONGEST)];
+        let mut bytes = [0; Self::LONGEST];
+        bytes[..name.len()].copy_from_slice(name);
+        Self { bytes, len: name.len() as u8 }
     }
 
-    fn of(code: u8) -> Self {
-        match code {
-            1 => Self::No,
-            2 => Self::Yes,
-            _ => Self::Unknown,
-        }
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 }
 
-impl Standing {
-    fn code(self) -> u8 {
-        match self {
-            Self::Waiting => 0,
-            Self::Connected => 1,
-            Self::Broken => 2,
-            Self::Other(code) => code,
-        }
-    }
-
-    fn of(code: u8) -> Self {
-        match code {
-            0 => Self::Waiting,
-            1 => Self::Connected,
-            2 => Self::Broken,
-            other => Self::Other(other),
-        }
+impl std::fmt::Display for Label {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&String::from_utf8_lossy(self.as_bytes()))
     }
 }
 
@@ -173,9 +151,11 @@ fn stream(fields: &[u8]) -> Option<EchoStream> {
         bytes: cursor.u64()?,
         missing: cursor.u32()?,
         discontinuities: cursor.u32()?,
-        moving: Seen::of(cursor.u8()?),
-        picture: Seen::of(cursor.u8()?),
-        sound: Seen::of(cursor.u8()?),
+        moving: Sense::of(cursor.u8()?),
+        picture: Sense::of(cursor.u8()?),
+        sound: Sense::of(cursor.u8()?),
+        flow: Sense::of(cursor.u8()?),
+        kind: if cursor.u8()? == 0 { StreamKind::Srt } else { StreamKind::Ts },
     })
 }
 
@@ -184,12 +164,14 @@ fn destination(fields: &[u8]) -> Option<EchoDestination> {
     Some(EchoDestination {
         stream: cursor.u8()?,
         number: cursor.u8()?,
-        standing: Standing::of(cursor.u8()?),
-        heard: Seen::of(cursor.u8()?),
+        standing: Session::of(cursor.u8()?),
+        heard: Sense::of(cursor.u8()?),
         bytes: cursor.u64()?,
         rtt_ms: cursor.u16()?,
         lost: cursor.u32()?,
         resent: cursor.u32()?,
+        dropped: cursor.u32()?,
+        name: Label::new(&String::from_utf8_lossy(cursor.0)),
     })
 }
 
@@ -214,6 +196,8 @@ impl<'o> EchoWriter<'o> {
                 self.0.extend_from_slice(&seen.missing.to_be_bytes());
                 self.0.extend_from_slice(&seen.discontinuities.to_be_bytes());
                 self.0.extend_from_slice(&[seen.moving.code(), seen.picture.code(), seen.sound.code()]);
+                let kind = if seen.kind == StreamKind::Srt { 0 } else { 1 };
+                self.0.extend_from_slice(&[seen.flow.code(), kind]);
             }
             EchoItem::Destination(seen) => {
                 self.0.extend_from_slice(&[
@@ -228,6 +212,8 @@ impl<'o> EchoWriter<'o> {
                 self.0.extend_from_slice(&seen.rtt_ms.to_be_bytes());
                 self.0.extend_from_slice(&seen.lost.to_be_bytes());
                 self.0.extend_from_slice(&seen.resent.to_be_bytes());
+                self.0.extend_from_slice(&seen.dropped.to_be_bytes());
+                self.0.extend_from_slice(seen.name.as_bytes());
             }
         }
         self.0[at] = (self.0.len() - at - 1) as u8;

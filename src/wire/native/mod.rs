@@ -20,7 +20,7 @@ mod varint;
 
 pub use data::{Data, DataKind, Fragment, MOST_STREAMS, Parity};
 pub use datagram::{COUNTER_MASK, Clear, Opening, Refusal, Sealed, Token, near};
-pub use echo::{Echo, EchoDestination, EchoItem, EchoStream, EchoWriter, Seen, Standing};
+pub use echo::{Echo, EchoDestination, EchoItem, EchoStream, EchoWriter, Label};
 pub use feedback::{Feedback, FeedbackWriter, LinkSeen, Settled, StreamSeen, TICK_MICROS, emit_settled};
 pub use frame::{Control, Frame, parse};
 pub use hello::{Hello, HelloStreams, StreamInfo, StreamKind, Welcome};

@@ -67,8 +67,7 @@ impl Rig {
     fn new(links: usize, mbit: f64, latency: Duration) -> Self {
         let now = Instant::from_millis(1000);
         let key = |seed| PrivateKey::generate(&mut Rng::simulated(seed));
-        let session =
-            InitiatorConfig { key: key(1), peer: key(2).public(), offer: Offer::ts(latency, &["main"]) };
+        let session = InitiatorConfig { key: key(1), peer: key(2).public(), offer: Offer::ts(latency, &["main"]) };
         let config = Config { latency, ..Config::default() };
         let mut sender = Sender::native(now, config, session, Rng::simulated(3));
         for link in 0..links {

@@ -152,9 +152,8 @@ mod tests {
     #[test]
     fn a_peak_between_the_samples_is_seen_by_the_true_peak_alone() {
         // a quarter of the sample rate, sampled at 45 degrees: every sample is 3 dB below the curve
-        let samples: Vec<_> = (0..48_000)
-            .map(|i| [(0.5 * (TAU * (f64::from(i) / 4.0 + 0.125)).sin()) as f32; 2])
-            .collect();
+        let samples: Vec<_> =
+            (0..48_000).map(|i| [(0.5 * (TAU * (f64::from(i) / 4.0 + 0.125)).sin()) as f32; 2]).collect();
         let mut meter = Meter::new();
         meter.push(&samples);
 

@@ -11,6 +11,8 @@ use crate::units::Bitrate;
 pub enum Dialect {
     /// The field's wire: unmodified third-party receivers understand it.
     Srtla,
+    /// Ours, towards our own gateway: sealed, every datagram acknowledged with its time.
+    Native,
 }
 
 impl Dialect {
@@ -19,6 +21,7 @@ impl Dialect {
     pub const fn echoes(self) -> bool {
         match self {
             Self::Srtla => false,
+            Self::Native => true,
         }
     }
 }
@@ -62,7 +65,11 @@ impl Config {
         let default = Self::default();
         let ms = Duration::from_millis;
         Self {
-            dialect: section.choice("dialect", &[("srtla", Dialect::Srtla)], default.dialect),
+            dialect: section.choice(
+                "dialect",
+                &[("srtla", Dialect::Srtla), ("native", Dialect::Native)],
+                default.dialect,
+            ),
             latency: section.duration("latency", default.latency, ms(100)..=ms(10_000)),
             follows_session: false,
             ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),

@@ -11,16 +11,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::capacity::IP_UDP;
 use super::config::Config;
-use super::held::{Copy, Store};
+use super::held::{Copy, Head, Store};
 use super::link::{Fate, Link};
 use super::queue::Queue;
 use super::recovery::Budget;
 use super::scheduler::{Choice, MOST_LINKS, Seat, choose};
 use super::stats::{LinkId, RateMeter};
 use super::target::{Target, View};
+use super::tunnel::Tunnel;
 use crate::time::Instant;
 use crate::units::Bitrate;
+use crate::wire::native::OVERHEAD;
 use crate::wire::{Seq, srtla};
 
 /// While a stream flows.
@@ -70,6 +73,8 @@ pub(super) struct Core {
     pub(super) budget: Budget,
     target: Target,
     pub(super) counters: Counters,
+    /// The native dialect's part, if that is spoken.
+    pub(super) tunnel: Option<Tunnel>,
     pub(super) transmits: VecDeque<Transmit>,
     offered: RateMeter,
     delivered: RateMeter,
@@ -85,7 +90,7 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(now: Instant, config: Config) -> Self {
+    pub(super) fn new(now: Instant, config: Config, tunnel: Option<Tunnel>) -> Self {
         Self {
             config,
             links: Vec::new(),
@@ -94,6 +99,7 @@ impl Core {
             budget: Budget::new(now),
             target: Target::new(now),
             counters: Counters::default(),
+            tunnel,
             transmits: VecDeque::new(),
             offered: RateMeter::new(),
             delivered: RateMeter::new(),
@@ -125,12 +131,13 @@ impl Core {
     }
 
     /// Takes a packet in; its number stands within or after what is held.
-    pub(super) fn hold(&mut self, now: Instant, seq: Seq, packet: Bytes) {
+    pub(super) fn hold(&mut self, now: Instant, seq: Seq, head: Head, packet: Bytes) {
         while self.store.is_full_for(seq) || self.store.bytes() > MOST_BYTES {
             self.retire_front();
         }
         let size = packet.len();
-        self.store.insert(seq, packet, now + self.config.latency);
+        let around = if self.tunnel.is_some() { OVERHEAD as f64 } else { 0.0 };
+        self.store.insert(seq, head, packet, size as f64 + around + IP_UDP, now + self.config.latency);
         self.queue.push_fresh(seq, size);
         // so that the first packet after a pause does not wait for a slow tick
         self.next_tick = self.next_tick.min(now + TICK);
@@ -224,7 +231,7 @@ impl Core {
             };
             match choose(now, &self.seats, held, &booked, doubling) {
                 Choice::Wait { link, run } => {
-                    booked[link] += run as f64 * (held.payload.len() as f64 + 28.0);
+                    booked[link] += run as f64 * held.size;
                     self.links[link].capacity.was_limited();
                     place += run;
                 }
@@ -245,11 +252,14 @@ impl Core {
     pub(super) fn place(&mut self, now: Instant, seq: Seq, at: usize) {
         let Some(held) = self.store.get_mut(seq) else { return };
         let again = held.sends > 0;
-        let size = held.payload.len();
-        let payload = held.payload.clone();
         let link = &mut self.links[at];
-        let number = link.send(now, seq, size);
         let id = link.id;
+        let payload = match &mut self.tunnel {
+            None => Some(held.payload.clone()),
+            Some(tunnel) => tunnel.datagram(id.0, link.next_number(), &held.head, &held.payload),
+        };
+        let Some(payload) = payload else { return };
+        let number = link.send(now, seq, payload.len());
         held.add_copy(Copy { link: id, number });
         self.queue.take(held);
         if again {

@@ -234,6 +234,15 @@ impl Receiver {
         Ok(())
     }
 
+    /// A frame that came over `link` in two halves, whole again; their counters were told already.
+    pub fn handle_whole(&mut self, now: Instant, link: u8, frame: &Bytes) {
+        match parse(frame) {
+            Ok(read) if link < 16 => self.take(now, link, &read, frame),
+            _ => self.strange += 1,
+        }
+        self.release(now);
+    }
+
     fn take(&mut self, now: Instant, link: u8, read: &Frame<'_>, frame: &Bytes) {
         match read {
             Frame::Data(data) => {
@@ -259,7 +268,8 @@ impl Receiver {
                     self.outputs.push_back(Output::Bye);
                 }
             }
-            Frame::Probe { .. } => {}
+            // halves are put together outside, and come back as a whole
+            Frame::Probe { .. } | Frame::Fragment(_) => {}
             _ => self.unknown += 1,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::capacity::IP_UDP;
 use super::core::Core;
 use super::link::{Fate, Link};
 use crate::time::Instant;
@@ -156,7 +155,7 @@ impl Core {
             let link = &self.links[at];
             if link.suspect.is_some() {
                 // silent together with all others: the far end paused, not the link
-                if freshest <= link.missing_since() + LIFE_SINCE {
+                if !link.is_judged_far() && freshest <= link.missing_since() + LIFE_SINCE {
                     continue;
                 }
                 self.rescue_silent(now, at, wait, sum, calm, &mut spare);
@@ -166,7 +165,9 @@ impl Core {
             if crowded {
                 continue;
             }
-            self.rescue_untold(now, at);
+            if self.tunnel.is_none() {
+                self.rescue_untold(now, at);
+            }
             let link = &self.links[at];
             if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us {
                 self.rescue_late(now, at);
@@ -189,7 +190,7 @@ impl Core {
                 self.links[at].rescued(number);
                 continue;
             }
-            let size = held.payload.len() as f64 + IP_UDP;
+            let size = held.size;
             let slack = held.deadline.since(now).as_micros() as f64;
             let roomy = calm && *spare >= size;
             if !(slack < needed || roomy) || !self.budget.spend(size, slack < 0.4 * latency_us) {
@@ -235,7 +236,7 @@ impl Core {
         let mut arrival = drained.max(now.as_micros() as f64) + link.one_way();
         for (number, seq) in link.sole() {
             let Some(held) = self.store.get(seq) else { continue };
-            arrival += (held.payload.len() as f64 + IP_UDP) / link.capacity.believed();
+            arrival += held.size / link.capacity.believed();
             let deadline = held.deadline.as_micros() as f64;
             if arrival > deadline - NARROW && held.delivered.is_none() && held.deadline > now {
                 lates.push((number, seq));
@@ -248,7 +249,7 @@ impl Core {
         let bit = super::scheduler::link_bit(&self.links[at]);
         for (number, seq) in packets {
             let Some(held) = self.store.get_mut(*seq) else { continue };
-            let size = held.payload.len() as f64 + IP_UDP;
+            let size = held.size;
             if !self.budget.spend(size, false) {
                 return;
             }

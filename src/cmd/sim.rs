@@ -95,12 +95,12 @@ fn part(text: &str) -> Result<(Duration, Duration), String> {
 fn dialect(text: &str) -> Result<Dialect, String> {
     match text {
         "srtla" => Ok(Dialect::Srtla),
-        _ => Err("there is srtla".to_owned()),
+        "native" => Ok(Dialect::Native),
+        _ => Err("there are srtla and native".to_owned()),
     }
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Dialect::Srtla = args.dialect;
     if let Some(file) = &args.live {
         return live::run(&args.live_args, read(file, args.traces.as_deref())?, args.seed);
     }
@@ -108,7 +108,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.limit {
         print_each(&args, &scenarios, Limit::head(), |scenario| find_limit(&args, scenario), Limit::row)?;
     } else if args.follow {
-        let start = Play { seed: args.seed, rate: Bitrate::mbps(3), latency: args.latency, variable: false };
+        let start = play_at(&args, Bitrate::mbps(3));
         print_each(&args, &scenarios, Followed::head(), |scenario| follow(scenario, start), Followed::row)?;
     } else {
         print_each(&args, &scenarios, Score::head(), |scenario| scored(&args, scenario), Score::row)?;
@@ -157,7 +157,7 @@ fn print_each<T: Send + serde::Serialize>(
 }
 
 fn play_at(args: &Args, rate: Bitrate) -> Play {
-    Play { seed: args.seed, rate, latency: args.latency, variable: args.vbr }
+    Play { seed: args.seed, rate, latency: args.latency, variable: args.vbr, dialect: args.dialect }
 }
 
 fn scored(args: &Args, scenario: &Scenario) -> Score {
@@ -209,6 +209,7 @@ impl Limit {
 fn said(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Srtla => "srtla",
+        Dialect::Native => "native",
     }
 }
 

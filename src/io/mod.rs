@@ -9,6 +9,7 @@ pub mod flow;
 pub mod gateway;
 pub mod health;
 pub mod intent;
+pub mod keys;
 #[cfg(feature = "gstreamer")]
 pub mod media;
 pub mod mqtt;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::{BUSY, Cargo, Fate, LATER, LATER_PACKETS, Link, SILENCE};
+use crate::bond::capacity::IP_UDP;
 use crate::time::Instant;
 use crate::wire::native::LinkSeen;
 
@@ -104,6 +105,8 @@ pub(in crate::bond) struct Changes {
     pub(in crate::bond) arrived: Vec<(u64, Cargo)>,
     /// What is lost.
     pub(in crate::bond) lost: Vec<(u64, Cargo)>,
+    /// Of what only the second half has arrived.
+    pub(in crate::bond) torn: Vec<Cargo>,
 }
 
 impl Link {
@@ -165,13 +168,20 @@ impl Link {
                 }
                 self.clocked.reached(counter);
                 self.clocked.newest_sent = self.clocked.newest_sent.max(sent.at);
+                self.mtu.handle_acked(now, counter, (sent.bytes - IP_UDP) as usize);
+                let torn = counter.checked_sub(1).and_then(|before| self.at(before));
+                if torn.is_some_and(|before| before.cargo == Cargo::Half && before.fate != Fate::Done) {
+                    // a link keeps its order: the half before it is lost, and so are both
+                    changes.torn.push(sent.cargo);
+                    continue;
+                }
                 changes.arrived.push((counter, sent.cargo));
             }
         }
-        if !changes.arrived.is_empty() {
+        if newest.is_some() || !changes.arrived.is_empty() {
             self.proof(now);
         }
-        self.sweep_later(changes);
+        self.sweep_later(now, changes);
     }
 
     /// One datagram's way, from its departure on our clock to its arrival on theirs.
@@ -217,7 +227,7 @@ impl Link {
     }
 
     /// A link keeps its order: three that came later, or one that was sent 20 ms later, tell of a loss.
-    fn sweep_later(&mut self, changes: &mut Changes) {
+    fn sweep_later(&mut self, now: Instant, changes: &mut Changes) {
         let Some(highest) = self.clocked.top[LATER_PACKETS - 1] else { return };
         let third = self.clocked.top[0].unwrap_or(0);
         let newest_sent = self.clocked.newest_sent;
@@ -229,6 +239,7 @@ impl Link {
                 break;
             }
             if sent.fate != Fate::Done {
+                self.mtu.handle_lost(now, number, (sent.bytes - IP_UDP) as usize);
                 changes.lost.push((number, sent.cargo));
             }
         }
@@ -265,6 +276,12 @@ impl Link {
         let served = self.departed.max(oldest.at).as_micros() as f64 + oldest.bytes / self.capacity.rate();
         let due = Instant::from_micros((served as i64 + base).max(0) as u64);
         clock.since(due.max(self.clocked.arrived))
+    }
+
+    /// How much padding a probe for a longer datagram has, if one is due.
+    pub(in crate::bond) fn wants_long_probe(&mut self, now: Instant) -> Option<usize> {
+        let can = self.carrier && self.is_inside() && self.suspect.is_none();
+        if can { self.mtu.poll_probe(now) } else { None }
     }
 
     /// True if a datagram of which only the counter matters is due now; `active` while the group carries a stream.

@@ -22,6 +22,7 @@ pub(in crate::bond) use self::clocked::Changes;
 use self::clocked::Clocked;
 use super::capacity::{Capacity, IP_UDP, Pace};
 use super::config::{Dialect, LinkConfig};
+use super::native::PathMtu;
 use super::rtt::Rtt;
 use super::stats::{LinkId, LinkPhase, LinkStats, RateMeter};
 use crate::time::Instant;
@@ -62,6 +63,9 @@ const LATER_PACKETS: usize = 3;
 /// Ten packets or more that miss their acknowledgement together: it may itself be lost, and the SRT ACK gets this long to say so.
 const DOUBT: Duration = Duration::from_millis(30);
 
+/// The longest datagram that is tried: Ethernet's over IPv4.
+const MOST_DATAGRAM: usize = 1472;
+
 /// What became of a packet on this link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::bond) enum Fate {
@@ -80,6 +84,8 @@ pub(in crate::bond) enum Cargo {
     Packet(Seq),
     /// What must arrive once, by a number of its own.
     Word(u8),
+    /// The first half of the packet that follows.
+    Half,
     /// Nothing that anybody waits for.
     Other,
 }
@@ -141,6 +147,8 @@ pub(in crate::bond) struct Link {
     train: Vec<(Seq, f64)>,
     train_at: Option<Instant>,
     clocked: Clocked,
+    /// How long a datagram it carries.
+    pub(in crate::bond) mtu: PathMtu,
     /// The far end has answered anything at all since the link joined.
     proven: bool,
     /// When a packet of the stream last left here.
@@ -187,6 +195,7 @@ impl Link {
             train: Vec::new(),
             train_at: None,
             clocked: Clocked::new(now),
+            mtu: PathMtu::new(now, MOST_DATAGRAM),
             proven: false,
             last_carried: now,
             draining: None,
@@ -426,7 +435,7 @@ impl Link {
         let live = self.sent.iter().enumerate().filter(|(_, sent)| sent.fate == Fate::Live);
         live.filter_map(move |(at, sent)| match sent.cargo {
             Cargo::Packet(seq) => Some((first + at as u64, seq)),
-            Cargo::Word(_) | Cargo::Other => None,
+            Cargo::Half | Cargo::Word(_) | Cargo::Other => None,
         })
     }
 
@@ -445,7 +454,7 @@ impl Link {
         let all = self.sent.iter().enumerate().filter(|(_, sent)| sent.fate != Fate::Done);
         let all = all.filter_map(|(at, sent)| match sent.cargo {
             Cargo::Packet(seq) => Some((first + at as u64, seq, sent.fate)),
-            Cargo::Word(_) | Cargo::Other => None,
+            Cargo::Half | Cargo::Word(_) | Cargo::Other => None,
         });
         let all = all.collect();
         self.first += self.sent.len() as u64;
@@ -491,6 +500,7 @@ impl Link {
         self.capacity.write_off();
         self.rtt = Rtt::new(now);
         self.clocked = Clocked::new(now);
+        self.mtu.handle_new_path(now);
         self.proven = false;
         self.departed = now;
         self.queue_us = 0.0;

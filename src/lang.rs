@@ -297,6 +297,17 @@ pub mod said {
         /// A destination behind the gateway.
         session_slow(dropped) = "过慢，已丢弃 {dropped} 个数据包", "too slow, {dropped} payloads left out";
 
+        /// The gateway.
+        no_gateway() = "没有链路可达云端网关", "no link reaches the gateway";
+        /// The gateway, of the box's key or of its own.
+        gateway_key() = "云端网关不认识本机的密钥，或本机配置的网关公钥有误", "the gateway does not know this box's key, or bond.peer is not the gateway's";
+        /// The gateway.
+        gateway_full() = "云端网关的设备数已满", "the gateway carries as many boxes as it may";
+        /// The gateway, of another release.
+        gateway_version() = "云端网关的版本与本机不兼容", "the gateway speaks another version of the dialect";
+        /// The gateway.
+        gateway_unfit() = "云端网关不接受本机请求的流或延迟", "the gateway does not take these streams or this latency";
+
         /// The session ended because the box left the air.
         left_the_air() = "已停止推流", "left the air";
         /// The session ended.

@@ -127,7 +127,7 @@ impl Show {
             }
         });
         let ends = Ends { orders: listen, facts: send, part: Part::Media, pulse: Pulse::default() };
-        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), port, ends));
+        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), media::Exit::Srt(port), ends));
         Self { runtime, orders, facts, task }
     }
 

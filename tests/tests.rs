@@ -18,6 +18,9 @@ mod corpus;
 mod deploy;
 /// One seed, one run.
 mod determinism;
+/// The cloud side with native boxes and stock SRT peers.
+#[cfg(feature = "gstreamer")]
+mod gateway_native;
 /// The never arrows, the map, and what no file may hold.
 mod house;
 /// Sender and gateway on real sockets.

@@ -7,6 +7,7 @@ mod flow;
 mod gateway;
 #[cfg(feature = "gstreamer")]
 mod judge;
+mod keys;
 mod live;
 #[cfg(feature = "gstreamer")]
 mod run;
@@ -37,6 +38,7 @@ enum Verb {
     Bond(bond::Args),
     Sim(sim::Args),
     Flow(flow::Args),
+    Keys(keys::Args),
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Verb::Bond(args) => bond::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Flow(args) => flow::run(args),
+        Verb::Keys(args) => keys::run(args),
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),

@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 
 use self::encoder::Encoder;
 use self::feed::Feed;
+pub use self::output::Exit;
 use self::output::{Output, Tap, Way};
 use self::pump::{Desk, Pump};
 use self::source::{Device, Source};
@@ -57,11 +58,11 @@ fn init() -> anyhow::Result<()> {
 
 /// Runs pictures and sound until Orders end everything.
 ///
-/// `srt_port` is the bonding engine's port on the loopback.
+/// `exit` is where the programme leaves towards the bonding engine.
 ///
 /// # Errors
 /// If no encoder works, or the programme's pipeline fails or hangs.
-pub async fn run(board: Arc<Board>, config: Arc<Config>, srt_port: u16, mut ends: Ends) -> anyhow::Result<()> {
+pub async fn run(board: Arc<Board>, config: Arc<Config>, exit: Exit, mut ends: Ends) -> anyhow::Result<()> {
     init()?;
     let (sender, mut heard) = mpsc::channel(FACTS);
     let tell = Tell::new(sender);
@@ -72,7 +73,7 @@ pub async fn run(board: Arc<Board>, config: Arc<Config>, srt_port: u16, mut ends
         let programme = Programme::start(&board, &config, kind, &orders, &tell)?;
         let air = Air::new(Way {
             config: Arc::clone(&config),
-            port: srt_port,
+            exit,
             tap: Arc::clone(&programme.tap),
             encoder: programme.encoder.clone(),
             tell,
@@ -187,7 +188,7 @@ impl Air {
         if self.wanted && self.session.is_none() {
             self.session = Some(Output::open(Way {
                 config: Arc::clone(&self.way.config),
-                port: self.way.port,
+                exit: self.way.exit.clone(),
                 tap: Arc::clone(&self.way.tap),
                 encoder: self.way.encoder.clone(),
                 tell: self.way.tell.clone(),

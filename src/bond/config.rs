@@ -33,7 +33,7 @@ pub const BEYOND: Duration = Duration::from_millis(250);
 
 /// The least L that a session's latency leads to; a session that waits for less than this and [`BEYOND`]
 /// has no time for a repair anyway.
-const LEAST: Duration = Duration::from_millis(50);
+pub(super) const LEAST: Duration = Duration::from_millis(50);
 
 /// What one group of links needs to know.
 #[derive(Debug, Clone, PartialEq)]

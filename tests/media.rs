@@ -126,7 +126,7 @@ impl Show {
             }
         });
         let ends = Ends { orders: listen, facts: send, part: Part::Media, pulse: Pulse::default() };
-        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), port, ends));
+        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), port, Arc::default(), ends));
         Self { runtime, orders, facts, task }
     }
 

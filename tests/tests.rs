@@ -31,6 +31,8 @@ mod mqtt;
 mod panel;
 /// Who they speak with.
 mod peers;
+/// What is recorded, byte by byte, and what a killed box or a full disk costs.
+mod record;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.
 mod settings;
 /// The field's wire, byte by byte.

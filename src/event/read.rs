@@ -56,11 +56,10 @@ fn first_line(text: &str) -> &str {
 
 fn csv_rows(name: &str, text: &str) -> Result<(String, Vec<Row>), Text> {
     let head = text.lines().next().unwrap_or_default();
-    let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|d| (head.bytes().filter(|b| b == d).count(), *d == b','));
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter.unwrap_or(b','))
-        .flexible(true)
-        .from_reader(text.as_bytes());
+    let delimiter =
+        [b',', b';', b'\t'].into_iter().max_by_key(|d| (head.bytes().filter(|b| b == d).count(), *d == b','));
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter.unwrap_or(b',')).flexible(true).from_reader(text.as_bytes());
     let unreadable = |error: &csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
         said::agenda_unreadable(format!("{name}:{line}"), error)
@@ -97,8 +96,8 @@ enum Json {
 
 fn json_rows(name: &str, text: &str) -> Result<(String, Vec<Row>), Text> {
     // first as JSON at all: that error names the line
-    let value: serde_json::Value = serde_json::from_str(text)
-        .map_err(|e| said::agenda_unreadable(format!("{name}:{}", e.line()), &e))?;
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|e| said::agenda_unreadable(format!("{name}:{}", e.line()), &e))?;
     let whole = serde_json::from_value(value)
         .map_err(|_| said::agenda_unreadable(name, "{\"event\": \"…\", \"talks\": [{\"speaker\": \"…\"}]}"))?;
     let (event, talks) = match whole {

@@ -52,8 +52,7 @@ pub async fn run(config: Config, mut ends: Ends) -> anyhow::Result<()> {
 /// The version of the file now, and what it says if that is not the known one.
 fn look(path: &Path, config: &Config, known: Option<Version>) -> (Version, Option<(Agenda, Vec<Text>)>) {
     let wall = clock::wall();
-    let version =
-        fs::metadata(path).ok().and_then(|found| Some((found.modified().ok()?, found.len(), wall.is_some())));
+    let version = fs::metadata(path).ok().and_then(|found| Some((found.modified().ok()?, found.len(), wall.is_some())));
     if known == Some(version) {
         return (version, None);
     }

@@ -44,9 +44,8 @@ impl Stream {
         let [a, b] = pid(TABLE);
         self.packet(0, 0, false, &[0, 0x00, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, a, b, 0, 0, 0, 0], bytes);
         let ([a, b], [c, d]) = (pid(VIDEO), pid(AUDIO));
-        let table = [
-            0, 0x02, 0xb0, 23, 0, 1, 0xc1, 0, 0, a, b, 0xf0, 0, H264, a, b, 0xf0, 0, AAC, c, d, 0xf0, 0, 0, 0, 0, 0,
-        ];
+        let table =
+            [0, 0x02, 0xb0, 23, 0, 1, 0xc1, 0, 0, a, b, 0xf0, 0, H264, a, b, 0xf0, 0, AAC, c, d, 0xf0, 0, 0, 0, 0, 0];
         self.packet(TABLE, 1, false, &table, bytes);
     }
 

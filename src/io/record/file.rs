@@ -54,7 +54,14 @@ impl Running {
         folder.note(&Entry::Opened(segment.clone()))?;
         folder.sync()?;
         let digest = Context::new(&SHA256);
-        Ok(Self { folder: folder.clone(), file, segment, digest, gathered: Vec::with_capacity(GATHER), unsynced: false })
+        Ok(Self {
+            folder: folder.clone(),
+            file,
+            segment,
+            digest,
+            gathered: Vec::with_capacity(GATHER),
+            unsynced: false,
+        })
     }
 
     pub(super) fn segment(&self) -> &Segment {

@@ -92,8 +92,7 @@ impl Folder {
         let disk = nix::sys::statvfs::statvfs(&self.path)?;
         // the widths of these differ by target
         #[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "the widths of these differ by target")]
-        let (size, free, all) =
-            (disk.fragment_size() as u64, disk.blocks_available() as u64, disk.blocks() as u64);
+        let (size, free, all) = (disk.fragment_size() as u64, disk.blocks_available() as u64, disk.blocks() as u64);
         Ok((Bytes(free.saturating_mul(size)), Bytes(all.saturating_mul(size))))
     }
 

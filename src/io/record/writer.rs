@@ -69,6 +69,8 @@ pub(super) struct Writer {
     pieces: VecDeque<Piece>,
     /// Off was ordered; the segment ends at the next key picture, or then.
     leaving: Option<Instant>,
+    /// Bytes were passed over since the last ones that were looked at.
+    skipping: bool,
     room: Room,
     full: bool,
     again: Instant,
@@ -101,6 +103,7 @@ impl Writer {
             held: None,
             pieces: VecDeque::new(),
             leaving: None,
+            skipping: false,
             room: Room::default(),
             full: false,
             again: now,
@@ -209,13 +212,15 @@ impl Writer {
     }
 
     fn bytes(&mut self, now: Instant, bytes: &[u8]) {
-        if self.running.is_none() && !self.orders.on {
-            return;
-        }
         if self.running.is_none() {
             // it goes on at a key picture, once there is room again
-            if self.full || now < self.again {
+            if !self.orders.on || self.full || now < self.again {
+                self.skipping = true;
                 return;
+            }
+            if std::mem::take(&mut self.skipping) {
+                // what was passed over is not missing in what comes
+                self.cutter.restart();
             }
             self.cutter.arm();
         }
@@ -240,9 +245,9 @@ impl Writer {
     }
 
     fn open(&mut self, now: Instant, joined: bool) {
-        let opened = self.claimed().and_then(|()| {
-            Running::open(&self.folder, self.stream, &self.orders.label, joined, clock::wall())
-        });
+        let opened = self
+            .claimed()
+            .and_then(|()| Running::open(&self.folder, self.stream, &self.orders.label, joined, clock::wall()));
         match opened {
             Ok(running) => {
                 let file = running.segment().file.clone();

@@ -5,7 +5,6 @@
 //! `io/config.rs` fetches it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::board::Board;
 use crate::bond;
@@ -22,11 +21,6 @@ pub const DEFAULT_FILE: &str = "/etc/livebox/livebox.toml";
 
 /// Where a box keeps its board profile, if the command line names no other place.
 pub const DEFAULT_BOARD: &str = "/etc/livebox/board";
-
-/// What the SRT session must wait longer than the bond: a packet that comes in the bond's last
-/// moment still needs one way through the gateway. Less, and the receiver gives up on packets that
-/// are on their way; double only adds delay.
-const SRT_BEYOND_BOND: Duration = Duration::from_millis(250);
 
 /// TS, SRT and UDP headers on top of picture and sound, as a factor, for the check of the ceiling.
 const WIRE_FACTOR: f64 = 1.08;
@@ -90,7 +84,7 @@ impl Config {
         let ceiling_line = bond_section.line_of("ceiling");
         let bond = bond::Config::read(&mut bond_section);
 
-        let least = bond.latency + SRT_BEYOND_BOND;
+        let least = bond.latency + bond::BEYOND;
         if media.srt_latency < least {
             let what = format!(
                 "srt_latency = {:?} is too short for bond.latency = {:?}; write srt_latency = \"{}ms\" or more, \
@@ -147,6 +141,7 @@ impl Config {
             device: self.device.clone(),
             sources: SourceId::ALL.into_iter().filter(there).collect(),
             uplinks: board.uplinks.iter().map(|u| (u.slot.clone(), u.metered)).collect(),
+            echo: self.bond.dialect.echoes(),
             broker: self.mqtt.is_some(),
             media: self.media.clone(),
             record: self.record.clone(),

@@ -292,6 +292,11 @@ pub mod said {
         /// Orders said so.
         stopped() = "已停止", "stopped";
 
+        /// A destination behind the gateway.
+        session_waiting() = "未连接", "not connected";
+        /// A destination behind the gateway.
+        session_slow(dropped) = "过慢，已丢弃 {dropped} 个数据包", "too slow, {dropped} payloads left out";
+
         /// The session ended because the box left the air.
         left_the_air() = "已停止推流", "left the air";
         /// The session ended.

@@ -15,6 +15,7 @@ pub mod units;
 
 // the wire and the bonding engine
 pub mod bond;
+pub mod flow;
 pub mod gateway;
 pub mod sim;
 pub mod wire;

@@ -26,7 +26,7 @@ pub(crate) fn scenario(name: &str) -> Scenario {
 }
 
 fn played(name: &str, seed: u64, rate: Bitrate) -> Score {
-    World::new(&scenario(name), Play { seed, rate, latency: SECOND, variable: false }).finish()
+    World::new(&scenario(name), Play { seed, rate, latency: SECOND, variable: false, ..Play::default() }).finish()
 }
 
 // what is lost and late
@@ -104,7 +104,7 @@ fn while_the_wired_line_suffices_the_modems_cost_almost_nothing() {
 
 #[test]
 fn pictures_of_varying_size_lose_nothing_either() {
-    let play = Play { seed: 1, rate: Bitrate::mbps(8), latency: SECOND, variable: true };
+    let play = Play { seed: 1, rate: Bitrate::mbps(8), latency: SECOND, variable: true, ..Play::default() };
 
     let score = World::new(&scenario("flapping"), play).finish();
 
@@ -113,7 +113,7 @@ fn pictures_of_varying_size_lose_nothing_either() {
 
 #[test]
 fn the_encoder_is_told_within_200_ms_that_the_wired_line_is_gone() {
-    let play = Play { seed: 0, rate: Bitrate::mbps(14), latency: SECOND, variable: false };
+    let play = Play { seed: 0, rate: Bitrate::mbps(14), latency: SECOND, variable: false, ..Play::default() };
     let mut world = World::new(&scenario("wired-cut"), play);
 
     world.play_until(Instant::from_millis(19_990));
@@ -259,7 +259,7 @@ fn data(seq: u32, retransmitted: bool) -> Vec<u8> {
 
 fn shake(socket: u32, step: Step, response: bool) -> Vec<u8> {
     let settings =
-        Settings { version: 0x01_05_03, flags: 0x2b, receive_latency_ms: 1000, send_latency_ms: 0, response };
+        Settings { version: 0x01_05_03, flags: 0x2b, receive_latency_ms: 1250, send_latency_ms: 0, response };
     let settings = (step == Step::Conclusion).then_some(settings);
     let handshake = Handshake { step, version: 5, initial_seq: Seq::new(0), socket, cookie: 1, settings };
     srt::emit_handshake(&handshake, 5, if response { CALLER } else { 0 })
@@ -859,4 +859,67 @@ proptest! {
         rig.run(20_000);
         prop_assert_eq!(rig.sender.held(), (0, 0));
     }
+}
+
+// the session's latency
+
+/// The listener's conclusion, which says that it waits so long.
+fn concluded(latency_ms: u16) -> Vec<u8> {
+    let settings = Settings {
+        version: 0x01_05_03,
+        flags: 0x3b,
+        receive_latency_ms: latency_ms,
+        send_latency_ms: 0,
+        response: true,
+    };
+    let (step, initial_seq) = (Step::Conclusion, Seq::new(0));
+    let handshake = Handshake { step, version: 5, initial_seq, socket: LISTENER, cookie: 1, settings: Some(settings) };
+    srt::emit_handshake(&handshake, 5, CALLER)
+}
+
+fn told(rig: &mut Rig) -> Option<Step> {
+    rig.heard().iter().find_map(|datagram| match srt::peek(datagram) {
+        Ok(Packet::Handshake(handshake)) => Some(handshake.step),
+        _ => None,
+    })
+}
+
+#[test]
+fn without_a_latency_of_its_own_the_engine_takes_what_the_session_has_negotiated_less_250_ms() {
+    let mut rig = Rig::connected(2);
+    let follows = Config { follows_session: true, ..Config::default() };
+    rig.sender.handle_config(rig.now, follows.clone());
+
+    rig.far(0, &concluded(2000));
+    assert_eq!(told(&mut rig), Some(Step::Conclusion));
+    assert_eq!(rig.stats().latency, Duration::from_millis(1750));
+    // settings that come later do not undo it, and another session may have another latency
+    rig.sender.handle_config(rig.now, follows);
+    assert_eq!(rig.stats().latency, Duration::from_millis(1750));
+    rig.far(1, &concluded(700));
+    assert_eq!(rig.stats().latency, Duration::from_millis(450));
+
+    // and it is what packets are held by
+    let packet = rig.data();
+    rig.caller(packet);
+    rig.run(440);
+    assert_eq!(rig.stats().dropped_late, 0);
+    for link in 0..2 {
+        rig.sender.handle_carrier(rig.now, LinkId(link), false);
+    }
+    rig.run(600);
+    assert_eq!(rig.sender.held(), (0, 0));
+}
+
+#[test]
+fn a_session_that_waits_less_than_250_ms_longer_than_l_is_refused_at_both_ends() {
+    let mut rig = Rig::connected(2);
+
+    rig.far(0, &concluded(1249));
+
+    assert_eq!(told(&mut rig), Some(Step::Other(2406)), "libsrt reads it as its reason 1406");
+    let ends = rig.frames().iter().filter(|t| srt::peek(&t.payload) == Ok(Packet::Shutdown)).count();
+    assert_eq!(ends, 2, "the listener hears the end on every link");
+    rig.far(1, &concluded(1250));
+    assert_eq!(told(&mut rig), Some(Step::Conclusion));
 }

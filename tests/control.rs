@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use livebox::alarm::{AlarmKind, Severity};
+use livebox::bond::echo::{Destination, Echo, Kind, Sense, Session};
 use livebox::bond::{GroupStats, LinkId, LinkPhase, LinkStats};
 use livebox::control::{Control, Settings};
 use livebox::health::Sample;
@@ -28,6 +29,7 @@ impl House {
             device: "hall-1".into(),
             sources: vec![SourceId::Camera, SourceId::Slides, SourceId::MixerA],
             uplinks: UPLINKS.iter().map(|slot| ((*slot).to_owned(), *slot != "wired")).collect(),
+            echo: false,
             broker: true,
             media: Config::default(),
             record: livebox::record::Config::default(),
@@ -154,6 +156,7 @@ fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
         offered: target,
         delivered: target,
         target,
+        latency: Duration::from_secs(1),
         waiting: Duration::ZERO,
         packets: 0,
         dropped_late: 0,
@@ -423,6 +426,7 @@ fn new_settings_change_what_can_change_live_and_restart_only_what_must() {
         device: "hall-1".into(),
         sources: vec![SourceId::Camera],
         uplinks: vec![("wired".into(), false)],
+        echo: false,
         broker: false,
         media: Config::default(),
         record: livebox::record::Config::default(),
@@ -578,6 +582,7 @@ fn a_layout_or_line_that_the_board_lacks_gives_way_to_the_first_it_has() {
         device: "hall-1".into(),
         sources: sources.to_vec(),
         uplinks: Vec::new(),
+        echo: false,
         broker: false,
         media: Config::default(),
         record: livebox::record::Config::default(),
@@ -631,4 +636,56 @@ fn the_safe_rate_is_a_figure_beside_what_is_wanted_as_soon_as_the_far_end_answer
     assert_eq!((status.phase, status.since), (Phase::Live, since));
     assert_eq!(status.programme.safe_rate.measured, Some(10.0));
     assert!(status.programme.safe_rate.wanted.is_some_and(|wanted| wanted > 6.0));
+}
+
+fn echo(session: Session) -> Echo {
+    Echo {
+        stream: 0,
+        kind: Kind::Ts,
+        flow: Sense::Ok,
+        clock: Sense::Ok,
+        picture: Sense::Ok,
+        sound: Sense::Ok,
+        bytes: 1,
+        missing: 0,
+        gaps: 0,
+        destinations: vec![Destination { name: "studio".to_owned(), session, ..Destination::default() }],
+    }
+}
+
+#[test]
+fn a_gateway_that_falls_silent_is_an_alarm_of_its_own_and_so_is_a_destination_that_takes_nothing() {
+    let settings = Settings {
+        device: "hall-1".into(),
+        sources: Vec::new(),
+        uplinks: vec![("wired".to_owned(), false)],
+        echo: true,
+        broker: false,
+        media: Config::default(),
+        record: livebox::record::Config::default(),
+        event: livebox::event::Config::default(),
+    };
+    let mut house = House { control: Control::new(Instant::ZERO, settings, Intent::default()), now: Instant::ZERO };
+    house.everything_arrives();
+    house.goes_live();
+    let raised = |house: &House, kind| house.status().alarms.iter().any(|alarm| alarm.kind == kind);
+    let seconds = |house: &mut House, count, session: Option<Session>| {
+        for _ in 0..count {
+            session.into_iter().for_each(|session| house.says(Part::Bond, What::EchoHeard(echo(session))));
+            house.passes(1000);
+        }
+    };
+
+    seconds(&mut house, 12, Some(Session::Open));
+    assert!(!raised(&house, AlarmKind::EchoSilent) && !raised(&house, AlarmKind::DestinationDown));
+    assert_eq!(house.status().far_end.unwrap().streams, [echo(Session::Open)]);
+    seconds(&mut house, 6, Some(Session::Waiting));
+    assert!(raised(&house, AlarmKind::DestinationDown) && !raised(&house, AlarmKind::EchoSilent));
+    seconds(&mut house, 5, None);
+
+    assert!(raised(&house, AlarmKind::EchoSilent));
+    assert!(!raised(&house, AlarmKind::DestinationDown), "of what nobody tells nothing is known");
+    assert_eq!(house.status().far_end, None);
+    seconds(&mut house, 4, Some(Session::Open));
+    assert!(house.status().alarms.iter().all(|alarm| alarm.kind == AlarmKind::SourceLost));
 }

@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bond", &["wire"]),
     ("gateway", &["bond", "wire"]),
     ("sim", &["bond", "wire"]),
+    ("flow", &[]),
     ("alarm", &[]),
     ("board", &[]),
     ("event", &[]),

@@ -7,7 +7,10 @@ use std::process::Command;
 use livebox::wire::{Seq, srt};
 use nix::sys::signal::Signal;
 
-use crate::peers::{Emulator, LIVEBOX, Listener, Process, at, call, figures, free_port, knock, links_up, pause, peer};
+use crate::peers::{
+    Emulator, LIVEBOX, Listener, Process, addresses, at, bond, call, figures, free_port, gateway, knock, links_up,
+    pause, peer,
+};
 
 /// Wired and six modems; the wired one falls silent at 6 s, two modems together at 9 s.
 const SEVEN: &str = r#"
@@ -75,32 +78,6 @@ jitter = "3ms"
 loss = 0.01
 "#;
 
-fn addresses(count: u8) -> Vec<String> {
-    (1..=count).map(|n| format!("127.0.1.{n}")).collect()
-}
-
-fn gateway(to: u16) -> (Process, u16) {
-    let port = free_port();
-    let (listen, to) = (at(port).to_string(), at(to).to_string());
-    let mut gateway = Process::start(LIVEBOX, &["gateway", "--listen", &listen, "--to", &to]);
-    gateway.says(&["gateway", &listen]);
-    (gateway, port)
-}
-
-/// `livebox bond` over `count` loopback uplinks, once all of them are in.
-fn bond(to: u16, count: u8, stats: &Path) -> (Process, u16) {
-    let port = free_port();
-    let (listen, to, stats_json) = (at(port).to_string(), at(to).to_string(), stats.display().to_string());
-    let mut args = vec!["bond", "--listen", &listen, "--to", &to, "--stats-json", &stats_json];
-    let addresses = addresses(count);
-    for address in &addresses {
-        args.extend(["--uplink", address]);
-    }
-    let bond = Process::start(LIVEBOX, &args);
-    figures(stats, |f| links_up(f, usize::from(count)));
-    (bond, port)
-}
-
 #[test]
 fn the_wired_uplink_and_two_modems_die_and_no_payload_is_missing() {
     let folder = tempfile::tempdir().unwrap();
@@ -108,7 +85,7 @@ fn the_wired_uplink_and_two_modems_die_and_no_payload_is_missing() {
     let listener = Listener::open();
     let (_gateway, far) = gateway(listener.port);
     let emulator = Emulator::start(SEVEN, far);
-    let (bond, port) = bond(emulator.port, 7, &stats);
+    let (bond, port) = bond(emulator.port, 7, &stats, &[]);
 
     // half of the 16 Mbit/s that survive both events, and 10.5 s of it, so that both are within
     let count = 8000;
@@ -130,7 +107,7 @@ fn a_receiver_that_acknowledges_by_tens_and_never_in_between_is_served_without_a
     let mut receiver = Process::start("python3", &[&peer("srtla_rec.py"), &listen, &to]);
     receiver.says(&["listening"]);
     let emulator = Emulator::start(THREE, port);
-    let (_bond, from) = bond(emulator.port, 3, &stats);
+    let (_bond, from) = bond(emulator.port, 3, &stats, &[]);
 
     let count = 4000;
     call(at(from), 5.0, count, |_| {});
@@ -174,7 +151,7 @@ fn strangers_and_nonsense_on_every_port_change_nothing() {
     let stats = folder.path().join("stats.json");
     let listener = Listener::open();
     let (gateway, far) = gateway(listener.port);
-    let (_bond, port) = bond(far, 2, &stats);
+    let (_bond, port) = bond(far, 2, &stats, &[]);
     let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
     let nonsense: [&[u8]; 8] =
         [&[], &[0x90], &[0x90, 0], &[0x91, 0, 0], &[0x92, 0, 1], &[0x92, 1], &[0x80; 15], &[0; 4000]];
@@ -203,13 +180,69 @@ fn strangers_and_nonsense_on_every_port_change_nothing() {
 }
 
 #[test]
+fn a_flood_of_garbage_on_the_gateways_port_and_the_callers_costs_a_live_group_nothing() {
+    const FLOOD: usize = 200_000;
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let listener = Listener::open();
+    let (gateway, far) = gateway(listener.port);
+    let emulator = Emulator::start(THREE, far);
+    let (_bond, port) = bond(emulator.port, 3, &stats, &[]);
+    // all that a stranger can think of: nothing, noise, half frames, whole frames for nobody, forged data
+    let garbage: Vec<Vec<u8>> = vec![
+        vec![],
+        vec![0x90, 0],
+        vec![0x91; 44],
+        [&[0x92, 0][..], &[7; 255]].concat(),
+        vec![0x80; 16],
+        vec![0xff; 1400],
+        srt::emit_shutdown(0, 1),
+        srt::emit_data(&srt::Data {
+            seq: Seq::new(5),
+            message: 1,
+            retransmitted: false,
+            timestamp: 0,
+            socket: 1,
+            payload: &[0; 1316],
+        }),
+    ];
+
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let count = 2000;
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let strangers: Vec<_> = (0..4).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+            for n in 0..FLOOD {
+                let to = if n % 4 == 0 { port } else { far };
+                // the kernel may have no room left: that is what a flood is
+                let _ = strangers[n % 4].send_to(&garbage[n / 4 % garbage.len()], at(to));
+                // at most a hundred thousand a second
+                if n % 100 == 99 {
+                    pause(1);
+                }
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        call(at(port), 5.0, count, |_| {});
+    });
+
+    assert!(over.into_inner());
+    listener.has_all(count, &stats);
+    let figures = figures(&stats, |f| f["packets"] == count);
+    assert_eq!((&figures["dropped_late"], &figures["connected"]), (&0.into(), &true.into()), "{figures:#}");
+    assert!(figures["strange_packets"].as_u64() > Some(1000), "{figures:#}");
+    assert!(!listener.was_left(), "a stranger's SHUTDOWN is none");
+    assert_eq!(gateway.ends().0, Some(0));
+}
+
+#[test]
 fn asked_to_end_the_sender_brings_what_it_took_and_says_goodbye() {
     let folder = tempfile::tempdir().unwrap();
     let stats = folder.path().join("stats.json");
     let listener = Listener::open();
     let (_gateway, far) = gateway(listener.port);
     let emulator = Emulator::start(THREE, far);
-    let (bond, port) = bond(emulator.port, 3, &stats);
+    let (bond, port) = bond(emulator.port, 3, &stats, &[]);
 
     let count = 1000;
     let caller = call(at(port), 8.0, count, |_| {});
@@ -296,7 +329,7 @@ fn through_libsrt(listener_options: &str, caller_options: &str) {
     let _listener = Process::start(NAME, &["-q", "-loglevel:fatal", &listen, &out]);
     let (_gateway, far) = gateway(srt);
     let emulator = Emulator::start(THREE, far);
-    let (_bond, port) = bond(emulator.port, 3, &stats);
+    let (_bond, port) = bond(emulator.port, 3, &stats, &[]);
     let connect = format!("srt://127.0.0.1:{port}?mode=caller&latency=1000{caller_options}");
     let feed = format!("udp://127.0.0.1:{source}");
     let _caller = Process::start(NAME, &["-q", "-loglevel:fatal", &feed, &connect]);

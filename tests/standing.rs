@@ -54,6 +54,7 @@ pub(crate) fn standing(device: &str) -> Status {
                 sent_bytes: 1_000_000,
             })
             .collect(),
+        far_end: None,
         health: Some(Sample {
             cpu: Percent(23.0),
             memory: Percent(31.0),

@@ -27,17 +27,25 @@ mod loopback;
 mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
+/// A native session: one handshake in bytes, and what sealing costs.
+mod native_session;
+/// The native dialect, byte by byte.
+mod native_wire;
 /// The home screen as pictures, nothing cut off.
 mod panel;
 /// Who they speak with.
 mod peers;
 /// What is recorded, byte by byte, and what a killed box or a full disk costs.
 mod record;
+/// What the bonding reaches, beside what is kept of it.
+mod score;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.
 mod settings;
 /// The field's wire, byte by byte.
 mod srtla_wire;
 /// A box in standby with everything in order, for the tests of the faces.
 mod standing;
+/// SRT inside the tunnel, as stock programs speak it.
+mod tunnel;
 /// What the kernel says of the uplinks, in network namespaces.
 mod uplinks;

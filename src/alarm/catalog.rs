@@ -39,6 +39,10 @@ pub enum AlarmKind {
     NoLinks,
     /// The SRT session is not open while on air.
     OutputClosed,
+    /// The gateway does not tell any more what it hears.
+    EchoSilent,
+    /// A destination behind the gateway is not open, or too slow.
+    DestinationDown,
     /// The links carry less than the programme needs at its least.
     RateShort,
     /// The broker is away.
@@ -67,13 +71,15 @@ pub enum AlarmKind {
 
 impl AlarmKind {
     /// All of them, in the order of the catalog.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::SourceLost,
         Self::UplinkDown,
         Self::NoDefaultRoute,
         Self::LinkSilent,
         Self::NoLinks,
         Self::OutputClosed,
+        Self::EchoSilent,
+        Self::DestinationDown,
         Self::RateShort,
         Self::BrokerLost,
         Self::PanelLost,
@@ -93,7 +99,7 @@ impl AlarmKind {
     pub const fn severity(self, on_air: bool) -> Severity {
         match self {
             Self::NoLinks | Self::OutputClosed | Self::RateShort if on_air => Severity::Critical,
-            Self::SourceLost | Self::PartFailed if on_air => Severity::Major,
+            Self::SourceLost | Self::PartFailed | Self::EchoSilent | Self::DestinationDown if on_air => Severity::Major,
             Self::RecordDiskFull | Self::RecordFailed => Severity::Major,
             Self::RecordGap => Severity::Minor,
             Self::RecordRemoved | Self::AgendaWrong => Severity::Warning,
@@ -101,6 +107,7 @@ impl AlarmKind {
                 Severity::Major
             }
             Self::SourceLost | Self::UplinkDown | Self::NoDefaultRoute | Self::LinkSilent => Severity::Minor,
+            Self::EchoSilent | Self::DestinationDown => Severity::Minor,
             Self::BrokerLost | Self::PanelLost | Self::ConfigRejected => Severity::Warning,
         }
     }
@@ -117,6 +124,10 @@ impl AlarmKind {
             Self::LinkSilent => (6000, 3000),
             Self::NoLinks => (500, 1000),
             Self::OutputClosed => (500, 1000),
+            // told once a second, and not told while there is nothing to tell of: patience is the judge's
+            Self::EchoSilent => (0, 1000),
+            // a session that was refused is tried again within a second or two
+            Self::DestinationDown => (4000, 2000),
             // the engine's safe rate starts low and doubles in five seconds
             Self::RateShort => (5000, 5000),
             Self::BrokerLost => (3000, 1000),
@@ -150,6 +161,13 @@ impl AlarmKind {
             ),
             Self::NoLinks => ("没有任何链路可达云端".into(), "no link reaches the far end".into()),
             Self::OutputClosed => ("推流会话未建立".into(), "the SRT session is not open".into()),
+            Self::EchoSilent => {
+                ("云端没有回报收到的节目".into(), "the gateway does not tell what it hears of the programme".into())
+            }
+            Self::DestinationDown => (
+                format!("云端到目的地 {zh} 的推流异常"),
+                format!("the gateway's destination {en} does not take the programme"),
+            ),
             Self::RateShort => ("链路带宽低于最低码率".into(), "the links carry less than the lowest bitrate".into()),
             Self::BrokerLost => ("与 MQTT 服务器断开".into(), "the MQTT broker is away".into()),
             Self::PanelLost => ("前面板无响应".into(), "the front panel does not answer".into()),
@@ -219,6 +237,14 @@ impl AlarmKind {
             Self::OutputClosed => Text::new(
                 "检查接收端是否在监听，以及口令和 stream id 是否一致；本机会自动重试",
                 "check that the receiver listens, and that passphrase and stream id agree; the box tries again by itself",
+            ),
+            Self::EchoSilent => Text::new(
+                "检查云端网关是否运行正常，以及它的版本；节目本身可能仍然正常，请在接收端确认",
+                "check that the gateway runs, and its version; the programme itself may be well, look at the receiving end",
+            ),
+            Self::DestinationDown => Text::new(
+                "检查该目的地是否在接收，以及网关配置里的地址、口令和延迟；网关会自动重试",
+                "check that the destination receives, and its address, passphrase and latency in the gateway's settings; the gateway tries again by itself",
             ),
             Self::RateShort => Text::new(
                 "换到信号更好的位置、增加链路，或降低 media.bitrate_min",

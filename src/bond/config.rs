@@ -11,7 +11,28 @@ use crate::units::Bitrate;
 pub enum Dialect {
     /// The field's wire: unmodified third-party receivers understand it.
     Srtla,
+    /// Ours, towards our own gateway: sealed, every datagram acknowledged with its time.
+    Native,
 }
+
+impl Dialect {
+    /// The far end tells what it hears.
+    #[must_use]
+    pub const fn echoes(self) -> bool {
+        match self {
+            Self::Srtla => false,
+            Self::Native => true,
+        }
+    }
+}
+
+/// So much longer than L an SRT session must wait at its listener: the way there takes time, and what
+/// came at the last moment must still be sorted in.
+pub const BEYOND: Duration = Duration::from_millis(250);
+
+/// The least L that a session's latency leads to; a session that waits for less than this and [`BEYOND`]
+/// has no time for a repair anyway.
+const LEAST: Duration = Duration::from_millis(50);
 
 /// What one group of links needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,13 +41,21 @@ pub struct Config {
     pub dialect: Dialect,
     /// L: a packet is worth sending until so long after it came from the caller.
     pub latency: Duration,
+    /// L becomes what each SRT session has negotiated less [`BEYOND`]; `latency` counts until then. Without
+    /// this a session whose latency is shorter than L and [`BEYOND`] is refused.
+    pub follows_session: bool,
     /// The most that the encoder target may rise to.
     pub ceiling: Bitrate,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { dialect: Dialect::Srtla, latency: Duration::from_secs(1), ceiling: Bitrate::mbps(20) }
+        Self {
+            dialect: Dialect::Srtla,
+            latency: Duration::from_secs(1),
+            follows_session: false,
+            ceiling: Bitrate::mbps(20),
+        }
     }
 }
 
@@ -36,11 +65,42 @@ impl Config {
         let default = Self::default();
         let ms = Duration::from_millis;
         Self {
-            dialect: section.choice("dialect", &[("srtla", Dialect::Srtla)], default.dialect),
+            dialect: section.choice(
+                "dialect",
+                &[("srtla", Dialect::Srtla), ("native", Dialect::Native)],
+                default.dialect,
+            ),
             latency: section.duration("latency", default.latency, ms(100)..=ms(10_000)),
+            follows_session: false,
             ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),
         }
     }
+
+    /// L for a session whose listener waits for `negotiated`.
+    ///
+    /// # Errors
+    /// If L is set and leaves the listener too little time; the sentence says so, with the mend.
+    pub(super) fn latency_within(&self, negotiated: Duration) -> Result<Duration, String> {
+        let most = negotiated.saturating_sub(BEYOND);
+        if self.follows_session {
+            return Ok(most.max(LEAST));
+        }
+        if self.latency <= most { Ok(self.latency) } else { Err(too_long(self.latency, negotiated)) }
+    }
+}
+
+/// Says that L is too long for a session, and what would be right.
+fn too_long(latency: Duration, negotiated: Duration) -> String {
+    let (least, most) = (latency + BEYOND, negotiated.saturating_sub(BEYOND));
+    let lower = if most >= LEAST { format!(", or latency {}ms or less", most.as_millis()) } else { String::new() };
+    format!(
+        "latency {}ms is more than the SRT session's negotiated latency of {}ms less {}ms; give the session {}ms or \
+         more{lower}",
+        latency.as_millis(),
+        negotiated.as_millis(),
+        BEYOND.as_millis(),
+        least.as_millis()
+    )
 }
 
 /// One link as it joins the group.

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::capacity::IP_UDP;
+use super::core::Core;
 use super::link::{Fate, Link};
-use super::sender::Sender;
 use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::Seq;
@@ -59,7 +58,7 @@ impl Budget {
     }
 }
 
-impl Sender {
+impl Core {
     /// The link carries nothing any more: what only it had waits again, at once and without a budget.
     pub(super) fn abandon(&mut self, at: usize) {
         for (_, seq, fate) in self.links[at].give_up() {
@@ -85,8 +84,7 @@ impl Sender {
     }
 
     /// The first number that the listener misses: lost, if its link has proved life after it.
-    pub(super) fn find_stuck(&mut self, now: Instant) {
-        let Some(seq) = self.acked() else { return };
+    pub(super) fn find_stuck(&mut self, now: Instant, seq: Seq) {
         let Some(held) = self.store.get_mut(seq) else { return };
         if held.queued {
             return;
@@ -157,7 +155,7 @@ impl Sender {
             let link = &self.links[at];
             if link.suspect.is_some() {
                 // silent together with all others: the far end paused, not the link
-                if freshest <= link.missing_since() + LIFE_SINCE {
+                if !link.is_judged_far() && freshest <= link.missing_since() + LIFE_SINCE {
                     continue;
                 }
                 self.rescue_silent(now, at, wait, sum, calm, &mut spare);
@@ -167,7 +165,9 @@ impl Sender {
             if crowded {
                 continue;
             }
-            self.rescue_untold(now, at);
+            if self.tunnel.is_none() {
+                self.rescue_untold(now, at);
+            }
             let link = &self.links[at];
             if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us {
                 self.rescue_late(now, at);
@@ -190,7 +190,7 @@ impl Sender {
                 self.links[at].rescued(number);
                 continue;
             }
-            let size = held.payload.len() as f64 + IP_UDP;
+            let size = held.size;
             let slack = held.deadline.since(now).as_micros() as f64;
             let roomy = calm && *spare >= size;
             if !(slack < needed || roomy) || !self.budget.spend(size, slack < 0.4 * latency_us) {
@@ -236,7 +236,7 @@ impl Sender {
         let mut arrival = drained.max(now.as_micros() as f64) + link.one_way();
         for (number, seq) in link.sole() {
             let Some(held) = self.store.get(seq) else { continue };
-            arrival += (held.payload.len() as f64 + IP_UDP) / link.capacity.believed();
+            arrival += held.size / link.capacity.believed();
             let deadline = held.deadline.as_micros() as f64;
             if arrival > deadline - NARROW && held.delivered.is_none() && held.deadline > now {
                 lates.push((number, seq));
@@ -249,7 +249,7 @@ impl Sender {
         let bit = super::scheduler::link_bit(&self.links[at]);
         for (number, seq) in packets {
             let Some(held) = self.store.get_mut(*seq) else { continue };
-            let size = held.payload.len() as f64 + IP_UDP;
+            let size = held.size;
             if !self.budget.spend(size, false) {
                 return;
             }

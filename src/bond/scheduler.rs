@@ -4,7 +4,6 @@
 //! has no room yet, the packet waits: it would still be earliest there. What is booked so delays the
 //! packets behind it on that link, until for one of them a link with room is as good.
 
-use super::capacity::IP_UDP;
 use super::held::Held;
 use super::link::Link;
 use crate::time::Instant;
@@ -83,7 +82,7 @@ pub(super) enum Choice {
 
 /// Chooses for one packet; `booked` counts the bytes that wait for each link before it.
 pub(super) fn choose(now: Instant, seats: &[Seat], held: &Held, booked: &[f64; MOST_LINKS], doubling: bool) -> Choice {
-    let size = held.payload.len() as f64 + IP_UDP;
+    let size = held.size;
     let deadline = held.deadline.as_micros() as f64;
     let repair = held.sends > 0;
     let nearest = seats.iter().filter(|s| s.usable).map(|s| s.one_way).fold(f64::INFINITY, f64::min);

@@ -28,6 +28,8 @@ pub(super) struct Session {
     knocking: Option<u32>,
     /// The listener's socket, as the caller's packets name it.
     listener: Option<u32>,
+    /// What the listener waits before it gives a payload out, as its conclusion says.
+    pub(super) negotiated: Option<Duration>,
     acked: Option<Seq>,
     ack_number: Option<u32>,
     heard: VecDeque<(Instant, Bytes)>,

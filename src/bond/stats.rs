@@ -76,6 +76,9 @@ pub struct GroupStats {
     pub delivered: Bitrate,
     /// What an encoder may send now, all of it: the engine's measured safe rate.
     pub target: Bitrate,
+    /// L: so long after it came a packet is worth sending.
+    #[serde(rename = "latency_ms", serialize_with = "millis")]
+    pub latency: Duration,
     /// How long the oldest unsent packet has waited.
     #[serde(rename = "waiting_ms", serialize_with = "millis")]
     pub waiting: Duration,
@@ -180,6 +183,7 @@ mod tests {
             offered: Bitrate::mbps(2),
             delivered: Bitrate::mbps(2),
             target: Bitrate::mbps(5),
+            latency: Duration::from_secs(1),
             waiting: Duration::from_millis(12),
             packets: 1,
             dropped_late: 2,
@@ -198,7 +202,7 @@ mod tests {
                 "sent_bytes": 5, "sent_packets": 6, "lost_packets": 7, "strange_datagrams": 8,
             }],
             "connected": true,
-            "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "waiting_ms": 12.0,
+            "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "latency_ms": 1000.0, "waiting_ms": 12.0,
             "packets": 1, "dropped_late": 2, "resent": 3, "caller_retransmits_dropped": 4,
             "naks_swallowed": 5, "ack_copies_dropped": 6, "strange_packets": 7,
         });

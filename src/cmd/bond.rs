@@ -41,9 +41,10 @@ pub(crate) struct Args {
     /// The frames spoken on the uplinks
     #[arg(long, value_name = "srtla|native", default_value = "srtla")]
     dialect: Dialect,
-    /// A packet is worth sending until so long after it came
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = latency)]
-    latency: Duration,
+    /// A packet is worth sending until so long after it came; at most, and if not given, what the SRT session
+    /// has negotiated as its latency less 250ms
+    #[arg(long, value_name = "TIME", value_parser = latency)]
+    latency: Option<Duration>,
     /// Where to write what is measured, once a second
     #[arg(long, value_name = "FILE")]
     stats_json: Option<PathBuf>,
@@ -102,7 +103,7 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
 
     let (wanted, slots) = watch::channel(slots);
     let (told, uplinks) = watch::channel(Vec::new());
-    let (_settings, config) = watch::channel(Config { latency: args.latency, ..Config::default() });
+    let (_settings, config) = watch::channel(bonding(args.latency));
     let (stats, mut measured) = watch::channel(None::<GroupStats>);
     let road = Road { config, destination, listener, uplinks, farewell: FAREWELL };
     let drive = io::bond::drive(
@@ -144,6 +145,12 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
         write(file, stats)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The engine's settings: L as it was given, or the session's.
+fn bonding(latency: Option<Duration>) -> Config {
+    let default = Config::default();
+    Config { latency: latency.unwrap_or(default.latency), follows_session: latency.is_none(), ..default }
 }
 
 fn refused(why: &str) -> anyhow::Result<ExitCode> {

@@ -76,7 +76,7 @@ enum What {
     /// Cut to the slate, or back: on or off.
     Slate {
         /// on or off.
-        #[arg(value_parser = on_or_off)]
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
         wanted: bool,
     },
     /// Every alarm that stands has been seen.

@@ -3,6 +3,7 @@
 mod bond;
 mod check;
 mod ctl;
+mod flow;
 mod gateway;
 #[cfg(feature = "gstreamer")]
 mod judge;
@@ -36,6 +37,7 @@ enum Verb {
     Gateway(gateway::Args),
     Bond(bond::Args),
     Sim(sim::Args),
+    Flow(flow::Args),
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Verb::Gateway(args) => gateway::run(args),
         Verb::Bond(args) => bond::run(args),
         Verb::Sim(args) => sim::run(args),
+        Verb::Flow(args) => flow::run(args),
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use super::live;
 use crate::bond::Dialect;
-use crate::sim::{Play, Scenario, Score, World, oracle};
+use crate::sim::{Followed, Play, Scenario, Score, World, follow, highest_share, interval_bound, lowest_bad, oracle};
 use crate::units::{Bitrate, parse_duration};
 
 /// Play a box and a receiver in virtual time.
@@ -17,7 +17,8 @@ pub(crate) struct Args {
     /// Scenario files, as docs/sim.md describes them.
     #[arg(required_unless_present = "live")]
     scenarios: Vec<PathBuf>,
-    /// Emulate the links of this scenario on real sockets instead; the n-th link is 127.0.1.n.
+    /// Emulate the links of this scenario on real sockets instead; the n-th link is 127.0.1.n, a single
+    /// link everybody's.
     #[arg(long, value_name = "FILE", conflicts_with = "scenarios")]
     live: Option<PathBuf>,
     #[command(flatten)]
@@ -32,8 +33,11 @@ pub(crate) struct Args {
     #[arg(long, value_parser = share)]
     load: Option<f64>,
     /// Search the highest rate at which 99.99 % come in time, and set it beside the oracle's.
-    #[arg(long, conflicts_with = "load")]
+    #[arg(long, conflicts_with_all = ["load", "rate"])]
     limit: bool,
+    /// Let the source send what the engine says an encoder may, 100 ms later, beginning at 3 Mbit/s.
+    #[arg(long, conflicts_with_all = ["load", "rate", "limit", "vbr"])]
+    follow: bool,
     /// L: a payload is late when it takes longer.
     #[arg(long, default_value = "1s", value_parser = latency)]
     latency: Duration,
@@ -43,6 +47,15 @@ pub(crate) struct Args {
     /// Pictures of varying size instead of a constant rate.
     #[arg(long)]
     vbr: bool,
+    /// Play only a part of each scenario, such as 45s..75s; the warm-up stays as long as it is.
+    #[arg(long, value_parser = part)]
+    part: Option<(Duration, Duration)>,
+    /// Tell the sender of every outage at once, as the kernel tells of a lost carrier.
+    #[arg(long)]
+    told: bool,
+    /// Play so many scenarios at a time.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
     /// Where the recorded traces are; the scenario's own folder if absent.
     #[arg(long)]
     traces: Option<PathBuf>,
@@ -71,43 +84,86 @@ fn latency(text: &str) -> Result<Duration, String> {
     if allowed.contains(&latency) { Ok(latency) } else { Err("a latency lies between 50ms and 30s".to_owned()) }
 }
 
+fn part(text: &str) -> Result<(Duration, Duration), String> {
+    let (from, to) = text.split_once("..").ok_or_else(|| format!("\"{text}\" is not a part such as 45s..75s"))?;
+    let at = |text: &str| parse_duration(text).map_err(|e| e.to_string());
+    let (from, to) = (at(from)?, at(to)?);
+    let day = Duration::from_secs(24 * 3600);
+    if from < to && to <= day { Ok((from, to)) } else { Err("a part ends after it begins, within a day".to_owned()) }
+}
+
 fn dialect(text: &str) -> Result<Dialect, String> {
     match text {
         "srtla" => Ok(Dialect::Srtla),
-        _ => Err("there is srtla".to_owned()),
+        "native" => Ok(Dialect::Native),
+        _ => Err("there are srtla and native".to_owned()),
     }
 }
 
-#[allow(clippy::print_stdout, reason = "the score is this command's output")]
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Dialect::Srtla = args.dialect;
     if let Some(file) = &args.live {
         return live::run(&args.live_args, read(file, args.traces.as_deref())?, args.seed);
     }
-    let scenarios =
-        args.scenarios.iter().map(|file| read(file, args.traces.as_deref())).collect::<anyhow::Result<Vec<_>>>()?;
+    let scenarios = args.scenarios.iter().map(|file| read_part(&args, file)).collect::<anyhow::Result<Vec<_>>>()?;
     if args.limit {
-        return find_limits(&args, &scenarios);
-    }
-    if !args.json {
-        println!("{}", Score::head());
-    }
-    for scenario in &scenarios {
-        let best = oracle(scenario, args.seed, args.latency);
-        let rate = args.load.map_or(args.rate, |share| best.scaled(share));
-        let score = score(&args, scenario, rate).beside(best);
-        if args.json {
-            println!("{}", serde_json::to_string(&score)?);
-        } else {
-            println!("{}", score.row());
-        }
+        print_each(&args, &scenarios, Limit::head(), |scenario| find_limit(&args, scenario), Limit::row)?;
+    } else if args.follow {
+        let start = play_at(&args, Bitrate::mbps(3));
+        print_each(&args, &scenarios, Followed::head(), |scenario| follow(scenario, start), Followed::row)?;
+    } else {
+        print_each(&args, &scenarios, Score::head(), |scenario| scored(&args, scenario), Score::row)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn score(args: &Args, scenario: &Scenario, rate: Bitrate) -> Score {
-    let play = Play { seed: args.seed, rate, latency: args.latency, variable: args.vbr };
-    World::new(scenario, play).finish()
+fn read_part(args: &Args, file: &Path) -> anyhow::Result<Scenario> {
+    let mut scenario = read(file, args.traces.as_deref())?;
+    if let Some((from, to)) = args.part {
+        if to - from <= scenario.warmup {
+            bail!("{}: {from:?} to {to:?} is not longer than the warm-up {:?}", file.display(), scenario.warmup);
+        }
+        scenario = scenario.part(from, to - from);
+    }
+    Ok(if args.told { scenario.told() } else { scenario })
+}
+
+/// Plays the scenarios, as many at a time as asked for, and prints each as soon as those before it are printed.
+#[allow(clippy::print_stdout, reason = "the score is this command's output")]
+fn print_each<T: Send + serde::Serialize>(
+    args: &Args,
+    scenarios: &[Scenario],
+    head: String,
+    play: impl Fn(&Scenario) -> T + Sync,
+    row: impl Fn(&T) -> String,
+) -> anyhow::Result<()> {
+    if !args.json {
+        println!("{head}");
+    }
+    for together in scenarios.chunks(usize::from(args.jobs)) {
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = together.iter().map(|scenario| scope.spawn(|| play(scenario))).collect();
+            running.into_iter().map(|one| one.join()).collect()
+        });
+        for result in results {
+            let result = result.map_err(|_| anyhow::anyhow!("a run has ended in a panic"))?;
+            if args.json {
+                println!("{}", serde_json::to_string(&result)?);
+            } else {
+                println!("{}", row(&result));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn play_at(args: &Args, rate: Bitrate) -> Play {
+    Play { seed: args.seed, rate, latency: args.latency, variable: args.vbr, dialect: args.dialect }
+}
+
+fn scored(args: &Args, scenario: &Scenario) -> Score {
+    let best = oracle(scenario, args.seed, args.latency);
+    let rate = args.load.map_or(args.rate, |share| best.scaled(share));
+    World::new(scenario, play_at(args, rate)).finish().beside(best)
 }
 
 /// Our highest good rate of one scenario, beside the oracle's.
@@ -120,41 +176,61 @@ struct Limit {
     oracle_mbit: f64,
     rate_mbit: f64,
     ratio: f64,
+    #[serde(skip)]
+    bound_mbit: f64,
+    #[serde(skip)]
+    fails_at: Option<f64>,
 }
 
-#[allow(clippy::print_stdout, reason = "the limits are this command's output")]
-fn find_limits(args: &Args, scenarios: &[Scenario]) -> anyhow::Result<ExitCode> {
-    for scenario in scenarios {
-        let best = oracle(scenario, args.seed, args.latency);
-        // percent of the oracle, by halving; a scheduler that fails at a rate may do well above it, which this does not see
-        let (mut good, mut bad) = (0_u32, 101_u32);
-        while bad - good > 1 {
-            let middle = u32::midpoint(good, bad);
-            if score(args, scenario, best.scaled(f64::from(middle) / 100.0)).is_good() {
-                good = middle;
-            } else {
-                bad = middle;
-            }
-        }
-        let limit = Limit {
-            name: scenario.name.clone(),
-            seed: args.seed,
-            latency_ms: args.latency.as_millis() as u64,
-            dialect: args.dialect,
-            oracle_mbit: best.as_kbps() as f64 / 1000.0,
-            rate_mbit: best.scaled(f64::from(good) / 100.0).as_kbps() as f64 / 1000.0,
-            ratio: f64::from(good) / 100.0,
-        };
-        if args.json {
-            println!("{}", serde_json::to_string(&limit)?);
-        } else {
-            println!(
-                "{:<12} {:>4} oracle {:>6.2} ours {:>6.2} Mbit/s, {:.2}",
-                limit.name, limit.seed, limit.oracle_mbit, limit.rate_mbit, limit.ratio
-            );
-        }
+impl Limit {
+    fn head() -> String {
+        format!(
+            "{:<14} {:>4} {:>8} {:<7} {:>12} {:>7} {:>12} {:>6} {:>8}",
+            "name", "seed", "L", "dialect", "bound Mbit/s", "oracle", "ours Mbit/s", "ratio", "fails at"
+        )
     }
-    Ok(ExitCode::SUCCESS)
+
+    fn row(&self) -> String {
+        format!(
+            "{:<14} {:>4} {:>5} ms {:<7} {:>12.2} {:>7.2} {:>12.2} {:>6.4} {:>8}",
+            self.name,
+            self.seed,
+            self.latency_ms,
+            said(self.dialect),
+            self.bound_mbit,
+            self.oracle_mbit,
+            self.rate_mbit,
+            self.ratio,
+            self.fails_at.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}"))
+        )
+    }
+}
+
+fn said(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Srtla => "srtla",
+        Dialect::Native => "native",
+    }
+}
+
+fn find_limit(args: &Args, scenario: &Scenario) -> Limit {
+    let best = oracle(scenario, args.seed, args.latency);
+    let is_good = |share: f64| World::new(scenario, play_at(args, best.scaled(share))).is_good();
+    let share = highest_share(is_good);
+    // said in the table alone, and it takes as long again
+    let fails_at = if args.json { None } else { lowest_bad(share, is_good) };
+    let mbit = |rate: Bitrate| rate.as_kbps() as f64 / 1000.0;
+    Limit {
+        name: scenario.name.clone(),
+        seed: args.seed,
+        latency_ms: args.latency.as_millis() as u64,
+        dialect: args.dialect,
+        oracle_mbit: mbit(best),
+        rate_mbit: mbit(best.scaled(share)),
+        ratio: share,
+        bound_mbit: mbit(interval_bound(scenario, args.seed, args.latency)),
+        fails_at,
+    }
 }
 
 /// Reads a scenario with its traces; every fault of the file in one error.

@@ -9,6 +9,7 @@ use super::known::Known;
 use super::settings::Settings;
 use crate::alarm::{AlarmKind, Book};
 use crate::bond::LinkPhase;
+use crate::bond::echo::Session;
 use crate::health::{DISK_FREE, TEMPERATURE};
 use crate::lang::{Text, said};
 use crate::media::SourceId;
@@ -33,7 +34,7 @@ pub(super) struct Scene {
 impl Scene {
     /// When patience with the links or the output ends.
     pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
-        let output = (self.phase == Phase::Starting).then(|| self.since + GRACE);
+        let output = matches!(self.phase, Phase::Starting | Phase::Live).then(|| self.since + GRACE);
         [output, Some(self.born + GRACE)].into_iter().flatten().filter(|due| *due > now).min()
     }
 }
@@ -76,6 +77,20 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
     note(AlarmKind::OutputClosed, "", closed.then(|| known.output_why.clone()));
 
     let on_air = matches!(scene.phase, Phase::Starting | Phase::Live);
+    // the gateway speaks of what it hears: before the first packets came through it has nothing to tell
+    let far_end = known.far_end(now);
+    let silent = settings.echo && late && known.output_open && far_end.is_none() && now >= scene.since + GRACE;
+    note(AlarmKind::EchoSilent, "", (silent && !no_links).then(Text::default));
+    for name in &known.destinations {
+        let told = || far_end.iter().flat_map(|far| &far.streams).flat_map(|echo| &echo.destinations);
+        let wrong = told().filter(|told| told.name == *name).find_map(|told| match told.session {
+            Session::Open => None,
+            Session::Waiting | Session::Broken => Some(said::session_waiting()),
+            Session::Slow => Some(said::session_slow(told.dropped)),
+        });
+        note(AlarmKind::DestinationDown, name, wrong.filter(|_| late));
+    }
+
     // before the session is open nothing is sent, and what the links carry is not yet known
     let short = on_air && known.output_open && scene.short && !no_links;
     note(AlarmKind::RateShort, "", short.then(Text::default));

@@ -1,20 +1,24 @@
 //! Known: what the parts have said last, and how old it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::recording::Recording;
+use crate::bond::echo::Echo;
 use crate::bond::{GroupStats, LinkPhase, LinkStats};
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::{EncoderKind, SourceId};
-use crate::message::{Part, What};
+use crate::message::{FarEnd, Part, What};
 use crate::time::Instant;
 use crate::units::{Bitrate, Dbfs};
 use crate::uplink::Uplink;
 
 /// A measurement older than this is not shown as present: three of the slowest ones (once a second).
 const FRESH: Duration = Duration::from_secs(3);
+
+/// Destinations remembered by name, so that the alarm about one ends when it is told of no more.
+const DESTINATIONS: usize = 64;
 
 /// What a source said last.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,6 +58,10 @@ pub(super) struct Known {
     programme: Option<(Instant, Measured)>,
     levels: Option<(Instant, [Option<Dbfs>; 2])>,
     group: Option<(Instant, GroupStats)>,
+    /// Every destination that the gateway ever named.
+    pub(super) destinations: BTreeSet<String>,
+    /// The echo of each stream, by its number, and when it was heard.
+    echoes: BTreeMap<u8, (Instant, Echo)>,
 }
 
 impl Known {
@@ -81,6 +89,12 @@ impl Known {
             What::GroupMeasured(stats) => {
                 self.ever_connected |= stats.connected;
                 self.group = Some((now, stats.clone()));
+            }
+            What::EchoHeard(echo) => {
+                for destination in echo.destinations.iter().take(DESTINATIONS.saturating_sub(self.destinations.len())) {
+                    self.destinations.insert(destination.name.clone());
+                }
+                self.echoes.insert(echo.stream, (now, echo.clone()));
             }
             What::UplinkChanged(uplink) => {
                 self.uplinks.insert(uplink.slot.clone(), uplink.clone());
@@ -125,7 +139,10 @@ impl Known {
                     input.present = false;
                 }
             }
-            Part::Bond => self.group = None,
+            Part::Bond => {
+                self.group = None;
+                self.echoes.clear();
+            }
             Part::Mqtt => self.broker = false,
             Part::Health => self.health = None,
             Part::Record => self.recording.forget(),
@@ -150,6 +167,13 @@ impl Known {
         self.group.as_ref().filter(|(at, _)| now.since(*at) <= FRESH).map(|(_, stats)| stats)
     }
 
+    /// What the gateway told lately.
+    pub(super) fn far_end(&self, now: Instant) -> Option<FarEnd> {
+        let fresh = || self.echoes.values().filter(|(at, _)| now.since(*at) <= FRESH);
+        let heard = fresh().map(|(at, _)| *at).max()?;
+        Some(FarEnd { heard, streams: fresh().map(|(_, echo)| echo.clone()).collect() })
+    }
+
     /// The link over the uplink of that name.
     pub(super) fn link(&self, now: Instant, slot: &str) -> Option<&LinkStats> {
         self.group(now)?.links.iter().find(|link| link.name == slot)
@@ -164,6 +188,7 @@ impl Known {
     /// When a measurement grows too old to be shown.
     pub(super) fn next_stale(&self, now: Instant) -> Option<Instant> {
         let stale = |at: Instant| Some(at + FRESH + Duration::from_micros(1)).filter(|due| *due > now);
-        self.group.as_ref().and_then(|(at, _)| stale(*at))
+        let echo = self.echoes.values().map(|(at, _)| *at).max();
+        [self.group.as_ref().map(|(at, _)| *at), echo].into_iter().flatten().filter_map(stale).min()
     }
 }

@@ -13,6 +13,8 @@ pub struct Settings {
     pub sources: Vec<SourceId>,
     /// The uplinks of the board, wired first: slot name, and whether bytes cost money.
     pub uplinks: Vec<(String, bool)>,
+    /// The far end is a gateway of ours, which tells what it hears.
+    pub echo: bool,
     /// A broker is configured.
     pub broker: bool,
     /// How the programme is made.

@@ -54,6 +54,7 @@ impl View<'_> {
             agenda: self.agenda(now),
             inputs: self.inputs(now),
             links: self.links(now),
+            far_end: self.known.far_end(now),
             health: self.known.health.clone(),
             alarms: self.alarms(),
             events: self.events.iter().cloned().collect(),

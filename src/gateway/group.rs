@@ -1,26 +1,27 @@
-//! Group: the links of one box, and what came in on each that is not acknowledged yet.
+//! Group: the links of one box that speaks SRTLA, and what came in on each that is not acknowledged yet.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::echo::Opaque;
+use super::seen::Seen;
 use crate::time::Instant;
-use crate::wire::Seq;
 use crate::wire::srtla::{ACK_COUNT, GroupId, PADDED_LEN, emit_ack};
-
-/// This gateway's own number of a group; never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GroupKey(pub u64);
+use crate::wire::{Echo, Seq};
 
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) heard: Instant,
+    /// SRT bytes and packets that came on it.
+    pub(super) bytes: u64,
+    pub(super) packets: u64,
     /// Arrived and not acknowledged, fewer than [`ACK_COUNT`].
     arrived: Vec<Seq>,
 }
 
 impl Link {
     pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, arrived: Vec::with_capacity(ACK_COUNT) }
+        Self { heard: now, bytes: 0, packets: 0, arrived: Vec::with_capacity(ACK_COUNT) }
     }
 
     /// Notes a data packet. `first`: it waits alone, a flush must be planned.
@@ -68,4 +69,11 @@ pub(super) struct Group {
     pub(super) linked: Instant,
     /// It has carried the programme.
     pub(super) carried: bool,
+    /// What went on to the listener.
+    pub(super) seen: Seen,
+    pub(super) watch: Opaque,
+    /// The last whole second of the watch.
+    pub(super) echo: Option<Echo>,
+    /// Copies that went no further.
+    pub(super) copies: u64,
 }

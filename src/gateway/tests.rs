@@ -11,6 +11,7 @@ use crate::gateway::{Gateway, GroupKey, Limits, Transmit};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Seq;
+use crate::wire::echo::Sense;
 use crate::wire::srt;
 use crate::wire::srtla::{self, GroupId, PADDED_LEN, Repr};
 
@@ -38,11 +39,11 @@ fn data(seq: u32) -> Bytes {
 impl Story {
     fn new(limits: Limits) -> Self {
         let now = Instant::ZERO;
-        Self { now, gateway: Gateway::new(now, limits, Rng::simulated(1)) }
+        Self { now, gateway: Gateway::new(now, limits, None, Rng::simulated(1)) }
     }
 
     fn says(&mut self, from: SocketAddr, datagram: impl Into<Bytes>) -> Vec<Transmit> {
-        self.gateway.handle_datagram(self.now, from, datagram.into());
+        self.gateway.handle_datagram(self.now, from, &datagram.into());
         self.sent()
     }
 
@@ -154,11 +155,11 @@ fn acknowledgements_and_losses_go_to_all_links_and_the_rest_to_the_latest() {
     let (key, _) = story.local()[0];
 
     let ack = srt::emit_ack(srt::Ack { seq: Seq::new(2), number: Some(1) }, 0, 7);
-    story.gateway.handle_local(key, ack.into());
+    story.gateway.handle_local(story.now, key, &ack.into());
     let acks = story.sent();
-    story.gateway.handle_local(key, srt::emit_nak(&[(Seq::new(3), Seq::new(5))], 0, 7).into());
+    story.gateway.handle_local(story.now, key, &srt::emit_nak(&[(Seq::new(3), Seq::new(5))], 0, 7).into());
     let naks = story.sent();
-    story.gateway.handle_local(key, srt::emit_keepalive(0, 7).into());
+    story.gateway.handle_local(story.now, key, &srt::emit_keepalive(0, 7).into());
     let rest = story.sent();
 
     let all = [link(1), link(2), link(3)];
@@ -206,8 +207,12 @@ fn a_flood_of_registrations_throws_no_group_off_the_air() {
     for n in 10..250 {
         story.says(link(n), Repr::Reg1(GroupId([n; 256])).to_vec());
     }
+    for n in 0..=255 {
+        story.says(link(250), Repr::Reg1(GroupId([n; 256])).to_vec());
+    }
 
     assert_eq!(story.gateway.stats().groups, 3);
+    assert!(story.gateway.stats().over_quota > 200, "one address asks no more than it needs");
     story.says(link(1), data(2));
     assert_eq!(story.local().len(), 2, "still on air");
 }
@@ -240,6 +245,61 @@ fn strangers_and_nonsense_are_counted_and_dropped() {
     assert_eq!(story.gateway.stats().strangers, 2);
 }
 
+#[test]
+fn copies_on_other_links_go_no_further_unless_the_listener_asked_or_the_caller_says_again() {
+    let mut story = Story::new(Limits::default());
+    story.group_of(3);
+    let again = |seq| {
+        let data = srt::Data {
+            seq: Seq::new(seq),
+            message: 1,
+            retransmitted: true,
+            timestamp: 0,
+            socket: 7,
+            payload: &[0x47; 188],
+        };
+        Bytes::from(srt::emit_data(&data))
+    };
+
+    for n in [1, 2, 3] {
+        (0..20).for_each(|seq| drop(story.says(link(n), data(seq))));
+    }
+    let first = story.local();
+    let key = first[0].0;
+    story.gateway.handle_local(story.now, key, &srt::emit_nak(&[(Seq::new(5), Seq::new(6))], 0, 7).into());
+    for n in [1, 2] {
+        (0..20).for_each(|seq| drop(story.says(link(n), data(seq))));
+    }
+    let asked: Vec<_> = story.local().into_iter().map(|(_, d)| d).collect();
+    story.says(link(1), again(9));
+
+    assert_eq!(first.into_iter().map(|(_, d)| d).collect::<Vec<_>>(), (0..20).map(data).collect::<Vec<_>>());
+    assert_eq!(asked, [data(5), data(6)]);
+    assert_eq!(story.local(), [(key, again(9))]);
+    assert_eq!((story.gateway.stats().copies, story.gateway.stats().packets), (40 + 38, 20 + 2 + 1));
+    let figures = story.gateway.figures().next().unwrap();
+    assert_eq!(figures.links.iter().map(|l| l.packets).collect::<Vec<_>>(), [41, 40, 20]);
+}
+
+#[test]
+fn of_an_opaque_group_the_gateway_knows_whether_the_listener_answers() {
+    let mut story = Story::new(Limits::default());
+    story.group_of(1);
+    (0..20).for_each(|seq| drop(story.says(link(1), data(seq))));
+    let (key, _) = story.local()[0];
+    let ack = srt::emit_ack(srt::Ack { seq: Seq::new(20), number: Some(1) }, 0, 7);
+    story.gateway.handle_local(story.now, key, &ack.into());
+
+    story.waits(Duration::from_secs(1));
+    let heard = story.gateway.figures().next().unwrap().echoes.remove(0);
+    story.waits(Duration::from_secs(1));
+    let silent = story.gateway.figures().next().unwrap().echoes.remove(0);
+
+    assert_eq!((heard.flow, heard.destinations[0].answered), (Sense::Ok, Sense::Ok));
+    assert_eq!((heard.picture, heard.sound, heard.bytes), (Sense::Unknown, Sense::Unknown, 20 * 188));
+    assert_eq!((silent.flow, silent.destinations[0].answered), (Sense::Absent, Sense::Absent));
+}
+
 proptest! {
     #[test]
     fn no_bytes_from_anywhere_break_it_or_make_it_grow(
@@ -260,6 +320,6 @@ proptest! {
 
         let stats = story.gateway.stats();
         prop_assert!(stats.groups <= 4 && stats.links <= 8);
-        prop_assert!(story.gateway.flushes.len() <= 1);
+        prop_assert!(story.gateway.field.flushes() <= 1);
     }
 }

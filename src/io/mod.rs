@@ -6,9 +6,11 @@ pub mod config;
 pub mod console;
 pub mod control;
 pub mod event;
+pub mod flow;
 pub mod gateway;
 pub mod health;
 pub mod intent;
+pub mod keys;
 #[cfg(feature = "gstreamer")]
 pub mod media;
 pub mod mqtt;

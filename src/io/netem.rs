@@ -1,7 +1,7 @@
 //! Drives a scenario's links on real sockets: one public address that a sender takes for the far end.
 //!
 //! The link is told by the source address: what comes from 127.0.1.n belongs to the n-th link of the
-//! scenario, counted from 1. What passes leaves towards the real far end from a socket of that link's
+//! scenario, counted from 1; with a single link every address is that link's. What passes leaves towards the real far end from a socket of that link's
 //! own; a sender's new port is a new socket there too, as behind a NAT.
 
 use std::future::{Future, poll_fn};
@@ -17,6 +17,9 @@ use crate::rng::Rng;
 use crate::sim::scenario::Span;
 use crate::sim::{Direction, LinkScenario, Netem, Scenario};
 use crate::time::{Duration, Instant};
+
+/// How late what passes is given out, µs, for a count each: twelve parts of each doubling, up to an hour.
+const LATENESS: usize = 12 * 32;
 
 /// Datagrams of this time are taken together; small beside the delay of any link worth emulating.
 const GATHER: Duration = Duration::from_millis(1);
@@ -53,7 +56,14 @@ pub async fn run(live: Live, stop: impl Future<Output = ()>) -> anyhow::Result<(
     let shift = Duration::from_micros(micros(live.scenario.seed_shift).saturating_mul(live.seed));
     let links: Vec<_> = live.scenario.links.iter().map(|link| Link::new(link, shift, rng.split())).collect();
     let mut story = story(&live.scenario.links).into_iter().peekable();
-    let mut emulator = Emulator { public, to: live.to, links, strangers: 0, batch: Batch::default() };
+    let mut emulator = Emulator {
+        public,
+        to: live.to,
+        links,
+        strangers: 0,
+        lateness: Lateness { counts: [0; LATENESS] },
+        batch: Batch::default(),
+    };
     tracing::info!(scenario = live.scenario.name, %listen, to = %live.to, links = emulator.links.len(), "emulating");
     tokio::pin!(stop);
     if live.wait {
@@ -89,6 +99,8 @@ pub async fn run(live: Live, stop: impl Future<Output = ()>) -> anyhow::Result<(
             break;
         }
     }
+    let [p50, p99, max] = emulator.lateness.told();
+    tracing::info!(p50_ms = p50, p99_ms = p99, max_ms = max, "the emulator's own lateness");
     for (number, link) in emulator.links.iter().enumerate() {
         let (there, back) = (link.forward.counts(), link.back.counts());
         tracing::info!(
@@ -98,6 +110,7 @@ pub async fn run(live: Live, stop: impl Future<Output = ()>) -> anyhow::Result<(
             given = there.given,
             lost = there.lost,
             overflowed = there.overflowed,
+            waiting = link.forward.backlog(),
             blackholed = there.blackholed,
             back = back.given,
             "emulated"
@@ -154,11 +167,38 @@ impl Link {
     }
 }
 
+/// How late datagrams were given out, as counts by size: what the machine adds to the links, and no link has.
+struct Lateness {
+    counts: [u64; LATENESS],
+}
+
+impl Lateness {
+    fn note(&mut self, late: Duration) {
+        let place = (late.as_micros() as f64 + 1.0).log2() * 12.0;
+        self.counts[(place as usize).min(LATENESS - 1)] += 1;
+    }
+
+    /// The half, 99 % and the largest, ms, each rounded up to its part.
+    fn told(&self) -> [f64; 3] {
+        let all: u64 = self.counts.iter().sum();
+        [0.5, 0.99, 1.0].map(|share| {
+            let wanted = ((all as f64 * share).ceil() as u64).max(1);
+            let mut seen = 0;
+            let place = self.counts.iter().position(|count| {
+                seen += count;
+                seen >= wanted
+            });
+            place.map_or(0.0, |place| ((((place + 1) as f64 / 12.0).exp2() - 1.0) / 10.0).round() / 100.0)
+        })
+    }
+}
+
 struct Emulator {
     public: Socket,
     to: SocketAddr,
     links: Vec<Link>,
     strangers: u64,
+    lateness: Lateness,
     batch: Batch,
 }
 
@@ -189,7 +229,11 @@ impl Emulator {
                 break;
             }
         }
-        let mut answers = Vec::new();
+        let (mut answers, lateness) = (Vec::new(), &mut self.lateness);
+        let mut noted = |(due, datagram): (Instant, Bytes)| {
+            lateness.note(now - due);
+            datagram
+        };
         for link in &mut self.links {
             let Some((source, socket)) = &link.source else { continue };
             for _ in 0..TURN {
@@ -201,15 +245,16 @@ impl Emulator {
                     break;
                 }
             }
-            let through: Vec<Bytes> = std::iter::from_fn(|| link.forward.poll_packet(now)).collect();
+            let through: Vec<Bytes> = std::iter::from_fn(|| link.forward.poll_arrival(now)).map(&mut noted).collect();
             socket.send(&through);
-            answers.extend(std::iter::from_fn(|| link.back.poll_packet(now)).map(|datagram| (*source, datagram)));
+            answers.extend(std::iter::from_fn(|| link.back.poll_arrival(now)).map(|a| (*source, noted(a))));
         }
         self.public.send_to(&answers);
     }
 
     fn enter(&mut self, now: Instant, datagram: Bytes, from: Option<SocketAddr>) {
         let place = from.and_then(|from| match from.ip() {
+            _ if self.links.len() == 1 => Some((from, 0)),
             IpAddr::V4(ip) => match ip.octets() {
                 [127, 0, 1, n] => Some((from, usize::from(n).checked_sub(1)?)),
                 _ => None,
@@ -230,5 +275,25 @@ impl Emulator {
             }
         }
         link.forward.handle_packet(now, datagram);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lateness_of_most_and_of_the_worst_is_told_to_a_sixteenth() {
+        let mut lateness = Lateness { counts: [0; LATENESS] };
+        assert_eq!(lateness.told(), [0.0; 3]);
+
+        for micros in 0..1000 {
+            lateness.note(Duration::from_micros(micros));
+        }
+        lateness.note(Duration::from_millis(70));
+
+        let [half, most, worst] = lateness.told();
+        assert!((0.5..0.54).contains(&half) && (0.99..1.06).contains(&most), "{half} {most}");
+        assert!((70.0..74.5).contains(&worst), "{worst}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::line::Settings as Sound;
 use super::stream::{FrameRate, PictureSize};
 use crate::table::{SecretRef, Section};
 use crate::units::Bitrate;
@@ -30,6 +31,8 @@ pub struct Config {
     pub passphrase: Secret,
     /// The far end: an SRTLA receiver or `livebox gateway`.
     pub destination: Destination,
+    /// The sound, from its own section `[sound]`.
+    pub sound: Sound,
 }
 
 impl Default for Config {
@@ -44,6 +47,7 @@ impl Default for Config {
             stream_id: String::new(),
             passphrase: Secret::default(),
             destination: Destination { host: "127.0.0.1".to_owned(), port: 5000 },
+            sound: Sound::default(),
         }
     }
 }
@@ -83,6 +87,7 @@ impl Config {
             stream_id,
             passphrase: Secret::default(),
             destination,
+            sound: Sound::default(),
         };
         (config, section.secret("passphrase_file"))
     }

@@ -5,6 +5,8 @@ pub mod counter;
 pub mod encoder;
 pub mod judge;
 mod layout;
+pub mod line;
+pub mod meter;
 pub mod plan;
 pub mod raster;
 pub mod slot;

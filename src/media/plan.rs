@@ -153,7 +153,10 @@ pub fn programme(config: &Config, kind: EncoderKind, bitrate: Bitrate) -> Progra
 pub fn output(config: &Config, port: u16) -> Chain {
     let latency = config.srt_latency.as_millis();
     // snddropdelay=-1: the sender never gives a packet up by itself, the engine decides what is too late
-    let uri = format!("srt://127.0.0.1:{port}?mode=caller&latency={latency}&snddropdelay=-1&payloadsize=1316");
+    let (bytes, packets) = sender_buffer(config);
+    let uri = format!(
+        "srt://127.0.0.1:{port}?mode=caller&latency={latency}&snddropdelay=-1&payloadsize=1316&sndbuf={bytes}&fc={packets}"
+    );
     let mut settings = vec![
         ("uri", Setting::Plain(text(uri))),
         ("wait-for-connection", Setting::Plain(Value::Flag(false))),
@@ -183,6 +186,18 @@ pub fn output(config: &Config, port: u16) -> Chain {
         ),
         Step::Element { factory: "srtsink", name: SESSION, settings },
     ]
+}
+
+/// What the SRT caller keeps, in bytes and in packets: twice the programme at its most for L and the session's latency
+/// together, since the listener acknowledges late what came late, and L is never longer than the session's latency.
+/// libsrt takes the memory as it is needed; less than it keeps by itself is never asked.
+fn sender_buffer(config: &Config) -> (u64, u64) {
+    const PAYLOAD: u64 = 1316;
+    let rate = (config.bitrate.1.as_bps() + config.audio_bitrate.as_bps()).div_ceil(8);
+    // an eighth for the transport stream and SRT's headers
+    let bytes = 4 * (rate + rate / 8) * config.srt_latency.as_millis() as u64 / 1000;
+    // 8192 packets of 1456 bytes and a flight of 25600 are libsrt's own
+    (bytes.max(8192 * 1456), bytes.div_ceil(PAYLOAD).max(25_600))
 }
 
 /// Which of the two costs less in which order.
@@ -284,6 +299,7 @@ mod tests {
             stream_id: "publish:hall".into(),
             passphrase: Secret("correct horse".into()),
             destination: "127.0.0.1:5000".parse().unwrap(),
+            sound: crate::media::line::Settings::default(),
         }
     }
 
@@ -315,6 +331,7 @@ mod tests {
         let Some(Setting::Plain(Value::Text(uri))) = setting(&chain, "srtsink", "uri") else { panic!() };
         assert!(uri.starts_with("srt://127.0.0.1:4000?") && uri.contains("latency=1000"), "{uri}");
         assert!(uri.contains("snddropdelay=-1"), "{uri}");
+        assert!(uri.contains("&sndbuf=11927552&fc=25600"), "{uri}");
     }
 
     #[test]

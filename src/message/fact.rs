@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::bond::GroupStats;
+use crate::bond::echo::Echo;
 use crate::event::Agenda;
 use crate::health::Sample;
 use crate::lang::Text;
@@ -149,6 +150,8 @@ pub enum What {
     },
     /// The engine's figures: ten times a second, and at once on a collapse.
     GroupMeasured(GroupStats),
+    /// The gateway told what it hears of one stream; once a second of each.
+    EchoHeard(Echo),
     /// An uplink as the kernel shows it now.
     UplinkChanged(Uplink),
     /// A reading of the machine's health.

@@ -11,4 +11,4 @@ pub use command::{Ask, Command, Origin, Refusal, Tally};
 pub use fact::{Fact, LossCause, Part, What};
 pub use orders::{Intent, MediaOrders, Orders, RecordOrders};
 pub use recording::{AgendaStatus, RecordingStatus, TalkStatus};
-pub use status::{AlarmLine, Event, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
+pub use status::{AlarmLine, Event, FarEnd, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

@@ -6,6 +6,7 @@ use super::command::Tally;
 use super::recording::{AgendaStatus, RecordingStatus};
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
+use crate::bond::echo::Echo;
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::{EncoderKind, Layout, Line, SourceId};
@@ -114,6 +115,15 @@ pub struct LinkStatus {
     pub sent_bytes: u64,
 }
 
+/// What the gateway hears of the programme.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FarEnd {
+    /// When it last told.
+    pub heard: Instant,
+    /// What it told of each stream, by the stream's number.
+    pub streams: Vec<Echo>,
+}
+
 /// A raised alarm, ready to show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlarmLine {
@@ -171,6 +181,8 @@ pub struct Status {
     pub inputs: Vec<InputStatus>,
     /// Every uplink of the board.
     pub links: Vec<LinkStatus>,
+    /// What the gateway hears; absent if it never told, or not lately.
+    pub far_end: Option<FarEnd>,
     /// The machine.
     pub health: Option<Sample>,
     /// Raised alarms, worst first.

@@ -267,6 +267,7 @@ pub(crate) mod fixture {
                     sent_bytes: 1,
                 })
                 .collect(),
+            far_end: None,
             health: Some(Sample {
                 cpu: Percent(12.0),
                 memory: Percent(30.0),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::topic::Topics;
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
+use crate::bond::echo::Echo;
 use crate::health::{CPU, DISK_FREE, Limit, MEMORY, Sample, TEMPERATURE};
 use crate::media::{Layout, SourceId};
 use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
@@ -98,9 +99,17 @@ struct Health<'a> {
     since_s: f64,
     programme: &'a Programme,
     inputs: &'a [InputStatus],
+    far_end: Option<Far<'a>>,
     machine: Option<Machine>,
     alarms: Vec<Alarm<'a>>,
     events: Vec<Event<'a>>,
+}
+
+/// What the gateway hears, and when it last told.
+#[derive(Serialize)]
+struct Far<'a> {
+    heard_s: f64,
+    streams: &'a [Echo],
 }
 
 #[derive(Serialize)]
@@ -231,7 +240,12 @@ fn health(topics: &Topics, status: &Status) -> Told {
     let machine = status.health.as_ref().map(machine);
     let programme = &status.programme;
     let verdicts = machine.as_ref().map(|m| [&m.cpu, &m.memory, &m.temperature, &m.disk_free].map(|r| r.verdict));
+    let heard = status.far_end.iter().flat_map(|far| &far.streams).map(|echo| {
+        let sessions: Vec<_> = echo.destinations.iter().map(|d| (&d.name, d.session, d.answered)).collect();
+        (echo.stream, [echo.flow, echo.clock, echo.picture, echo.sound], sessions)
+    });
     let gist = json(&(
+        heard.collect::<Vec<_>>(),
         (
             status.phase,
             programme.layout,
@@ -253,6 +267,7 @@ fn health(topics: &Topics, status: &Status) -> Told {
         since_s: status.since.as_secs_f64(),
         programme,
         inputs: &status.inputs,
+        far_end: status.far_end.as_ref().map(|far| Far { heard_s: far.heard.as_secs_f64(), streams: &far.streams }),
         machine,
         alarms: status.alarms.iter().map(alarm).collect(),
         events: status.events.iter().rev().take(EVENTS).rev().map(event).collect(),

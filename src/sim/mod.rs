@@ -4,15 +4,20 @@
 //! virtual time, `io/netem` with real datagrams. `docs/sim.md` describes the files.
 
 mod far;
+mod far_native;
+pub mod follow;
 pub mod limit;
+mod listener;
 pub mod netem;
+mod radio;
 pub mod scenario;
 pub mod score;
 mod source;
 pub mod trace;
 pub mod world;
 
-pub use limit::oracle;
+pub use follow::{Followed, follow};
+pub use limit::{highest_share, interval_bound, lowest_bad, oracle};
 pub use netem::{Direction, Netem};
 pub use scenario::{LinkScenario, Scenario};
 pub use score::Score;

@@ -24,6 +24,8 @@ pub const IP_UDP: usize = 28;
 const LEAST_QUEUE: f64 = 30_000.0;
 /// What a frozen way back holds at most: nobody answers so much, but memory must end somewhere.
 const MOST_RETURN: f64 = 16e6;
+/// A longer queue is counted as this.
+const MOST_FOUND_MS: usize = 10_000;
 /// An exponential has no end; a radio's retries have.
 const MOST_JITTER: Duration = Duration::from_millis(100);
 
@@ -73,6 +75,9 @@ pub struct Netem {
     pipe: VecDeque<(Instant, Bytes)>,
     last_delivery: Instant,
     counts: Counts,
+    /// How many packets found so many milliseconds before them, at the mean rate.
+    found: Vec<u32>,
+    mean_rate: f64,
 }
 
 impl Netem {
@@ -110,6 +115,8 @@ impl Netem {
             pipe: VecDeque::new(),
             last_delivery: Instant::ZERO,
             counts: Counts::default(),
+            found: Vec::new(),
+            mean_rate: link.mean_rate(),
         }
     }
 
@@ -126,6 +133,7 @@ impl Netem {
             self.counts.overflowed += 1;
             return;
         }
+        self.note_queue();
         if self.queue.is_empty() {
             self.head_from = self.head_from.max(now);
         }
@@ -136,13 +144,15 @@ impl Netem {
 
     /// The next UDP payload that has arrived by `now`.
     pub fn poll_packet(&mut self, now: Instant) -> Option<Bytes> {
+        self.poll_arrival(now).map(|(_, payload)| payload)
+    }
+
+    /// The same, and when it arrived: whoever asks late knows how late.
+    pub fn poll_arrival(&mut self, now: Instant) -> Option<(Instant, Bytes)> {
         self.advance(now);
-        if self.pipe.front().is_some_and(|(at, _)| *at <= now) {
-            self.counts.given += 1;
-            self.pipe.pop_front().map(|(_, payload)| payload)
-        } else {
-            None
-        }
+        let arrived = self.pipe.pop_front_if(|(at, _)| *at <= now)?;
+        self.counts.given += 1;
+        Some(arrived)
     }
 
     /// When to poll again, if nothing enters before.
@@ -159,6 +169,27 @@ impl Netem {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    fn note_queue(&mut self) {
+        let ms = ((self.queued / self.mean_rate / 1000.0) as usize).min(MOST_FOUND_MS);
+        if self.found.len() <= ms {
+            self.found.resize(ms + 1, 0);
+        }
+        self.found[ms] += 1;
+    }
+
+    /// How much of a queue the packets found before them, in time at the link's mean rate as `queue` is written:
+    /// 95 of a hundred found no more; whole milliseconds, zero if none came.
+    #[must_use]
+    pub fn queue_p95(&self) -> Duration {
+        let all: u64 = self.found.iter().map(|count| u64::from(*count)).sum();
+        let mut sum = 0;
+        let at = self.found.iter().position(|count| {
+            sum += u64::from(*count);
+            sum * 100 >= all * 95
+        });
+        Duration::from_millis(at.unwrap_or(0) as u64)
     }
 
     /// IP bytes waiting before the bottleneck.
@@ -359,7 +390,13 @@ impl Periods {
         Self { gap: (0.0, 0.0), length: (0.0, 0.0), rng: None, from: never, to: never }
     }
 
-    fn new(gap_min: Duration, gap_mean: Duration, length_min: Duration, length_mean: Duration, rng: Rng) -> Self {
+    pub(super) fn new(
+        gap_min: Duration,
+        gap_mean: Duration,
+        length_min: Duration,
+        length_mean: Duration,
+        rng: Rng,
+    ) -> Self {
         let micros = |span: Duration| span.as_micros() as f64;
         let mut periods = Self {
             gap: (micros(gap_min), micros(gap_mean)),
@@ -470,6 +507,18 @@ mod tests {
         }
 
         assert_eq!(arrivals(&mut netem, 1000), [2_000, 11_500, 12_500]);
+    }
+
+    #[test]
+    fn the_queue_that_packets_find_is_measured() {
+        let mut netem = netem("rate = \"8Mbps\"\ndelay = \"30ms\"\nqueue = \"60s\"");
+
+        for _ in 0..100 {
+            netem.handle_packet(Instant::ZERO, packet(1000));
+        }
+        arrivals(&mut netem, 1000);
+
+        assert_eq!(netem.queue_p95(), Duration::from_millis(94));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::radio::{self, Radio};
 use super::trace::Trace;
 use crate::table::{Document, Fault, Section};
 use crate::time::Instant;
@@ -27,6 +28,13 @@ impl Span {
     #[must_use]
     pub fn holds(&self, at: Instant) -> bool {
         at >= self.from && self.to.is_none_or(|to| at < to)
+    }
+
+    /// Time now begins `later`; false if nothing of the span is left.
+    fn begins_later_by(&mut self, later: Duration) -> bool {
+        self.from = self.from.before(later);
+        self.to = self.to.map(|to| to.before(later));
+        self.to.is_none_or(|to| to > Instant::ZERO)
     }
 }
 
@@ -144,6 +152,33 @@ impl Scenario {
         let faults = document.faults();
         if faults.is_empty() { Ok(scenario) } else { Err(faults) }
     }
+
+    /// A part of the run as a run of its own, with the same warm-up: everything before `from` has never been,
+    /// what lasts beyond goes on. The random periods of its links begin at its beginning.
+    #[must_use]
+    pub fn part(&self, from: Duration, length: Duration) -> Self {
+        let mut part = self.clone();
+        part.duration = length;
+        for link in &mut part.links {
+            for spans in [&mut link.down, &mut link.freeze, &mut link.carrier] {
+                spans.retain_mut(|span| span.begins_later_by(from));
+            }
+            if let Supply::Trace { offset, .. } = &mut link.supply {
+                *offset += from;
+            }
+        }
+        part
+    }
+
+    /// The same run in which the sender is told at once of every outage, as the kernel tells of a lost carrier.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        for link in &mut self.links {
+            link.carrier.append(&mut link.down);
+            link.carrier.sort_by_key(|span| span.from);
+        }
+        self
+    }
 }
 
 fn read_scenario(mut root: Section<'_>, read_trace: &mut dyn FnMut(&str) -> Result<String, String>) -> Scenario {
@@ -188,16 +223,36 @@ fn read_supply(link: &mut Section<'_>, read_trace: &mut dyn FnMut(&str) -> Resul
     let file = link.text("trace");
     let offset = link.duration("offset", Duration::ZERO, Duration::ZERO..=DAY);
     let scale = link.opt_number("scale", 0.001..=1000.0).unwrap_or(1.0);
-    match (rate, file) {
-        (Some(rate), None) => return Supply::Rate(rate),
-        (None, Some(file)) => match read_trace(&file).and_then(|text| Trace::parse(&text)) {
+    let radio = read_radio(link.section("radio"));
+    match (rate, file, radio) {
+        (Some(rate), None, None) => return Supply::Rate(rate),
+        (None, Some(file), None) => match read_trace(&file).and_then(|text| Trace::parse(&text)) {
             Ok(trace) => return Supply::Trace { trace: Arc::new(trace), offset, scale },
             Err(why) => link.fault(0, "trace", format!("{file}: {why}")),
         },
-        (None, None) => link.fault(0, "rate", "is missing; write rate = \"6Mbps\", or trace = \"FILE\""),
-        (Some(_), Some(_)) => link.fault(0, "trace", "stands beside a rate; keep one of them"),
+        (None, None, Some(radio)) => {
+            return Supply::Trace { trace: Arc::new(radio.trace()), offset, scale: scale * radio::SCALE };
+        }
+        (None, None, None) => {
+            link.fault(0, "rate", "is missing; write rate = \"6Mbps\", trace = \"FILE\" or radio = { … }");
+        }
+        _ => link.fault(0, "rate", "only one of rate, trace and radio can feed a link; keep one of them"),
     }
     Supply::Rate(Bitrate::mbps(1))
+}
+
+fn read_radio(mut section: Section<'_>) -> Option<Radio> {
+    if section.is_empty() {
+        return None;
+    }
+    let mean = section.opt_bitrate("mean", Bitrate::kbps(100)..=Bitrate::mbps(200));
+    if mean.is_none() {
+        section.fault(0, "mean", "is missing or wrong; write mean = \"6Mbps\"");
+    }
+    let number = 0..=i64::from(u32::MAX);
+    let seed = section.integer("seed", 0, number.clone()) as u64;
+    let cell = section.opt_integer("cell", number).map(|cell| cell as u64);
+    Some(Radio { mean: mean.unwrap_or(Bitrate::mbps(1)), seed, cell })
 }
 
 fn needed(section: &mut Section<'_>, key: &'static str) -> Duration {
@@ -300,6 +355,41 @@ mod tests {
         assert!(scenario.links[0].down[1].holds(Instant::from_millis(19_000)));
         assert!(!scenario.links[0].down[0].holds(Instant::from_millis(5_000)));
         assert!((scenario.links[1].mean_rate() - 0.75).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_part_of_a_run_has_what_lies_in_it() {
+        let whole = read(
+            "name = \"s\"\nduration = \"120s\"\nwarmup = \"10s\"\n\
+             [[link]]\nname = \"wired\"\nrate = \"8Mbps\"\ndown = [[\"3s\", \"5s\"], [\"44s\", \"50s\"], [\"60s\", \"end\"]]\n\
+             [[link]]\nname = \"lte1\"\ntrace = \"t.up\"\n",
+        )
+        .expect("a good scenario");
+
+        let part = whole.part(Duration::from_secs(45), Duration::from_secs(30)).told();
+
+        let at = Instant::from_millis;
+        assert_eq!(part.duration, Duration::from_secs(30));
+        assert!(part.links[0].down.is_empty());
+        assert_eq!(
+            part.links[0].carrier,
+            [Span { from: at(0), to: Some(at(5_000)) }, Span { from: at(15_000), to: None }]
+        );
+        assert!(matches!(part.links[1].supply, Supply::Trace { offset, .. } if offset == Duration::from_secs(45)));
+    }
+
+    #[test]
+    fn one_supply_feeds_a_link() {
+        let link = |supply: &str| {
+            read(&format!("name = \"s\"\nduration = \"20s\"\n[[link]]\nname = \"a\"\n{supply}\n"))
+                .map(|scenario| scenario.links[0].mean_rate())
+        };
+
+        let mean = link("radio = { mean = \"6Mbps\", seed = 1 }").expect("a good radio");
+        assert!((0.5..0.9).contains(&mean), "{mean}");
+        for wrong in ["radio = { seed = 1 }", "radio = { mean = \"6Mbps\" }\nrate = \"1Mbps\"", ""] {
+            assert!(link(wrong).is_err_and(|told| told.len() == 1), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::world::Carried;
 use crate::time::Instant;
 use crate::units::Bitrate;
 
@@ -33,13 +34,21 @@ pub struct Score {
     pub longest_gap_ms: f64,
     /// IP bytes on all links towards the receiver per payload byte scored, less one.
     pub overhead: f64,
-    /// Share of those IP bytes that metered links carried.
+    /// IP bytes sent per byte of the datagrams of the scored payloads with their headers, less one: repairs, copies,
+    /// parity, keepalives.
+    pub redundancy: f64,
+    /// Share of the IP bytes sent that metered links carried.
     pub metered_share: f64,
+    /// The same of the bytes of both directions together.
+    pub metered_share_both: f64,
+    /// The queue before a link's bottleneck, in time at its mean rate: 95 of a hundred packets found no more, on the
+    /// worst link.
+    pub queue_p95_ms: f64,
     /// The highest rate at which a scheduler that knows the future delivers 99.99 % in time.
     pub oracle_mbit: Option<f64>,
 }
 
-fn rounded(value: f64, places: i32) -> f64 {
+pub(super) fn rounded(value: f64, places: i32) -> f64 {
     let unit = 10_f64.powi(places);
     (value * unit).round() / unit
 }
@@ -53,8 +62,15 @@ fn ms(span: Duration) -> f64 {
 pub(super) struct Counted {
     /// For each payload when it was made and when it first arrived.
     pub(super) payloads: Vec<(Instant, Option<Instant>)>,
-    pub(super) bytes: u64,
-    pub(super) metered_bytes: u64,
+    pub(super) there: Carried,
+    pub(super) back: Carried,
+    /// IP bytes of one payload's datagram.
+    pub(super) packet: usize,
+    pub(super) queue_p95: Duration,
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / (whole as f64).max(1.0)
 }
 
 impl Score {
@@ -80,7 +96,8 @@ impl Score {
             longest = longest.max(last.map_or(Duration::ZERO, |last| made - last));
             last = Some(made);
         }
-        let payload = (counted.payloads.len() * payload_bytes) as f64;
+        let count = counted.payloads.len() as u64;
+        let Carried { all, metered } = counted.there;
         Self {
             name: name.to_owned(),
             seed,
@@ -92,8 +109,11 @@ impl Score {
             p99_ms: ms(at(0.99)),
             max_ms: ms(at(1.0)),
             longest_gap_ms: ms(longest),
-            overhead: rounded(counted.bytes as f64 / payload.max(1.0) - 1.0, 4),
-            metered_share: rounded(counted.metered_bytes as f64 / (counted.bytes as f64).max(1.0), 4),
+            overhead: rounded(share(all, count * payload_bytes as u64) - 1.0, 4),
+            redundancy: rounded(share(all, count * counted.packet as u64) - 1.0, 4),
+            metered_share: rounded(share(metered, all), 4),
+            metered_share_both: rounded(share(metered + counted.back.metered, all + counted.back.all), 4),
+            queue_p95_ms: ms(counted.queue_p95),
             oracle_mbit: None,
         }
     }
@@ -122,7 +142,7 @@ impl Score {
     #[must_use]
     pub fn head() -> String {
         format!(
-            "{:<12} {:>4} {:>8} {:>9} {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7}",
+            "{:<12} {:>4} {:>8} {:>9} {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7}",
             "name",
             "seed",
             "Mbit/s",
@@ -133,6 +153,7 @@ impl Score {
             "p99 ms",
             "max ms",
             "gap ms",
+            "queue ms",
             "overhead",
             "metered",
             "oracle"
@@ -143,7 +164,7 @@ impl Score {
     #[must_use]
     pub fn row(&self) -> String {
         let mut row = format!(
-            "{:<12} {:>4} {:>8.2} {:>9} {:>6} {:>6} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>7.2}% {:>6.2}%",
+            "{:<12} {:>4} {:>8.2} {:>9} {:>6} {:>6} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>8.0} {:>7.2}% {:>6.2}%",
             self.name,
             self.seed,
             self.offered_mbit,
@@ -154,6 +175,7 @@ impl Score {
             self.p99_ms,
             self.max_ms,
             self.longest_gap_ms,
+            self.queue_p95_ms,
             self.overhead * 100.0,
             self.metered_share * 100.0
         );

@@ -50,6 +50,8 @@ pub(super) struct Source {
     kept: VecDeque<Bytes>,
     picture: u64,
     began: Option<Instant>,
+    /// Payloads since `began`.
+    since: u64,
     fraction: f64,
     /// Datagrams for the engine.
     pub(super) out: Vec<Bytes>,
@@ -71,9 +73,26 @@ impl Source {
             kept: VecDeque::new(),
             picture: 0,
             began: None,
+            since: 0,
             fraction: 0.0,
             out: Vec::new(),
         }
+    }
+
+    /// From now on so many bits of payload a second.
+    pub(super) fn set_rate(&mut self, now: Instant, rate: Bitrate) {
+        if rate == self.rate {
+            return;
+        }
+        let every = |rate: Bitrate| PAYLOAD as f64 * 8.0 / rate.as_bps().max(1) as f64;
+        if let (Phase::Connected { .. }, false) = (self.phase, self.variable) {
+            // what is made of the next payload keeps its share
+            let left = self.next.since(now).as_secs_f64() / every(self.rate);
+            self.began = Some(now + Duration::from_secs_f64(left.min(1.0) * every(rate)));
+            self.next = now + Duration::from_secs_f64(left.min(1.0) * every(rate));
+            self.since = 0;
+        }
+        self.rate = rate;
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -129,7 +148,8 @@ impl Source {
             self.next = began + Duration::from_secs_f64(self.picture as f64 / PICTURES);
         } else {
             self.emit(now, listener);
-            let made = self.made.len() as f64;
+            self.since += 1;
+            let made = self.since as f64;
             let every = PAYLOAD as f64 * 8.0 / self.rate.as_bps().max(1) as f64;
             self.next = began + Duration::from_secs_f64(made * every);
         }

@@ -33,6 +33,12 @@ impl Trace {
         }
     }
 
+    /// Opportunities that were made, not recorded: never falling, none after `period_ms`.
+    pub(super) fn made(stamps_ms: Vec<u64>, period_ms: u64) -> Self {
+        debug_assert!(!stamps_ms.is_empty() && stamps_ms.last() <= Some(&period_ms) && period_ms > 0);
+        Self { stamps_ms, period_ms }
+    }
+
     /// Opportunities per second, on average.
     #[must_use]
     pub fn per_second(&self) -> f64 {

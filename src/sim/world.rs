@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::far::FarEnd;
+use super::far_native::NativeFarEnd;
 use super::netem::{Direction, IP_UDP, Netem};
 use super::scenario::Scenario;
 use super::score::{Counted, Score};
@@ -20,8 +21,14 @@ use crate::units::Bitrate;
 /// The SRT session's latency is longer than L, as in the field.
 const SESSION_EXTRA: Duration = Duration::from_millis(250);
 
+/// What an SRT datagram has beside its payload.
+const SRT_HEADER: usize = 16;
+
 /// Where the caller would be, were there a network between it and the sender.
 const CALLER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6001);
+
+/// How often a run is asked whether it can still be good.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// How a scenario is played.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,11 +41,56 @@ pub struct Play {
     pub latency: Duration,
     /// Pictures of varying size, not a constant rate.
     pub variable: bool,
+    /// The frames spoken on the links.
+    pub dialect: Dialect,
+}
+
+#[derive(Debug)]
+enum Far {
+    Field(Box<FarEnd>),
+    Native(Box<NativeFarEnd>),
+}
+
+impl Far {
+    fn next_timeout(&mut self) -> Option<Instant> {
+        match self {
+            Self::Field(far) => far.next_timeout(),
+            Self::Native(far) => far.next_timeout(),
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, link: usize, datagram: &Bytes) {
+        match self {
+            Self::Field(far) => far.handle_datagram(now, link, datagram),
+            Self::Native(far) => far.handle_datagram(now, datagram),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        match self {
+            Self::Field(far) => far.handle_timeout(now),
+            Self::Native(far) => far.handle_timeout(now),
+        }
+    }
+
+    /// What arrived, and what goes back.
+    fn drain(&mut self) -> (Vec<(u64, Instant)>, Vec<(usize, Bytes)>) {
+        match self {
+            Self::Field(far) => (std::mem::take(&mut far.arrivals), std::mem::take(&mut far.out)),
+            Self::Native(far) => (std::mem::take(&mut far.arrivals), std::mem::take(&mut far.out)),
+        }
+    }
 }
 
 impl Default for Play {
     fn default() -> Self {
-        Self { seed: 0, rate: Bitrate::mbps(6), latency: Duration::from_secs(1), variable: false }
+        Self {
+            seed: 0,
+            rate: Bitrate::mbps(6),
+            latency: Duration::from_secs(1),
+            variable: false,
+            dialect: Dialect::Srtla,
+        }
     }
 }
 
@@ -73,10 +125,25 @@ pub struct World {
     source: Source,
     sender: Sender,
     paths: Vec<Path>,
-    far: FarEnd,
+    far: Far,
     arrived: Vec<Option<Instant>>,
-    bytes: u64,
-    metered_bytes: u64,
+    there: Carried,
+    back: Carried,
+}
+
+/// IP bytes of one direction, from the warm-up's end on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Carried {
+    pub(super) all: u64,
+    pub(super) metered: u64,
+}
+
+impl Carried {
+    fn take(&mut self, payload: usize, metered: bool) {
+        let bytes = (payload + IP_UDP) as u64;
+        self.all += bytes;
+        self.metered += if metered { bytes } else { 0 };
+    }
 }
 
 impl World {
@@ -86,9 +153,18 @@ impl World {
         let mut rng = Rng::simulated(play.seed);
         let until = Instant::ZERO + scenario.duration;
         let source = Source::new(play.rate, play.variable, play.latency + SESSION_EXTRA, until, rng.split());
-        let config = Config { dialect: Dialect::Srtla, latency: play.latency, ..Config::default() };
-        let mut sender = Sender::new(Instant::ZERO, config, rng.split());
-        let far = FarEnd::new(play.latency + SESSION_EXTRA, rng.split());
+        let config = Config { dialect: play.dialect, latency: play.latency, ..Config::default() };
+        let session = play.latency + SESSION_EXTRA;
+        let (mut sender, far) = match play.dialect {
+            Dialect::Srtla => {
+                let sender = Sender::new(Instant::ZERO, config, rng.split());
+                (sender, Far::Field(Box::new(FarEnd::new(session, rng.split()))))
+            }
+            Dialect::Native => {
+                let sender = Sender::plain(Instant::ZERO, config, rng.split());
+                (sender, Far::Native(Box::new(NativeFarEnd::new(play.latency, session))))
+            }
+        };
         let shift = seed_shift(scenario, play.seed);
         let mut paths = Vec::new();
         for (at, (link, own)) in scenario.links.iter().zip(link_rngs(scenario, play.seed)).enumerate() {
@@ -118,8 +194,8 @@ impl World {
             paths,
             far,
             arrived: Vec::new(),
-            bytes: 0,
-            metered_bytes: 0,
+            there: Carried::default(),
+            back: Carried::default(),
         }
     }
 
@@ -145,18 +221,53 @@ impl World {
         self.now = self.now.max(until);
     }
 
+    /// From now on the source makes so many bits of payload a second.
+    pub fn set_rate(&mut self, rate: Bitrate) {
+        self.source.set_rate(self.now, rate);
+    }
+
+    /// When each payload was made so far, and when it came.
+    pub fn payloads(&self) -> impl Iterator<Item = (Instant, Option<Instant>)> + '_ {
+        let came = self.arrived.iter().copied().chain(std::iter::repeat(None));
+        self.source.made.iter().copied().zip(came)
+    }
+
+    /// Plays only as far as it takes to know whether 99.99 % of what is scored comes in time.
+    #[must_use]
+    pub fn is_good(mut self) -> bool {
+        let scored = self.end.since(self.warmup).as_secs_f64() * self.play.rate.as_bps() as f64 / 8.0 / PAYLOAD as f64;
+        // pictures of varying size may be more than their mean
+        let most = (scored * if self.play.variable { 1.5 } else { 1.0 } / 10_000.0) as usize + 1;
+        let (mut bad, mut judged) = (0, 0);
+        while self.now < self.end {
+            self.play_until(self.now + GLANCE);
+            while let Some(made) = self.source.made.get(judged).filter(|made| **made + self.play.latency < self.now) {
+                let in_time = self
+                    .arrived
+                    .get(judged)
+                    .is_some_and(|came| came.is_some_and(|came| came - *made <= self.play.latency));
+                bad += usize::from(*made >= self.warmup && !in_time);
+                judged += 1;
+            }
+            if bad > most {
+                return false;
+            }
+        }
+        self.finish().is_good()
+    }
+
     /// Plays to the end and scores.
     #[must_use]
     pub fn finish(mut self) -> Score {
         self.play_until(self.end);
-        let mut payloads: Vec<_> = self.source.made.iter().copied().zip(self.arrived).collect();
-        payloads.extend(self.source.made.iter().skip(payloads.len()).map(|made| (*made, None)));
-        payloads.retain(|(made, _)| *made >= self.warmup);
-        let counted = Counted { payloads, bytes: self.bytes, metered_bytes: self.metered_bytes };
+        let payloads = self.payloads().filter(|(made, _)| *made >= self.warmup).collect();
+        let queue_p95 = self.paths.iter().map(|path| path.forward.queue_p95()).max().unwrap_or_default();
+        let packet = PAYLOAD + SRT_HEADER + IP_UDP;
+        let counted = Counted { payloads, there: self.there, back: self.back, packet, queue_p95 };
         Score::of(&self.name, self.play.seed, self.play.rate.as_mbps(), self.play.latency, PAYLOAD, &counted)
     }
 
-    fn next_event(&self) -> Option<Instant> {
+    fn next_event(&mut self) -> Option<Instant> {
         let links = self.paths.iter().flat_map(|path| {
             let carrier = path.carrier.last().map(|(at, _)| *at);
             [path.forward.next_timeout(), path.back.next_timeout(), carrier]
@@ -181,15 +292,20 @@ impl World {
             }
         }
         self.far.handle_timeout(now);
-        for number in self.far.arrivals.drain(..) {
+        let (arrivals, back) = self.far.drain();
+        for (number, arrived) in arrivals {
             let at = number as usize;
             if self.arrived.len() <= at {
                 self.arrived.resize(at + 1, None);
             }
-            self.arrived[at].get_or_insert(now);
+            self.arrived[at].get_or_insert(arrived);
         }
-        for (at, datagram) in self.far.out.drain(..) {
-            self.paths[at].back.handle_packet(now, Bytes::from(datagram));
+        for (at, datagram) in back {
+            let path = &mut self.paths[at];
+            if now >= self.warmup {
+                self.back.take(datagram.len(), path.metered);
+            }
+            path.back.handle_packet(now, datagram);
         }
         if self.sender.next_timeout().is_some_and(|at| at <= now) {
             self.sender.handle_timeout(now);
@@ -209,9 +325,7 @@ impl World {
             while let Some(transmit) = self.sender.poll_transmit(now) {
                 let path = &mut self.paths[usize::from(transmit.link.0)];
                 if now >= self.warmup {
-                    let bytes = (transmit.payload.len() + IP_UDP) as u64;
-                    self.bytes += bytes;
-                    self.metered_bytes += if path.metered { bytes } else { 0 };
+                    self.there.take(transmit.payload.len(), path.metered);
                 }
                 path.forward.handle_packet(now, transmit.payload);
                 quiet = false;

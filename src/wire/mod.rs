@@ -1,7 +1,8 @@
-//! The wire: what a byte means, in SRT's packets and in the field's own small frames around them.
+//! The wire: what a byte means, in SRT's packets, in the field's own small frames around them, and in ours.
 
 pub mod echo;
 pub mod error;
+pub mod native;
 pub mod seq;
 pub mod srt;
 pub mod srtla;

@@ -5,6 +5,8 @@
 //! control   1│type (15), sub (16)  │information                                │timestamp│socket id│body
 //! ```
 
+use std::time::Duration;
+
 use super::error::Error;
 use super::seq::Seq;
 use super::{u16_at, u32_at};
@@ -39,6 +41,8 @@ const HS_COOKIE: usize = 44;
 
 const INDUCTION: u32 = 1;
 const CONCLUSION: u32 = 0xffff_ffff;
+/// libsrt's 1000 for a refusal, and its reason 1406: settings that cannot be.
+const NOT_ACCEPTABLE: u32 = 2406;
 const HSREQ: u16 = 1;
 const HSRSP: u16 = 2;
 const EXT_VERSION: usize = 4;
@@ -137,6 +141,16 @@ pub struct Handshake {
     pub cookie: u32,
     /// Settings, where the conclusion carries them.
     pub settings: Option<Settings>,
+}
+
+impl Handshake {
+    /// What the listener waits before it gives a payload out, if this is its conclusion and it waits at all:
+    /// the longer of what both sides wanted.
+    #[must_use]
+    pub fn negotiated_latency(&self) -> Option<Duration> {
+        let settings = self.settings.filter(|settings| settings.response && settings.receive_latency_ms > 0)?;
+        Some(Duration::from_millis(settings.receive_latency_ms.into()))
+    }
 }
 
 /// The numbers that a NAK names, as ranges with both ends included. Ranges that run backwards are passed over.
@@ -259,6 +273,18 @@ pub fn claim_nak_report(datagram: &mut [u8]) -> bool {
     }
     datagram[at + EXT_FLAGS..at + EXT_FLAGS + 4].copy_from_slice(&(flags | FLAG_NAK_REPORT).to_be_bytes());
     true
+}
+
+/// A refusal in place of the listener's conclusion `datagram`: the caller's libsrt reports that the settings were
+/// not acceptable (1406).
+#[must_use]
+pub fn refusal_like(datagram: &[u8]) -> Vec<u8> {
+    let mut refusal = datagram.to_vec();
+    // no settings follow
+    refusal.resize(HANDSHAKE_LEN, 0);
+    refusal[HS_EXTENSION - 2..HS_EXTENSION + 2].fill(0);
+    refusal[HS_REQUEST..HS_REQUEST + 4].copy_from_slice(&NOT_ACCEPTABLE.to_be_bytes());
+    refusal
 }
 
 /// Writes a data packet (order flag set, whole message, unencrypted).

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -107,6 +107,19 @@ pub(crate) fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// Waits until somebody listens there, without a datagram that would be taken for a first one.
+fn listened(port: u16) {
+    let local = format!(":{port:04X} ");
+    for _ in 0..PATIENCE.as_millis() / 5 {
+        let known = std::fs::read_to_string("/proc/net/udp").unwrap();
+        if known.lines().any(|line| line.contains(&local)) {
+            return;
+        }
+        pause(5);
+    }
+    panic!("nobody listens on UDP {port}");
+}
+
 pub(crate) fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
@@ -117,7 +130,7 @@ pub(crate) fn peer(file: &str) -> String {
 }
 
 /// The figures that `livebox bond` wrote, once they satisfy `wanted`.
-pub(crate) fn figures(file: &std::path::Path, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+pub(crate) fn figures(file: &Path, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
     let mut last = serde_json::Value::Null;
     for _ in 0..PATIENCE.as_millis() / 50 {
         if let Ok(text) = std::fs::read_to_string(file) {
@@ -178,7 +191,7 @@ impl Listener {
 
     /// Waits until all of the first `count` numbers are there; complains with the sender's figures if
     /// they do not come.
-    pub(crate) fn has_all(&self, count: u32, figures: &std::path::Path) {
+    pub(crate) fn has_all(&self, count: u32, figures: &Path) {
         for _ in 0..100 {
             if self.missing(count).is_empty() {
                 return;
@@ -296,6 +309,7 @@ impl Emulator {
             };
             runtime.block_on(livebox::io::netem::run(live, stop)).unwrap();
         });
+        listened(port);
         Self { port, end: Some(end), thread: Some(thread) }
     }
 }
@@ -305,4 +319,33 @@ impl Drop for Emulator {
         let _ = self.end.take().map(|end| end.send(()));
         let _ = self.thread.take().map(JoinHandle::join);
     }
+}
+
+/// The emulator's links, by the addresses that a sender uses for them.
+pub(crate) fn addresses(count: u8) -> Vec<String> {
+    (1..=count).map(|n| format!("127.0.1.{n}")).collect()
+}
+
+/// `livebox gateway` in front of an SRT listener, and its port.
+pub(crate) fn gateway(to: u16) -> (Process, u16) {
+    let port = free_port();
+    let (listen, to) = (at(port).to_string(), at(to).to_string());
+    let mut gateway = Process::start(LIVEBOX, &["gateway", "--listen", &listen, "--to", &to]);
+    gateway.says(&["gateway", &listen]);
+    (gateway, port)
+}
+
+/// `livebox bond` over `count` loopback uplinks, once all of them are in, and the port for its caller.
+pub(crate) fn bond(to: u16, count: u8, stats: &Path, more: &[&str]) -> (Process, u16) {
+    let port = free_port();
+    let (listen, to, stats_json) = (at(port).to_string(), at(to).to_string(), stats.display().to_string());
+    let mut args = vec!["bond", "--listen", &listen, "--to", &to, "--stats-json", &stats_json];
+    let addresses = addresses(count);
+    for address in &addresses {
+        args.extend(["--uplink", address]);
+    }
+    args.extend(more);
+    let bond = Process::start(LIVEBOX, &args);
+    figures(stats, |f| links_up(f, usize::from(count)));
+    (bond, port)
 }

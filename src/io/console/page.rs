@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::alarm::Severity;
 use crate::bond::LinkPhase;
+use crate::bond::echo::{Echo, Kind, Sense, Session};
 use crate::lang::Lang;
 use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Reading, Status, Verdict};
 use crate::time::Duration;
@@ -65,6 +66,10 @@ pub(super) fn page(status: &Status, lang: Lang) -> String {
     ));
     status.links.iter().for_each(|link| line(link_line(link, lang)));
 
+    if let Some(far) = &status.far_end {
+        far.streams.iter().for_each(|echo| line(echo_line(echo, lang)));
+    }
+
     if let Some(machine) = &status.health {
         let hot = machine.temperature.map_or("-".to_owned(), |t| format!("{:.0} °C", t.0));
         line(format!(
@@ -115,6 +120,38 @@ fn link_line(link: &LinkStatus, lang: Lang) -> String {
         pad_left(&format!("{:.2}", link.rate_mbit), 8),
         pad_left(&format!("{:.2}", link.capacity_mbit), 8),
     )
+}
+
+fn echo_line(echo: &Echo, lang: Lang) -> String {
+    let say = |zh: &'static str, en: &'static str| if lang == Lang::Zh { zh } else { en };
+    let sense = |sense| match sense {
+        Sense::Ok => say("正常", "ok"),
+        Sense::Still => say("静止", "STILL"),
+        Sense::Absent => say("没有", "ABSENT"),
+        Sense::Unknown => say("未知", "unknown"),
+    };
+    let session = |session| match session {
+        Session::Open => say("已连接", "open"),
+        Session::Waiting => say("未连接", "WAITING"),
+        Session::Broken => say("已断开", "BROKEN"),
+        Session::Slow => say("过慢", "SLOW"),
+    };
+    let mut parts = vec![format!("{} {}", say("数据", "data"), sense(echo.flow))];
+    match echo.kind {
+        Kind::Ts => {
+            parts.push(format!("{} {}", say("时间戳", "clock"), sense(echo.clock)));
+            parts.push(format!("{} {}", say("画面", "picture"), sense(echo.picture)));
+            parts.push(format!("{} {}", say("声音", "sound"), sense(echo.sound)));
+            parts.push(format!("{} {}", echo.gaps, say("处缺包", "gaps")));
+        }
+        Kind::Srt => {}
+    }
+    parts.extend(
+        echo.destinations
+            .iter()
+            .map(|d| format!("→ {} {}, {} {}", d.name, session(d.session), say("应答", "answers"), sense(d.answered))),
+    );
+    format!("{} {}: {}", say("云端收到", "far end hears"), echo.stream, parts.join(" · "))
 }
 
 fn alarm_lines(alarm: &AlarmLine, status: &Status, lang: Lang) -> String {

@@ -1,0 +1,349 @@
+//! Flow: numbered payloads with the moment they were made, and what a far end has of them.
+//!
+//! A payload is seven packets of a transport stream, so it passes whatever passes a programme. The first
+//! is a null packet that holds number and stamp; they are judged where they come out again, by one clock.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::time::Instant;
+use crate::units::Bitrate;
+
+/// Bytes of a payload: seven packets of a transport stream.
+pub const PAYLOAD: usize = 7 * PACKET;
+const PACKET: usize = 188;
+/// Head of a null packet, and a word by which ours are told from other null packets.
+const HEAD: [u8; 8] = [0x47, 0x1f, 0xff, 0x10, b'f', b'l', b'o', b'w'];
+/// Payloads judged at most: an hour of 40 Mbit/s; later ones are made and not judged.
+const MOST: usize = 14_000_000;
+/// The way in which the offset of playout is looked at: the delay that so many payloads of a second stay below. A low
+/// one, since a busy machine makes single payloads later and none earlier.
+const LOW: f64 = 0.1;
+/// The second by which playout must have settled.
+const SETTLED: usize = 5;
+
+/// Payload number `number`, made at `made`.
+#[must_use]
+pub fn payload(number: u32, made: Instant) -> [u8; PAYLOAD] {
+    let mut payload = [0xff; PAYLOAD];
+    for packet in payload.chunks_mut(PACKET) {
+        packet[..4].copy_from_slice(&HEAD[..4]);
+    }
+    payload[4..8].copy_from_slice(&HEAD[4..]);
+    payload[8..12].copy_from_slice(&number.to_be_bytes());
+    payload[12..20].copy_from_slice(&made.as_micros().to_be_bytes());
+    payload
+}
+
+/// The number and the moment in a payload, if it is one of ours.
+#[must_use]
+pub fn stamp(payload: &[u8]) -> Option<(u32, Instant)> {
+    let rest = payload.strip_prefix(&HEAD)?;
+    let number = u32::from_be_bytes(rest.get(..4)?.try_into().ok()?);
+    let made = u64::from_be_bytes(rest.get(4..12)?.try_into().ok()?);
+    Some((number, Instant::from_micros(made)))
+}
+
+/// What is made, when, and what of it has come.
+#[derive(Debug)]
+pub struct Flow {
+    every: Duration,
+    within: Duration,
+    /// How long payloads are made before the first that counts.
+    warmup: Duration,
+    /// How long payloads are made that count.
+    lasts: Duration,
+    /// When the line was found open; what was made before does not count.
+    opened: Option<Instant>,
+    began: Instant,
+    made: u32,
+    /// Of each payload that counts: when it was made and how long it took to come, µs.
+    journeys: Vec<(Instant, Option<u32>)>,
+    /// The number of the first that counts.
+    first: u32,
+    newest: Option<u32>,
+    doubled: u64,
+    misordered: u64,
+    strange: u64,
+    /// The most by which a payload was made too late, µs: the machine's doing, and no line's.
+    made_late: u64,
+}
+
+impl Flow {
+    /// Payloads at `rate`; one counts as in time if it came `within` so long. `warmup` after the line was found open
+    /// those are made that count, for as long as it `lasts`.
+    #[must_use]
+    pub fn new(now: Instant, rate: Bitrate, within: Duration, warmup: Duration, lasts: Duration) -> Self {
+        let every = PAYLOAD as f64 * 8.0 / rate.as_bps().max(1) as f64;
+        Self {
+            every: Duration::from_secs_f64(every).max(Duration::from_micros(1)),
+            within,
+            warmup,
+            lasts,
+            opened: None,
+            began: now,
+            made: 0,
+            journeys: Vec::new(),
+            first: 0,
+            newest: None,
+            doubled: 0,
+            misordered: 0,
+            strange: 0,
+            made_late: 0,
+        }
+    }
+
+    /// The next payload that is due.
+    pub fn poll_payload(&mut self, now: Instant) -> Option<[u8; PAYLOAD]> {
+        let due = self.due();
+        if due > now || self.is_made(due) {
+            return None;
+        }
+        let number = self.made;
+        self.made = self.made.wrapping_add(1);
+        let counts = self.opened.is_some_and(|opened| due >= opened + self.warmup);
+        if counts && self.journeys.len() < MOST {
+            if self.journeys.is_empty() {
+                self.first = number;
+            }
+            self.journeys.push((due, None));
+            self.made_late = self.made_late.max(now.since(due).as_micros() as u64);
+        }
+        Some(payload(number, due))
+    }
+
+    /// When to call [`Flow::poll_payload`], if payloads are still wanted.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let due = self.due();
+        (!self.is_made(due)).then_some(due)
+    }
+
+    fn due(&self) -> Instant {
+        let micros = self.every.as_secs_f64() * 1e6 * f64::from(self.made);
+        self.began + Duration::from_micros(micros as u64)
+    }
+
+    fn is_made(&self, at: Instant) -> bool {
+        self.opened.is_some_and(|opened| at >= opened + self.warmup + self.lasts)
+    }
+
+    /// A datagram has come out at the far end; it may hold several payloads.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        for payload in datagram.chunks(PAYLOAD) {
+            let Some((number, made)) = stamp(payload) else {
+                self.strange += 1;
+                continue;
+            };
+            self.opened.get_or_insert(now);
+            let Some(at) = number.checked_sub(self.first) else { continue };
+            let Some((wanted, took)) = self.journeys.get_mut(at as usize) else { continue };
+            if *wanted != made {
+                self.strange += 1;
+                continue;
+            }
+            if took.is_some() {
+                self.doubled += 1;
+                continue;
+            }
+            *took = Some(u32::try_from(now.since(made).as_micros()).unwrap_or(u32::MAX));
+            if self.newest.is_some_and(|newest| newest > number) {
+                self.misordered += 1;
+            } else {
+                self.newest = Some(number);
+            }
+        }
+    }
+
+    /// True if something has come out: the line is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.opened.is_some()
+    }
+
+    /// True if all that counts is made, and what was made last has come or is too late.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        let Some(opened) = self.opened else { return false };
+        let end = opened + self.warmup + self.lasts;
+        now >= end && (now >= end + self.within || self.journeys.iter().rev().take(256).all(|(_, took)| took.is_some()))
+    }
+
+    /// What became of the payloads that count.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let within = self.within.as_micros() as u64;
+        let mut delays: Vec<u32> = self.journeys.iter().filter_map(|(_, took)| *took).collect();
+        let late = delays.iter().filter(|delay| u64::from(**delay) > within).count();
+        let (offset_ms, drift_ms) = self.drift();
+        let made = self.journeys.len();
+        let missing = made - delays.len();
+        delays.sort_unstable();
+        let (hole, hole_at_s) = self.hole();
+        let share = |q: f64| quantile(&delays, q).map(|micros| f64::from(micros) / 1e3);
+        Report {
+            made,
+            missing,
+            late,
+            doubled: self.doubled,
+            misordered: self.misordered,
+            strange: self.strange,
+            in_time: if made == 0 { 0.0 } else { (made - missing - late) as f64 / made as f64 },
+            p50_ms: share(0.5),
+            p99_ms: share(0.99),
+            max_ms: share(1.0),
+            offset_ms,
+            drift_ms,
+            hole,
+            hole_at_s,
+            made_late_ms: self.made_late as f64 / 1e3,
+        }
+    }
+
+    /// The longest run of payloads that never came, and in which second it began.
+    fn hole(&self) -> (usize, f64) {
+        let (mut longest, mut run) = ((0, 0), (0, 0));
+        for (at, (_, took)) in self.journeys.iter().enumerate() {
+            run = if took.is_some() { (0, at + 1) } else { (run.0 + 1, run.1) };
+            longest = longest.max((run.0, run.1));
+        }
+        let second = self.every.as_secs_f64() * longest.1 as f64;
+        (longest.0, if longest.0 > 0 { second } else { 0.0 })
+    }
+
+    /// The low delay of the second in which playout must have settled, and how far that of any later second is from it.
+    fn drift(&self) -> (Option<f64>, Option<f64>) {
+        let Some((begin, _)) = self.journeys.first().copied() else { return (None, None) };
+        let mut seconds: Vec<Vec<u32>> = Vec::new();
+        for (made, took) in &self.journeys {
+            let second = made.since(begin).as_secs() as usize;
+            seconds.resize(seconds.len().max(second + 1), Vec::new());
+            seconds[second].extend(took);
+        }
+        let whole = self.lasts.as_secs() as usize;
+        let lows: Vec<f64> = seconds
+            .into_iter()
+            .take(whole)
+            .skip(SETTLED)
+            .filter_map(|mut delays| {
+                delays.sort_unstable();
+                quantile(&delays, LOW).map(|micros| f64::from(micros) / 1e3)
+            })
+            .collect();
+        let Some(first) = lows.first().copied() else { return (None, None) };
+        let drift = lows.iter().map(|low| (low - first).abs()).fold(0.0, f64::max);
+        (Some(first), Some(drift))
+    }
+}
+
+fn quantile(sorted: &[u32], share: f64) -> Option<u32> {
+    let at = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
+    sorted.get(at).copied()
+}
+
+/// What became of the payloads that count.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// How many were made.
+    pub made: usize,
+    /// Never came.
+    pub missing: usize,
+    /// Came after the time allowed.
+    pub late: usize,
+    /// Came once more.
+    pub doubled: u64,
+    /// Came after a later one.
+    pub misordered: u64,
+    /// What came and was none of ours.
+    pub strange: u64,
+    /// Share that came in time, 0 to 1.
+    pub in_time: f64,
+    /// Half of them took at most so long, ms.
+    pub p50_ms: Option<f64>,
+    /// 99 % of them.
+    pub p99_ms: Option<f64>,
+    /// The slowest.
+    pub max_ms: Option<f64>,
+    /// The delay below which a tenth of the payloads of second 5 stayed, ms.
+    pub offset_ms: Option<f64>,
+    /// The most by which any later second differed from that, ms.
+    pub drift_ms: Option<f64>,
+    /// The longest run of payloads that never came.
+    pub hole: usize,
+    /// Seconds after the first that counts, when that run began.
+    pub hole_at_s: f64,
+    /// The most by which a payload was made too late, ms: the machine stood still so long.
+    pub made_late_ms: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Plays a flow of 100 payloads a second through `line`, which says how long each takes, or that it is lost.
+    fn play(lasts: u64, mut line: impl FnMut(u32) -> Option<u64>) -> Report {
+        let rate = Bitrate::bps(PAYLOAD as u64 * 8 * 100);
+        let mut flow = Flow::new(Instant::ZERO, rate, SECOND, SECOND, Duration::from_secs(lasts));
+        let mut under_way = std::collections::BTreeMap::new();
+        for ms in 0..(lasts + 5) * 1000 {
+            let now = Instant::from_millis(ms);
+            while let Some(payload) = flow.poll_payload(now) {
+                let (number, _) = stamp(&payload).expect("a stamp");
+                if let Some(took) = line(number) {
+                    under_way.insert((ms + took, number), payload);
+                }
+            }
+            while let Some(((at, _), payload)) = under_way.first_key_value().filter(|((at, _), _)| *at <= ms) {
+                flow.handle_datagram(Instant::from_millis(*at), payload);
+                under_way.pop_first();
+            }
+        }
+        assert!(flow.is_over(Instant::from_millis((lasts + 5) * 1000)));
+        flow.report()
+    }
+
+    #[test]
+    fn what_never_came_what_came_late_and_what_overtook_are_counted_apart() {
+        // the line opens with payload 0 after 20 ms, so payload 102 is the first that counts
+        let report = play(2, |number| match number {
+            150 | 151 => None,
+            160 => Some(1500),
+            170 => Some(35),
+            _ => Some(20),
+        });
+
+        assert_eq!((report.made, report.missing, report.late), (200, 2, 1));
+        assert_eq!((report.hole, report.hole_at_s), (2, 0.48));
+        assert_eq!(report.misordered, 2, "160 and 170 came after later ones");
+        assert!((report.in_time - 197.0 / 200.0).abs() < 1e-9);
+        assert_eq!(report.p50_ms, Some(20.0));
+    }
+
+    #[test]
+    fn an_offset_that_moves_is_told_and_single_late_payloads_are_not_taken_for_it() {
+        let still = play(20, |number| Some(if number % 3 == 0 { 90 } else { 20 }));
+        assert_eq!((still.offset_ms, still.drift_ms), (Some(20.0), Some(0.0)));
+
+        let moves = play(20, |number| Some(if number > 1500 { 27 } else { 20 }));
+        assert_eq!(moves.drift_ms, Some(7.0));
+    }
+
+    #[test]
+    fn a_payload_is_a_whole_transport_stream_and_several_travel_in_one_datagram() {
+        let one = payload(7, Instant::from_millis(3));
+
+        assert!(one.chunks(PACKET).all(|packet| packet[0] == 0x47));
+        assert_eq!(stamp(&one), Some((7, Instant::from_millis(3))));
+        assert_eq!(stamp(&one[..12]), None);
+        let mut flow = Flow::new(Instant::ZERO, Bitrate::mbps(1), SECOND, Duration::ZERO, SECOND);
+        flow.handle_datagram(Instant::ZERO, &[0; 100]);
+        assert!(!flow.is_open());
+        let two: Vec<_> =
+            [0, 1].into_iter().flat_map(|_| flow.poll_payload(Instant::from_millis(20)).unwrap()).collect();
+        flow.handle_datagram(Instant::from_millis(20), &two);
+        assert!(flow.is_open());
+    }
+}

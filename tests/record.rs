@@ -419,3 +419,135 @@ impl Drop for SmallDisk {
         let _ = Command::new("umount").arg(self.0.path()).status();
     }
 }
+
+#[cfg(feature = "gstreamer")]
+mod programme {
+    //! The real encoder and mux, a stock receiver beside the recorder.
+
+    use std::net::UdpSocket;
+
+    use livebox::board::{Board, PictureDevice, SoundDevice};
+    use livebox::message::MediaOrders;
+    use livebox::units::Bitrate;
+
+    use super::*;
+
+    fn board() -> Board {
+        Board {
+            name: "test".into(),
+            camera: Some(PictureDevice::Pattern { outages: vec![] }),
+            mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
+            slides: None,
+            mixer_b: None,
+            encoders: vec![],
+            uplinks: vec![],
+            display: None,
+        }
+    }
+
+    #[test]
+    fn what_a_receiver_stores_is_what_lies_on_the_disk_whatever_is_cut_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let received = dir.path().join("received.ts");
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut receiver = Command::new("srt-live-transmit")
+            .args(["-q", "-chunk:1316", &format!("srt://127.0.0.1:{port}?mode=listener"), "file://con"])
+            .stdout(fs::File::create(&received).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("srt-live-transmit is installed: run scripts/needs.sh test");
+        let folder = dir.path().join("recordings");
+        let mut studio = Studio::open(&folder, config());
+        let (send, mut heard) = mpsc::channel(64);
+        let facts = Arc::clone(&studio.facts);
+        studio.runtime.spawn(async move {
+            while let Some(fact) = heard.recv().await {
+                let fact: Fact = fact;
+                facts.lock().unwrap().push(fact.what);
+            }
+        });
+        let orders = studio.orders.subscribe();
+        let ends = Ends { orders, facts: send, part: Part::Media, pulse: Pulse::default() };
+        let shape = livebox::media::Config {
+            size: livebox::media::PictureSize { width: 640, height: 360 },
+            srt_latency: Duration::from_millis(400),
+            ..Default::default()
+        };
+        studio.orders.send_modify(|orders| {
+            Arc::make_mut(orders).media =
+                MediaOrders { on_air: true, bitrate: Bitrate::mbps(1), ..MediaOrders::default() };
+        });
+        let reel = Arc::clone(&studio.reel);
+        let media = studio.runtime.spawn(livebox::io::media::run(Arc::new(board()), Arc::new(shape), port, reel, ends));
+        studio.hear("on air", |what| matches!(what, What::OutputOpened));
+
+        // control's part: the same number for the recorder and for the encoder
+        let mut cut = |on, label: Label| {
+            studio.orders.send_modify(|orders| {
+                let orders = Arc::make_mut(orders);
+                orders.record.on = on;
+                orders.record.label = label;
+                orders.record.cut += 1;
+                orders.media.key = orders.record.cut;
+            });
+        };
+        for (n, name) in ["张三", "李四", "Ann", "Bob"].into_iter().enumerate() {
+            cut(true, speaker(name));
+            studio.waits_for_segment(n + 1);
+            std::thread::sleep(Duration::from_millis(1300));
+        }
+        cut(false, Label::default());
+        studio.hear("the end", |what| matches!(what, What::SegmentClosed(s) if s.number == 3));
+        // the receiver has it a latency later
+        std::thread::sleep(Duration::from_millis(1500));
+        studio.orders.send_modify(|orders| Arc::make_mut(orders).shutdown = true);
+        studio
+            .runtime
+            .block_on(async { tokio::time::timeout(Duration::from_secs(20), media).await })
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        studio.sent.clear();
+        studio.ends();
+        let _ = receiver.kill();
+        let _ = receiver.wait();
+
+        let segments = closed(&folder);
+        let bytes = joined(&folder, &segments);
+        let sent = fs::read(&received).unwrap();
+        let from =
+            sent.windows(188 * 7).position(|window| window == &bytes[..188 * 7]).expect("the recording was sent");
+        assert!(sent[from..from + bytes.len()] == bytes[..], "the files joined are not what was sent");
+        let mut scan = Scan::new();
+        scan.push(&bytes);
+        assert_eq!((scan.discontinuities, scan.garbage), (0, 0));
+        let steps: Vec<_> = scan.video.windows(2).map(|pair| pair[1].pts - pair[0].pts).collect();
+        assert!(steps.iter().all(|step| *step == 3600), "{steps:?}");
+        assert_eq!(segments.len(), 4);
+        for (n, segment) in segments.iter().enumerate() {
+            let mut scan = Scan::new();
+            scan.push(&fs::read(folder.join(&segment.file)).unwrap());
+            assert!(scan.video[0].key, "segment {n} plays from its first picture");
+            assert_eq!((scan.video.len() as u64, segment.joined, segment.missing), (segment.pictures, n > 0, 0));
+        }
+
+        // and as one .mp4 of the same pictures
+        let mp4 = dir.path().join("talk.mp4");
+        livebox_record(&folder, &["mp4", "--to", mp4.to_str().unwrap(), "0", "1", "2", "3"]);
+        let count = Command::new("ffprobe")
+            .args([
+                "-v",
+                "error",
+                "-count_packets",
+                "-show_entries",
+                "stream=codec_name,nb_read_packets",
+                "-of",
+                "csv=p=0",
+            ])
+            .arg(&mp4)
+            .output()
+            .unwrap();
+        let count = String::from_utf8(count.stdout).unwrap();
+        assert!(count.contains(&format!("h264,{}", scan.video.len())) && count.contains("aac,"), "{count}");
+    }
+}

@@ -27,7 +27,7 @@ mod loopback;
 mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
-/// The home screen as pictures, nothing cut off.
+/// The front panel: pictures, hands, displays.
 mod panel;
 /// Who they speak with.
 mod peers;

@@ -424,9 +424,10 @@ impl Drop for SmallDisk {
 mod programme {
     //! The real encoder and mux, a stock receiver beside the recorder.
 
+    use std::collections::BTreeMap;
     use std::net::UdpSocket;
 
-    use livebox::board::{Board, PictureDevice, SoundDevice};
+    use livebox::board::{Board, Keys, PictureDevice, SoundDevice};
     use livebox::message::MediaOrders;
     use livebox::units::Bitrate;
 
@@ -442,6 +443,8 @@ mod programme {
             encoders: vec![],
             uplinks: vec![],
             display: None,
+            keys: Keys::default(),
+            lamps: BTreeMap::new(),
         }
     }
 
@@ -478,7 +481,13 @@ mod programme {
                 MediaOrders { on_air: true, bitrate: Bitrate::mbps(1), ..MediaOrders::default() };
         });
         let reel = Arc::clone(&studio.reel);
-        let media = studio.runtime.spawn(livebox::io::media::run(Arc::new(board()), Arc::new(shape), port, reel, ends));
+        let media = studio.runtime.spawn(livebox::io::media::run(
+            Arc::new(board()),
+            Arc::new(shape),
+            livebox::io::media::Exit::Srt(port),
+            reel,
+            ends,
+        ));
         studio.hear("on air", |what| matches!(what, What::OutputOpened));
 
         // control's part: the same number for the recorder and for the encoder

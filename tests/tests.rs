@@ -34,7 +34,7 @@ mod mqtt;
 mod native_session;
 /// The native dialect, byte by byte.
 mod native_wire;
-/// The home screen as pictures, nothing cut off.
+/// The front panel: pictures, hands, displays.
 mod panel;
 /// Who they speak with.
 mod peers;

@@ -196,9 +196,10 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
         move |ends| io::console::run(socket.clone(), status.clone(), commander.clone(), ends)
     }));
     parts.spawn(supervise(ends(Part::Panel), {
-        let (display, lang, folder) = (board.display.clone(), config.lang, config.state_dir.clone());
-        let status = status_out.clone();
-        move |ends| io::panel::run(display.clone(), lang, folder.clone(), status.clone(), ends)
+        let setup = crate::panel::Setup { lang: config.lang, console: config.console.clone() };
+        let front = io::panel::Front { board: board.clone(), setup, state_dir: config.state_dir.clone() };
+        let (status, commander) = (status_out.clone(), commander.clone());
+        move |ends| io::panel::run(front.clone(), status.clone(), commander.clone(), ends)
     }));
 
     // settings, the disk, and the system underneath

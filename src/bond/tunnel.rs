@@ -6,15 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::core::{Core, Transmit};
-use super::native::{Drops, InitiatorEvent, halves, payload_limit};
 use super::link::{Cargo, Changes, Fate, Membership};
+use super::native::{Drops, InitiatorEvent, halves, payload_limit};
 use super::seal::Seal;
 use super::sender::Sender;
 use super::stats::LinkId;
 use crate::time::Instant;
 use crate::wire::native::{
-    Anchor, COUNTER_MASK, Control, DATA_HEADER, Data, DataKind, Feedback, Frame, Packer, Refusal, TICK_MICROS, emit_settled,
-    near, parse,
+    Anchor, COUNTER_MASK, Control, DATA_HEADER, Data, DataKind, Feedback, Frame, Packer, Refusal, TICK_MICROS,
+    emit_settled, near, parse,
 };
 use crate::wire::{Error, Seq};
 

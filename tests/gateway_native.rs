@@ -166,9 +166,10 @@ impl Studio {
                 let Ok(len) = sink.recv(&mut room) else { continue };
                 let read = |packet: &[u8]| {
                     let number = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
-                    (packet[3] & 15, number)
+                    // a session opens with stuffing
+                    (packet[2] == 0x01).then_some((packet[3] & 15, number))
                 };
-                seen.lock().unwrap().extend(room[..len].chunks_exact(PACKET).map(read));
+                seen.lock().unwrap().extend(room[..len].chunks_exact(PACKET).filter_map(read));
             }
         });
         Self { transmit, packets, thread: Some(thread) }
@@ -214,7 +215,8 @@ impl Cloud {
     fn starts(boxes: &[(&PrivateKey, &str)], destinations: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, metrics, own) = (free_port(), free_port(), key(1));
-        let path = |name: &str| folder.path().join(name);
+        let place = folder.path().to_owned();
+        let path = |name: &str| place.join(name);
         std::fs::write(path("key"), own.to_file_text()).unwrap();
         permissions(&path("key"));
         let config = format!(
@@ -224,12 +226,11 @@ impl Cloud {
             path("boxes"),
         );
         std::fs::write(path("gateway.toml"), config).unwrap();
-        let cloud = |gateway| Self { gateway, port, metrics, public: own.public(), folder };
         allow(&path("boxes"), boxes);
         let file = path("gateway.toml").display().to_string();
-        let mut cloud = cloud(Process::start(LIVEBOX, &["gateway", "--config", &file]));
-        cloud.gateway.says(&["gateway", "native=true"]);
-        cloud
+        let mut gateway = Process::start(LIVEBOX, &["gateway", "--config", &file]);
+        gateway.says(&["gateway", "native=true"]);
+        Self { gateway, port, metrics, public: own.public(), folder }
     }
 
     fn ts(&self, own: PrivateKey, links: usize) -> Plain {
@@ -351,7 +352,7 @@ fn a_slow_place_and_a_dead_one_hold_up_no_other() {
     good.has_all(2000 * 7);
     plain.until("slow or gone", |plain| stands(plain, "slow", &[Session::Slow, Session::Broken, Session::Waiting]));
     assert!(stands(&plain, "dead", &[Session::Waiting]), "{:?}", plain.echoes.last());
-    assert!(cloud.figure(&["livebox_destination_dropped_total", "\"dead\""]).is_some_and(|dropped| dropped > 1000.0));
+    cloud.until_figure(&["livebox_destination_dropped_total", "\"dead\""], |dropped| dropped > 1000.0);
     assert_eq!(cloud.figure(&["livebox_destination_dropped_total", "\"good\""]), Some(0.0));
     slow.transmit.signal(Signal::SIGCONT);
 }

@@ -127,7 +127,8 @@ impl Show {
             }
         });
         let ends = Ends { orders: listen, facts: send, part: Part::Media, pulse: Pulse::default() };
-        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), media::Exit::Srt(port), ends));
+        let exit = media::Exit::Srt(port);
+        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), exit, Arc::default(), ends));
         Self { runtime, orders, facts, task }
     }
 

@@ -38,6 +38,8 @@ mod native_wire;
 mod panel;
 /// Who they speak with.
 mod peers;
+/// What is recorded, byte by byte, and what a killed box or a full disk costs.
+mod record;
 /// What the bonding reaches, beside what is kept of it.
 mod score;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.

@@ -167,11 +167,17 @@ pub struct Receiver {
     flowed: Option<Instant>,
     heard: Option<Instant>,
     next_feedback: Instant,
+    pace: Duration,
     turn: u32,
     ended: bool,
 }
 
 impl Receiver {
+    /// Feedback so often while data flows: 10 ms, unless a simulation wants to see what that is worth.
+    pub fn set_pace(&mut self, pace: Duration) {
+        self.pace = pace;
+    }
+
     /// Most payload bytes that one stream's row keeps.
     pub const MOST_BYTES: usize = reorder::MOST_BYTES;
 
@@ -204,6 +210,7 @@ impl Receiver {
             flowed: None,
             heard: None,
             next_feedback: now,
+            pace: PACE,
             turn: 0,
             ended: false,
         }
@@ -225,7 +232,7 @@ impl Receiver {
         lane.take(now, counter, len);
         self.heard = Some(now);
         // the first after a pause is told soon
-        self.next_feedback = self.next_feedback.min(now + PACE);
+        self.next_feedback = self.next_feedback.min(now + self.pace);
         let read = parse(frame);
         match read {
             Ok(read) => self.take(now, link, &read, frame),
@@ -358,7 +365,7 @@ impl Receiver {
         if self.is_told(now) && now >= self.next_feedback {
             self.feed_back(now);
             let flows = self.flowed.is_some_and(|at| now.since(at) < FLOWS);
-            self.next_feedback = now + if flows { PACE } else { PACE_QUIET };
+            self.next_feedback = now + if flows { self.pace } else { PACE_QUIET };
         }
         self.release(now);
     }

@@ -551,7 +551,11 @@ fn keys(mut section: Section<'_>) -> Keys {
     }
     let devices = section.texts("devices");
     if devices.is_empty() {
-        section.fault(0, "devices", "is missing; write devices = [\"gpio-keys\"], as /proc/bus/input/devices names them");
+        section.fault(
+            0,
+            "devices",
+            "is missing; write devices = [\"gpio-keys\"], as /proc/bus/input/devices names them",
+        );
     }
     Keys { devices, codes, reversed: section.flag("reversed", false) }
 }
@@ -661,6 +665,9 @@ mod tests {
         let told: Vec<_> = Board::read("p.toml", text).unwrap_err().iter().map(|f| f.key.clone()).collect();
 
         assert_eq!(told.iter().filter(|key| *key == "lamps").count(), 2, "{told:?}");
-        assert!(["display.page", "keys.codes", "keys.devices"].iter().all(|k| told.contains(&(*k).to_owned())), "{told:?}");
+        assert!(
+            ["display.page", "keys.codes", "keys.devices"].iter().all(|k| told.contains(&(*k).to_owned())),
+            "{told:?}"
+        );
     }
 }

@@ -156,15 +156,13 @@ impl Book {
     /// Every raised alarm.
     pub fn raised(&self) -> impl Iterator<Item = Entry> + '_ {
         self.lines.iter().filter_map(|((kind, subject), line)| match line.stage {
-            Stage::Raised { since } | Stage::Leaving { since, .. } => {
-                Some(Entry {
-                    kind: *kind,
-                    subject: subject.clone(),
-                    detail: line.detail.clone(),
-                    since,
-                    acknowledged: line.seen,
-                })
-            }
+            Stage::Raised { since } | Stage::Leaving { since, .. } => Some(Entry {
+                kind: *kind,
+                subject: subject.clone(),
+                detail: line.detail.clone(),
+                since,
+                acknowledged: line.seen,
+            }),
             Stage::Waiting { .. } => None,
         })
     }

@@ -7,6 +7,7 @@ mod gateway;
 #[cfg(feature = "gstreamer")]
 mod judge;
 mod live;
+mod panel;
 #[cfg(feature = "gstreamer")]
 mod run;
 mod sim;
@@ -38,6 +39,7 @@ enum Verb {
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
+    Panel(panel::Args),
     #[cfg(feature = "gstreamer")]
     Judge(judge::Args),
 }
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
+        Verb::Panel(args) => panel::run(args),
         #[cfg(feature = "gstreamer")]
         Verb::Judge(args) => judge::run(args),
     };

@@ -8,7 +8,9 @@ use super::rate::Rate;
 use super::settings::Settings;
 use crate::alarm::Book;
 use crate::bond::LinkPhase;
-use crate::message::{AlarmLine, Event, InputStatus, LinkStatus, MediaOrders, Programme, Reading, Status, Tally, Verdict};
+use crate::message::{
+    AlarmLine, Event, InputStatus, LinkStatus, MediaOrders, Programme, Reading, Status, Tally, Verdict,
+};
 use crate::time::{Instant, Timestamp};
 
 /// From this share of the wanted on, a rate counts as reached; jitter of one picture in a second.

@@ -39,7 +39,13 @@ pub struct MediaOrders {
 
 impl Default for MediaOrders {
     fn default() -> Self {
-        Self { on_air: false, layout: Layout::default(), line: Line::default(), slate: false, bitrate: Bitrate::mbps(2) }
+        Self {
+            on_air: false,
+            layout: Layout::default(),
+            line: Line::default(),
+            slate: false,
+            bitrate: Bitrate::mbps(2),
+        }
     }
 }
 

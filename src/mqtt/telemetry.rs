@@ -221,7 +221,15 @@ fn health(topics: &Topics, status: &Status) -> Told {
     let programme = &status.programme;
     let verdicts = machine.as_ref().map(|m| [&m.cpu, &m.memory, &m.temperature, &m.disk_free].map(|r| r.verdict));
     let gist = json(&(
-        (status.phase, programme.layout, programme.line, programme.slate, programme.slate_wanted, programme.encoder, programme.output_open),
+        (
+            status.phase,
+            programme.layout,
+            programme.line,
+            programme.slate,
+            programme.slate_wanted,
+            programme.encoder,
+            programme.output_open,
+        ),
         [programme.bitrate, programme.fps, programme.safe_rate].map(|r| r.verdict),
         status.inputs.iter().map(|i| (i.source, i.present)).collect::<Vec<_>>(),
         status.alarms.iter().map(|a| (a.kind, &a.subject, a.acknowledged)).collect::<Vec<_>>(),

@@ -25,8 +25,7 @@ pub enum Key {
 
 impl Key {
     /// All of them, from left to right.
-    pub const ALL: [Self; 7] =
-        [Self::OnAir, Self::Backup, Self::Audio, Self::Slate, Self::Next, Self::Ack, Self::Knob];
+    pub const ALL: [Self; 7] = [Self::OnAir, Self::Backup, Self::Audio, Self::Slate, Self::Next, Self::Ack, Self::Knob];
 
     /// The name in board profiles, scripts and on the live page.
     #[must_use]

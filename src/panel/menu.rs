@@ -218,7 +218,9 @@ impl Menu {
                 self.act = None;
                 self.push(now, desk)
             }
-            (Key::Knob, Some(Act::Armed { what: Armed::Layout(layout), since })) if now - since >= TWO_PRESSES + held => {
+            (Key::Knob, Some(Act::Armed { what: Armed::Layout(layout), since }))
+                if now - since >= TWO_PRESSES + held =>
+            {
                 self.act = None;
                 self.go(now, Place::HOME);
                 vec![Effect::Ask(Ask::Layout { layout })]

@@ -170,9 +170,10 @@ impl Panel {
         }
         // the page of an alarm that nobody has seen stays
         let focus = self.focus.as_ref();
-        let stay = self.status.as_ref().is_some_and(|status| {
-            status.alarms.iter().any(|alarm| !alarm.acknowledged && focus == Some(&id(alarm)))
-        });
+        let stay = self
+            .status
+            .as_ref()
+            .is_some_and(|status| status.alarms.iter().any(|alarm| !alarm.acknowledged && focus == Some(&id(alarm))));
         self.with_menu(now, |menu, desk| menu.handle_timeout(now, desk, stay));
         self.slate = self.slate.filter(|(_, since)| now < *since + BELIEVED);
         self.after(now);

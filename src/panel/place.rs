@@ -27,16 +27,8 @@ pub enum Screen {
 
 impl Screen {
     /// All of them, in turning order; the last is the one left of home.
-    pub const ALL: [Self; 8] = [
-        Self::Home,
-        Self::Links,
-        Self::Audio,
-        Self::Picture,
-        Self::Health,
-        Self::Access,
-        Self::Settings,
-        Self::Alarms,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Home, Self::Links, Self::Audio, Self::Picture, Self::Health, Self::Access, Self::Settings, Self::Alarms];
 
     /// So many clicks on from here, round.
     #[must_use]

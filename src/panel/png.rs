@@ -58,8 +58,7 @@ fn characters(grid: &Grid) -> Raster {
                     Point::new(left as i32, (top + 8 - high) as i32),
                     embedded_graphics::prelude::Size::new(5, high as u32),
                 );
-                let Ok(()) =
-                    embedded_graphics::prelude::DrawTarget::fill_solid(&mut canvas, &area, Ink::White);
+                let Ok(()) = embedded_graphics::prelude::DrawTarget::fill_solid(&mut canvas, &area, Ink::White);
             } else {
                 let style = MonoTextStyle::new(&FONT_5X8, Ink::White);
                 let at = Point::new(left as i32, top as i32);

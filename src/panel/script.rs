@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn a_script_says_every_line_that_it_cannot_read() {
-        let text = "status a.json\npress audio # arm\nhold on_air 3s\nturn -1\nwait 500ms\npicture a-1\ntally program\n";
+        let text =
+            "status a.json\npress audio # arm\nhold on_air 3s\nturn -1\nwait 500ms\npicture a-1\ntally program\n";
         let script = Script::read("s.txt", text).expect("every line is right");
         assert_eq!(script.steps[2], Step::Hold(Key::OnAir, Duration::from_secs(3)));
 

@@ -100,7 +100,11 @@ impl std::str::FromStr for Format {
 /// One row of a display.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Row {
-    Text { left: String, right: String, tone: Tone },
+    Text {
+        left: String,
+        right: String,
+        tone: Tone,
+    },
     Meters(Vec<Meter>),
     Pips(Vec<Pip>),
     /// Both in one row: a character display has no room for two.
@@ -209,7 +213,10 @@ fn head(head: &Head, mark: &str, format: Format) -> (String, String) {
         (false, true) => mark.to_owned(),
         (false, false) => format!("{mark} {right}"),
     };
-    let pairs = || left.iter().flat_map(|left| right.iter().map(move |right| (left.clone(), marked(right))));
+    // both ends give way by turns, so that neither is dropped for the other's longest form
+    let mut order: Vec<_> = (0..left.len()).flat_map(|l| (0..right.len()).map(move |r| (l, r))).collect();
+    order.sort_by_key(|(l, r)| (*l.max(r), *l));
+    let pairs = || order.iter().map(|(l, r)| (left[*l].clone(), marked(&right[*r])));
     let fits = |(left, right): &(String, String)| beside(left, right, format) <= head_room(format);
     pairs().find(fits).or_else(|| pairs().last()).unwrap_or_default()
 }
@@ -307,7 +314,9 @@ fn pieces(text: &str) -> Vec<String> {
     let mut joined: Vec<String> = Vec::new();
     for piece in pieces {
         match joined.last_mut() {
-            Some(last) if last.ends_with(|c| NEVER_LAST.contains(c)) || piece.starts_with(|c| NEVER_FIRST.contains(c)) => {
+            Some(last)
+                if last.ends_with(|c| NEVER_LAST.contains(c)) || piece.starts_with(|c| NEVER_FIRST.contains(c)) =>
+            {
                 last.push_str(&piece);
             }
             _ => joined.push(piece),

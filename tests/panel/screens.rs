@@ -9,7 +9,9 @@ use livebox::alarm::AlarmKind;
 use livebox::bond::LinkPhase;
 use livebox::lang::{Lang, Text, said};
 use livebox::message::{Phase, Reading, Status, Tally, Verdict};
-use livebox::panel::{Format, Ink, Key, Light, Page, Picture, Play, Script, Step, misfits, on_points, picture, png, sheets, silent};
+use livebox::panel::{
+    Format, Ink, Key, Light, Page, Picture, Play, Script, Step, misfits, on_points, picture, png, sheets, silent,
+};
 use livebox::time::Instant;
 use livebox::units::{Bytes, Celsius, Percent};
 
@@ -155,7 +157,12 @@ fn no_string_is_cut_on_any_screen_in_any_language_on_any_display() {
                         let mut glass = Strict(format, 0);
                         let Ok(()) = on_points(&mut glass, &page, format, sheet, play.now);
                         if format != Format::Characters && glass.1 > 0 {
-                            wrong.push(format!("{} {} {lang:?} sheet {sheet}: {} points outside", scene.0, format.name(), glass.1));
+                            wrong.push(format!(
+                                "{} {} {lang:?} sheet {sheet}: {} points outside",
+                                scene.0,
+                                format.name(),
+                                glass.1
+                            ));
                         }
                     }
                 }
@@ -270,7 +277,11 @@ fn longest() -> Status {
     status.links.resize(16, spare);
     for input in &mut status.inputs {
         input.level = (!input.source.is_picture()).then_some(-120.0);
-        input.detail = said::video("YUYV 3840x2160@60", "a card with a name as long as kernels allow it", "usb-0000:00:14.0-1.4.2.1");
+        input.detail = said::video(
+            "YUYV 3840x2160@60",
+            "a card with a name as long as kernels allow it",
+            "usb-0000:00:14.0-1.4.2.1",
+        );
     }
     if let Some(sample) = &mut status.health {
         (sample.cpu, sample.memory) = (Percent(100.0), Percent(100.0));

@@ -66,13 +66,16 @@ fn at(place: &I2cPlace) -> String {
 
 fn i2c(place: &I2cPlace) -> anyhow::Result<I2cdev> {
     let node = node(&place.bus)?;
-    I2cdev::new(&node).with_context(|| format!("opening display bus {}", node.display())).context(said::display_silent())
+    I2cdev::new(&node)
+        .with_context(|| format!("opening display bus {}", node.display()))
+        .context(said::display_silent())
 }
 
 fn spi(place: &SpiPlace) -> anyhow::Result<(SpidevDevice, CdevPin)> {
     let opening = || format!("opening display bus {}", place.bus.display());
     let mut spi = SpidevDevice::open(&place.bus).with_context(opening).context(said::display_silent())?;
-    let options = SpidevOptions::new().bits_per_word(8).max_speed_hz(place.hertz).mode(SpiModeFlags::SPI_MODE_0).build();
+    let options =
+        SpidevOptions::new().bits_per_word(8).max_speed_hz(place.hertz).mode(SpiModeFlags::SPI_MODE_0).build();
     spi.configure(&options).with_context(|| format!("{} refuses {} Hz", place.bus.display(), place.hertz))?;
     let dc = pin(&place.dc)?;
     if let Some(reset) = &place.reset {

@@ -87,7 +87,8 @@ impl<B: I2c> Glass for Characters<B> {
         let Picture::Characters(grid) = picture else { bail!("a display of 20x4 characters shows no other picture") };
         for (y, row) in ROWS.iter().enumerate() {
             let changed = |x: &usize| grid.at(*x, y) != self.shown.at(*x, y);
-            let (Some(first), Some(last)) = ((0..Grid::WIDTH).find(changed), (0..Grid::WIDTH).rev().find(changed)) else {
+            let (Some(first), Some(last)) = ((0..Grid::WIDTH).find(changed), (0..Grid::WIDTH).rev().find(changed))
+            else {
                 continue;
             };
             let codes: Vec<u8> = (first..=last).map(|x| code(grid.at(x, y))).collect();

@@ -49,7 +49,8 @@ pub fn stand_in(board: &Board, state_dir: &Path, lang: Lang, since: Duration) ->
     Leds::new(Path::new(CLASS), &board.lamps).shine(now, &nobody.lamps(now));
     let Some(display) = &board.display else { return Ok(true) };
     let page = silent(lang, since);
-    let shown = bus::open(display, state_dir, None).and_then(|mut glass| glass.show(&picture(&page, format(display), 0, now)));
+    let shown =
+        bus::open(display, state_dir, None).and_then(|mut glass| glass.show(&picture(&page, format(display), 0, now)));
     if let Err(why) = shown {
         tracing::debug!(why = format!("{why:#}"), "the display does not show the page");
     }
@@ -72,7 +73,15 @@ mod tests {
         assert!(!folder.path().join("panel.png").exists());
         drop(held);
         assert!(drawn());
-        let wanted = crate::panel::png(&picture(&silent(Lang::Zh, Duration::from_secs(7)), format(board.display.as_ref().expect("one")), 0, clock::now()), 4);
+        let wanted = crate::panel::png(
+            &picture(
+                &silent(Lang::Zh, Duration::from_secs(7)),
+                format(board.display.as_ref().expect("one")),
+                0,
+                clock::now(),
+            ),
+            4,
+        );
         assert_eq!(std::fs::read(folder.path().join("panel.png")).expect("drawn"), wanted);
         assert!(hold(folder.path()).is_some(), "the box has it at once");
     }

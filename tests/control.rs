@@ -19,9 +19,9 @@ use livebox::uplink::Uplink;
 const UPLINKS: [&str; 3] = ["wired", "lte1", "lte2"];
 
 /// A control with its own time.
-struct House {
-    control: Control,
-    now: Instant,
+pub(crate) struct House {
+    pub(crate) control: Control,
+    pub(crate) now: Instant,
 }
 
 impl House {
@@ -50,7 +50,7 @@ impl House {
         house
     }
 
-    fn everything_arrives(&mut self) {
+    pub(crate) fn everything_arrives(&mut self) {
         for part in Part::ALL {
             self.says(part, What::PartStarted);
         }
@@ -64,11 +64,11 @@ impl House {
         self.links_carry(Bitrate::mbps(10));
     }
 
-    fn says(&mut self, part: Part, what: What) {
+    pub(crate) fn says(&mut self, part: Part, what: What) {
         self.control.handle_fact(self.now, &Fact { at: self.now, part, what });
     }
 
-    fn links_carry(&mut self, target: Bitrate) {
+    pub(crate) fn links_carry(&mut self, target: Bitrate) {
         self.says(Part::Bond, What::GroupMeasured(group(target, LinkPhase::Up)));
     }
 
@@ -84,12 +84,12 @@ impl House {
         }
     }
 
-    fn passes(&mut self, millis: u64) {
+    pub(crate) fn passes(&mut self, millis: u64) {
         self.passes_with(millis, Bitrate::mbps(10));
     }
 
     /// Time goes by in silence, timeouts handled when they are due.
-    fn goes(&mut self, millis: u64) {
+    pub(crate) fn goes(&mut self, millis: u64) {
         let until = self.now + Duration::from_millis(millis);
         while let Some(due) = self.control.next_timeout(self.now).filter(|due| *due <= until) {
             self.now = due.max(self.now + Duration::from_micros(1));
@@ -103,7 +103,7 @@ impl House {
         self.says(Part::Media, What::OutputOpened);
     }
 
-    fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.control.status(self.now, None)
     }
 

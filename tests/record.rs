@@ -491,7 +491,7 @@ mod programme {
         studio.hear("on air", |what| matches!(what, What::OutputOpened));
 
         // control's part: the same number for the recorder and for the encoder
-        let mut cut = |on, label: Label| {
+        let cut = |on, label: Label| {
             studio.orders.send_modify(|orders| {
                 let orders = Arc::make_mut(orders);
                 orders.record.on = on;

@@ -9,6 +9,7 @@ mod gateway;
 mod judge;
 mod keys;
 mod live;
+mod panel;
 mod record;
 #[cfg(feature = "gstreamer")]
 mod run;
@@ -44,6 +45,7 @@ enum Verb {
     Send(ctl::SendArgs),
     Check(check::Args),
     Record(record::Args),
+    Panel(panel::Args),
     #[cfg(feature = "gstreamer")]
     Judge(judge::Args),
 }
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
         Verb::Record(args) => record::run(args),
+        Verb::Panel(args) => panel::run(args),
         #[cfg(feature = "gstreamer")]
         Verb::Judge(args) => judge::run(args),
     };

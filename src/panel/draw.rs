@@ -125,7 +125,7 @@ impl Pen {
     /// Upper edge of a row of text.
     fn row_top(self, index: usize) -> i32 {
         let index = index as i32;
-        if self.small() { 14 + index * 12 } else { 41 + index * 20 - index / 5 }
+        if self.small() { 14 + index * 12 } else { 42 + index * 20 - index / 5 }
     }
 
     /// Height of a row.
@@ -134,7 +134,7 @@ impl Pen {
     }
 
     fn head<D: DrawTarget<Color = Ink>>(self, target: &mut D, sheet: &Sheet, band: Band) -> Result<(), D::Error> {
-        let (high, whole) = if self.small() { (14, 128) } else { (38, 320) };
+        let (high, whole) = if self.small() { (14, 128) } else { (40, 320) };
         let (ground, ink) = match (band, self.small()) {
             (Band::Dark, _) => (None, Ink::White),
             (Band::Air, false) => (Some(Ink::Red), Ink::White),
@@ -158,8 +158,8 @@ impl Pen {
         } else {
             let mut twice = Twice { target };
             let edge = 157 - self.face.width(right) as i32;
-            self.face.draw(&mut twice, left, Point::new(3, 1), ink)?;
-            self.face.draw(&mut twice, right, Point::new(edge, 1), ink)
+            self.face.draw(&mut twice, left, Point::new(3, 2), ink)?;
+            self.face.draw(&mut twice, right, Point::new(edge, 2), ink)
         }
     }
 

@@ -213,7 +213,10 @@ fn head(head: &Head, mark: &str, format: Format) -> (String, String) {
         (false, true) => mark.to_owned(),
         (false, false) => format!("{mark} {right}"),
     };
-    let pairs = || left.iter().flat_map(|left| right.iter().map(move |right| (left.clone(), marked(right))));
+    // both ends give way by turns, so that neither is dropped for the other's longest form
+    let mut order: Vec<_> = (0..left.len()).flat_map(|l| (0..right.len()).map(move |r| (l, r))).collect();
+    order.sort_by_key(|(l, r)| (*l.max(r), *l));
+    let pairs = || order.iter().map(|(l, r)| (left[*l].clone(), marked(&right[*r])));
     let fits = |(left, right): &(String, String)| beside(left, right, format) <= head_room(format);
     pairs().find(fits).or_else(|| pairs().last()).unwrap_or_default()
 }

@@ -17,7 +17,12 @@ pub(in crate::panel) fn home(view: &View<'_>) -> Page {
         Phase::Stopping => Word::Stopping,
     };
     let (phase, clock) = (view.say(phase), clock(view.now - status.since));
-    let head = Head { left: vec![format!("{phase} {clock}"), clock], right: view.flags(true), band: view.band() };
+    let long = format!("{phase} {clock}");
+    let left = match status.phase {
+        Phase::Live => vec![long, format!("{} {clock}", view.say(Word::OnAirMark)), clock],
+        _ => vec![long, phase],
+    };
+    let head = Head { left, right: view.flags(true), band: view.band() };
     let mut page = Page { head, ..Page::default() };
 
     let programme = &status.programme;

@@ -13,7 +13,9 @@ const LOSSY: f64 = 0.05;
 pub(in crate::panel) fn links(view: &View<'_>) -> Page {
     let links = &view.status.links;
     let up = links.iter().filter(|link| link.phase == LinkPhase::Up).count();
-    let mut page = view.page(format!("{} {up}/{}", view.say(Word::Links), links.len()));
+    let count = format!("{up}/{}", links.len());
+    let mut page = view.page("");
+    page.head.left = vec![format!("{} {count}", view.say(Word::Links)), count];
     if links.is_empty() {
         page.words(view.say(Word::NoLinks), Tone::Plain);
         return page;

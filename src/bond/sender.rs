@@ -302,7 +302,8 @@ impl Sender {
     fn handle_sealed(&mut self, now: Instant, at: usize, datagram: &[u8]) {
         let Some(tunnel) = &mut self.core.tunnel else { return };
         let id = self.core.links[at].id;
-        let understood = tunnel.seal.open(now, id, datagram).is_some_and(|frame| self.take_opened(now, &frame).unwrap_or(false));
+        let understood =
+            tunnel.seal.open(now, id, datagram).is_some_and(|frame| self.take_opened(now, &frame).unwrap_or(false));
         match self.core.links.get_mut(at) {
             Some(link) if understood => link.heard(now),
             Some(link) => link.strange += 1,

@@ -30,6 +30,7 @@ mod loopback;
 mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
+mod native;
 /// A native session: one handshake in bytes, and what sealing costs.
 mod native_session;
 /// The native dialect, byte by byte.

@@ -34,6 +34,11 @@ const RETURNED: f64 = 500_000.0 / 8e6;
 const FEEDBACK: f64 = 10_000.0;
 /// The standing queue that we allow ourselves, µs: 40 to 100 ms is a flat optimum, 20 starves, 250 floods.
 const STANDING: f64 = 40_000.0;
+/// How fast the rate of a busy link follows its arrivals, and the peak decays, per 10 ms: about 40 ms and 1 s.
+const GAIN: f64 = 0.25;
+const DECAY: f64 = 0.01;
+/// However high the peak, no more may be under way than arrives in this share of L beyond the empty way.
+const AHEAD: f64 = 0.4;
 /// Arrivals are counted over this, or over as many tens as it takes.
 const SPAN: Duration = Duration::from_millis(100);
 /// Arrivals of a shorter time say nothing.
@@ -137,7 +142,7 @@ impl Capacity {
         };
         if let Some(since) = self.busy {
             if let Some(sample) = sample.filter(|_| now.since(since) >= LEAST_SPAN) {
-                self.rate += (0.25 * dt_ms / 10.0).min(1.0) * (sample - self.rate);
+                self.rate += (GAIN * dt_ms / 10.0).min(1.0) * (sample - self.rate);
             }
         } else {
             if let Some(sample) = sample {
@@ -153,7 +158,7 @@ impl Capacity {
         self.peak = if self.rate > self.peak {
             self.rate
         } else {
-            self.peak + (0.01 * dt_ms / 10.0).min(1.0) * (self.rate - self.peak)
+            self.peak + (DECAY * dt_ms / 10.0).min(1.0) * (self.rate - self.peak)
         };
     }
 
@@ -235,7 +240,7 @@ impl Capacity {
         let window = if suspect || self.without.has(Without::PEAK) {
             own
         } else {
-            own.max((self.peak * (turn + STANDING)).min(self.rate * (turn + 0.4 * latency_us)))
+            own.max((self.peak * (turn + STANDING)).min(self.rate * (turn + AHEAD * latency_us)))
         };
         match self.pace {
             Pace::Tens => (window + UNTOLD_PACKETS * FULL).max(self.floor()),

@@ -35,6 +35,8 @@ const ACTIVE: Duration = Duration::from_secs(2);
 pub(super) const MOST_WAITING: usize = 16_384;
 /// Payload bytes held at most, whatever the latency.
 const MOST_BYTES: usize = 48 << 20;
+/// Overload (µs) below which a last chance is taken on two links.
+const DOUBLING: f64 = 10_000.0;
 /// One acknowledgement of the field's far ends.
 const TRAIN: u8 = srtla::ACK_COUNT as u8;
 /// Largest UDP payload that a caller can mean.
@@ -214,6 +216,9 @@ impl Core {
                 self.place(now, seq, second);
             }
         }
+        if self.tunnel.is_some() {
+            self.send_repairs(now);
+        }
     }
 
     /// The first packet in the queue with which something is done now, its place, and its way if it has one.
@@ -222,7 +227,7 @@ impl Core {
         self.seats.clear();
         self.seats.extend(self.links.iter().map(|link| Seat::look(now, link, MOST_PAYLOAD, latency_us)));
         let mut booked = [0.0; MOST_LINKS];
-        let doubling = self.overload_us < 10_000.0 && !self.config.without.has(Without::DOUBLING);
+        let doubling = self.overload_us < DOUBLING && !self.config.without.has(Without::DOUBLING);
         let mut place = 0;
         // each wait books on one closed link; after a few rounds over all links nothing new can come of it
         for _ in 0..4 * MOST_LINKS {

@@ -134,6 +134,12 @@ pub struct ParityDecoder {
     coder: Option<ReedSolomonDecoder>,
 }
 
+impl std::fmt::Debug for ParityDecoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParityDecoder").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
 impl ParityDecoder {
     /// A decoder for this stream.
     #[must_use]

@@ -16,11 +16,14 @@ use bytes::Bytes;
 
 use super::config::{BEYOND, LEAST};
 use super::lane::{Lane, ticks};
+use super::native::Reassembly;
+use super::parity::{Held, ParityDecoder};
 use super::reorder::{self, Given, Reorder, Stamps, Took};
 use crate::time::Instant;
 use crate::wire::Error;
 use crate::wire::native::{
-    Control, DATA_HEADER, Data, DataKind, FeedbackWriter, Frame, MOST_STREAMS, StreamKind, StreamSeen, Unpacker, parse,
+    COUNTER_MASK, Control, DATA_HEADER, Data, DataKind, FeedbackWriter, Frame, MOST_STREAMS, StreamKind, StreamSeen,
+    Unpacker, parse,
 };
 use crate::wire::srt::{self, Packet};
 
@@ -48,6 +51,9 @@ const HANDSHAKE_KEEPS: Duration = Duration::from_millis(250);
 const LINGER: Duration = Duration::from_millis(500);
 /// Frames and packets that wait for the driver, each way.
 const MOST_WAITING: usize = 16_384;
+
+/// Up to this L repairs travel ahead: there is no time to ask again.
+pub(super) const PARITY_UP_TO: Duration = Duration::from_millis(300);
 
 /// What a receiver needs to know of its session, as the hello told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +153,8 @@ struct Stream {
     /// Numbers of the control packets seen, as a window below the newest.
     controls: Option<(u16, u64)>,
     control_stamps: Stamps,
+    /// Only where L is too short to ask again.
+    parity: Option<ParityDecoder>,
     shutdown: Option<(Instant, u64, Bytes)>,
     latency: Duration,
     /// Counts the control packets that go back.
@@ -169,6 +177,7 @@ pub struct Receiver {
     next_feedback: Instant,
     pace: Duration,
     turn: u32,
+    halves: Reassembly,
     ended: bool,
 }
 
@@ -192,6 +201,7 @@ impl Receiver {
                 stats: StreamStats::default(),
                 controls: None,
                 control_stamps: Stamps::default(),
+                parity: (config.latency <= PARITY_UP_TO).then(|| ParityDecoder::new(*number)),
                 shutdown: None,
                 latency: config.latency,
                 told: 0,
@@ -212,6 +222,7 @@ impl Receiver {
             next_feedback: now,
             pace: PACE,
             turn: 0,
+            halves: Reassembly::default(),
             ended: false,
         }
     }
@@ -279,8 +290,26 @@ impl Receiver {
                     self.outputs.push_back(Output::Bye);
                 }
             }
-            // halves are put together outside, and come back as a whole
-            Frame::Probe { .. } | Frame::Fragment(_) => {}
+            Frame::Fragment(half) => {
+                let mut whole = Vec::with_capacity(2048);
+                if self.halves.handle(half, &mut whole) {
+                    let whole = Bytes::from(whole);
+                    match parse(&whole) {
+                        // halves of halves are nobody's
+                        Ok(Frame::Fragment(_)) | Err(_) => self.strange += 1,
+                        Ok(read) => self.take(now, link, &read, &whole),
+                    }
+                }
+            }
+            Frame::Parity(parity) => {
+                if let Some(stream) = self.streams.get_mut(&parity.stream)
+                    && let Some(decoder) = &mut stream.parity
+                {
+                    let restored = decoder.handle_parity(stream.row.number(parity.first), parity);
+                    stream.repair(now, restored);
+                }
+            }
+            Frame::Probe { .. } => {}
             _ => self.unknown += 1,
         }
     }
@@ -298,8 +327,15 @@ impl Receiver {
             self.strange += 1;
             return;
         }
-        match stream.row.take(now, data.seq, data.stamp, data.kind, payload) {
-            Took::New => {}
+        let number = stream.row.number(data.seq);
+        match stream.row.take(now, data.seq, data.stamp, data.kind, payload.clone()) {
+            Took::New => {
+                if let Some(decoder) = &mut stream.parity {
+                    let held = Held { kind: data.kind, stamp: data.stamp, payload };
+                    let restored = decoder.handle_data(number, held);
+                    stream.repair(now, restored);
+                }
+            }
             Took::Copy => stream.stats.copies += 1,
             Took::Late => stream.stats.late += 1,
             Took::Refused => stream.stats.refused += 1,
@@ -375,8 +411,10 @@ impl Receiver {
     pub fn next_timeout(&mut self) -> Option<Instant> {
         let told =
             self.heard.map(|heard| (heard, self.next_feedback)).filter(|(heard, next)| next.since(*heard) < GONE);
-        let due = self.streams.values_mut().filter_map(|stream| stream.row.next_due());
-        due.chain(told.map(|(_, next)| next)).min()
+        let due: Vec<Instant> = self.streams.values_mut().filter_map(|stream| stream.row.next_due()).collect();
+        let due = due.into_iter();
+        let ends = self.streams.values().filter_map(|stream| Some(stream.shutdown.as_ref()?.0)).min();
+        due.chain(ends).chain(told.map(|(_, next)| next)).min()
     }
 
     /// The next thing for whoever stands behind.
@@ -515,6 +553,18 @@ fn whole(unpacker: &Unpacker, number: u64, stamp: i64, kind: DataKind, payload: 
 }
 
 impl Stream {
+    /// Payloads that parity has given back.
+    fn repair(&mut self, now: Instant, restored: Vec<(u64, Held)>) {
+        for (number, held) in restored {
+            if self.row.lacks(number) {
+                let low = number as u32 & COUNTER_MASK;
+                if self.row.take(now, low, held.stamp, held.kind, held.payload) == Took::New {
+                    self.stats.repaired += 1;
+                }
+            }
+        }
+    }
+
     /// True if a control packet with this number was seen before.
     fn is_control_copy(&mut self, number: u16) -> bool {
         let Some((newest, seen)) = &mut self.controls else {

@@ -16,6 +16,15 @@ const STORE: f64 = 0.25;
 const LEAST_STORE: f64 = 100_000.0;
 /// From this latency on a rescue waits until it is needed: most silent links come back.
 const PATIENT: Duration = Duration::from_secs(1);
+/// What a patient rescue leaves as a reserve, as a share of L; an impatient one comes when that share of L is left.
+const RESERVE: f64 = 0.15;
+const HALF: f64 = 0.5;
+/// With less than this share of L left a rescue ignores the budget.
+const URGENT: f64 = 0.4;
+/// While packets wait for links, a link must be silent so long before an impatient rescue adds to them.
+const SURELY: Duration = Duration::from_millis(150);
+/// Overload below this (µs) is none.
+const CALM: f64 = 1_000.0;
 /// Another link that proved life so much later than this one should have shows that the far end is there.
 const LIFE_SINCE: Duration = Duration::from_millis(20);
 /// After a proof that a packet has arrived or is lost, the SRT ACK gets so long to tell which.
@@ -154,7 +163,7 @@ impl Core {
         let mut spare: f64 = usable.iter().map(|l| l.spare(latency_us)).sum();
         spare -= self.queue.bytes() as f64;
         // packets may wait for a cheaper link: what counts is that the others have room
-        let calm = self.overload_us < 1000.0;
+        let calm = self.overload_us < CALM;
         let crowded = self.overload_us > NARROW || self.waiting(now) > self.config.latency.mul_f64(LONG_QUEUE);
         for at in 0..self.links.len() {
             let link = &self.links[at];
@@ -185,7 +194,8 @@ impl Core {
         let sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
         let held_bytes: f64 = self.links[at].in_flight();
         let patient = self.config.latency >= PATIENT && !self.config.without.has(Without::JUST_IN_TIME);
-        let needed = if patient { wait + held_bytes / sum + 0.15 * latency_us } else { 0.5 * latency_us };
+        let needed = if patient { wait + held_bytes / sum + RESERVE * latency_us } else { HALF * latency_us };
+        let held_off = !patient && !calm && self.links[at].suspect.is_some_and(|since| now.since(since) < SURELY);
         for (number, seq) in sole {
             let Some(held) = self.store.get_mut(seq) else {
                 self.links[at].rescued(number);
@@ -198,7 +208,8 @@ impl Core {
             let size = held.size;
             let slack = held.deadline.since(now).as_micros() as f64;
             let roomy = calm && *spare >= size;
-            if !(slack < needed || roomy) || !self.budget.spend(size, slack < 0.4 * latency_us) {
+            let due = slack < needed && !(held_off && slack > URGENT * latency_us);
+            if !(due || roomy) || !self.budget.spend(size, slack < URGENT * latency_us) {
                 break;
             }
             *spare -= size;

@@ -168,11 +168,6 @@ impl Reorder {
         self.bytes
     }
 
-    /// Numbers between the first missing and the newest here.
-    pub(super) fn len(&self) -> usize {
-        self.ring.len()
-    }
-
     /// The source says with which number it goes on, before any was seen.
     pub(super) fn starts_at(&mut self, low: u32) {
         if self.next.is_none() {
@@ -187,7 +182,7 @@ impl Reorder {
     }
 
     /// A payload that is here and waits.
-    pub(super) fn get(&self, number: u64) -> Option<&Slot> {
+    fn get(&self, number: u64) -> Option<&Slot> {
         let at = usize::try_from(number.checked_sub(self.next?)?).ok()?;
         self.ring.get(at)?.as_ref()
     }
@@ -265,18 +260,10 @@ impl Reorder {
         self.ring.get(at)?.as_ref().map(|slot| (at, slot))
     }
 
-    fn due(&self, slot: &Slot) -> Instant {
-        self.stamps.moment(slot.stamp) + self.latency
-    }
-
-    /// When something can be given out next, if nothing comes in before.
+    /// When the first that is here is due, if nothing comes in before.
     pub(super) fn next_due(&mut self) -> Option<Instant> {
-        let (at, slot) = self.first_here()?;
-        let slot = Slot { payload: Bytes::new(), ..slot.clone() };
-        if at == 0 && self.kind == StreamKind::Srt && self.running {
-            return Some(slot.arrived);
-        }
-        Some(self.due(&slot))
+        let stamp = self.first_here()?.1.stamp;
+        Some(self.stamps.moment(stamp) + self.latency)
     }
 
     /// The next of the row, or the gap before it, if its turn has come; `ready` says if a kind can be given out.

@@ -1,20 +1,23 @@
 //! Tunnel: our own gateway as the far end. Every datagram is sealed, counted and told back with its time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::capacity::IP_UDP;
 use super::core::{Core, Transmit};
-use super::link::{Cargo, Changes, Fate, Membership};
+use super::link::{Cargo, Changes, Fate, Link, Membership};
 use super::native::{Drops, InitiatorEvent, halves, payload_limit};
+use super::parity::{MOST_PAYLOADS, ParityEncoder};
+use super::receiver::PARITY_UP_TO;
 use super::seal::Seal;
 use super::sender::Sender;
 use super::stats::LinkId;
 use crate::time::Instant;
 use crate::wire::native::{
-    Anchor, COUNTER_MASK, Control, DATA_HEADER, Data, DataKind, Feedback, Frame, Packer, Refusal, TICK_MICROS,
-    emit_settled, near, parse,
+    Anchor, COUNTER_MASK, Control, DATA_HEADER, Data, DataKind, Feedback, Frame, OVERHEAD, Packer, Refusal,
+    TICK_MICROS, emit_settled, near, parse,
 };
 use crate::wire::{Error, Seq};
 
@@ -30,6 +33,16 @@ const TRAIN: u32 = 8;
 const CLOCK_START: u64 = 1 << 44;
 /// Numbers of control packets that come, remembered to know copies by.
 const CONTROLS: usize = 64;
+/// Overload (µs) below which a link may let its queue run dry for a moment.
+const ROOMY: f64 = 1_000.0;
+/// Repairs of a block of 16: one in eight, and for the shortest L one in four.
+const REPAIRS: usize = 2;
+const REPAIRS_SHORT: usize = 4;
+const SHORT: Duration = Duration::from_millis(150);
+/// A block that is not full by then is repaired as it is.
+const BLOCK_WAITS: Duration = Duration::from_millis(30);
+/// A repair goes where little of its block went: each payload there counts as so much delay, µs.
+const SHARED_FATE: f64 = 10_000.0;
 /// Frames that wait for whoever shows them.
 const MOST_WORDS: usize = 16;
 
@@ -45,6 +58,20 @@ impl Clock {
     fn moment(self, ticks: u32) -> Instant {
         let behind = i64::from(self.ticks.wrapping_sub(ticks) as i32) * TICK_MICROS as i64;
         Instant::from_micros(self.whole.as_micros().saturating_add_signed(-behind))
+    }
+}
+
+/// A block of payloads whose repairs are being made.
+#[derive(Default)]
+struct Block {
+    encoder: ParityEncoder,
+    since: Instant,
+    numbers: Vec<Seq>,
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Block").field("numbers", &self.numbers).finish_non_exhaustive()
     }
 }
 
@@ -67,6 +94,8 @@ pub(super) struct Tunnel {
     entered: u32,
     /// What the gateway sees, newest last.
     pub(super) words: VecDeque<Bytes>,
+    /// By stream: repairs being made, since when, and the block's numbers among all that is held.
+    blocks: BTreeMap<u8, Block>,
     /// Numbers of frames that travel as halves.
     fragment: u16,
     scratch: Vec<u8>,
@@ -87,6 +116,7 @@ impl Tunnel {
             seqs: [0; 16],
             entered: 0,
             words: VecDeque::new(),
+            blocks: BTreeMap::new(),
             fragment: 0,
             scratch: Vec::with_capacity(2048),
         }
@@ -135,14 +165,14 @@ impl Tunnel {
     }
 
     /// The head of the next payload of a `ts` stream, and its number among all payloads.
-    fn enter(&mut self, now: Instant, stream: u8) -> (Seq, [u8; DATA_HEADER]) {
+    fn enter<'p>(&mut self, now: Instant, stream: u8, payload: &'p [u8]) -> (Seq, [u8; DATA_HEADER], Data<'p>) {
         let seq = &mut self.seqs[usize::from(stream & 0x0f)];
         let (stamp, kind) = (now.as_micros() as u32, DataKind::Ts);
-        let data = Data { stream, seq: *seq & COUNTER_MASK, stamp, kind, payload: &[] };
+        let data = Data { stream, seq: *seq & COUNTER_MASK, stamp, kind, payload };
         *seq = seq.wrapping_add(1);
         let number = Seq::new(self.entered);
         self.entered = self.entered.wrapping_add(1);
-        (number, data.head())
+        (number, data.head(), data)
     }
 }
 
@@ -155,6 +185,59 @@ impl Core {
         if let Some(payload) = tunnel.datagram(now, link.id, number, frame, &[]) {
             link.send_other(now, cargo, payload.len());
             self.transmits.push_back(Transmit { link: link.id, payload });
+        }
+    }
+
+    /// Where L is too short to ask again, a payload is one of a block that gets repairs.
+    fn code(&mut self, now: Instant, seq: Seq, data: &Data<'_>) {
+        if self.config.latency > PARITY_UP_TO {
+            return;
+        }
+        let Some(tunnel) = &mut self.tunnel else { return };
+        let block = tunnel.blocks.entry(data.stream).or_default();
+        if block.encoder.is_empty() {
+            block.since = now;
+            block.numbers.clear();
+        }
+        block.encoder.push(data);
+        block.numbers.push(seq);
+    }
+
+    /// Sends the repairs of blocks that are full or have waited long enough, each over a link that carried little of its block.
+    pub(super) fn send_repairs(&mut self, now: Instant) {
+        let Some(tunnel) = &mut self.tunnel else { return };
+        let repairs = if self.config.latency < SHORT { REPAIRS_SHORT } else { REPAIRS };
+        let mut frames: Vec<(Vec<u8>, Vec<Seq>)> = Vec::new();
+        for (stream, block) in &mut tunnel.blocks {
+            let full = block.encoder.len() == MOST_PAYLOADS;
+            if full || (!block.encoder.is_empty() && now.since(block.since) >= BLOCK_WAITS) {
+                block.encoder.finish(*stream, repairs, |parity| {
+                    let mut frame = Vec::with_capacity(parity.shard.len() + 8);
+                    Frame::Parity(*parity).emit(&mut frame);
+                    frames.push((frame, block.numbers.clone()));
+                });
+            }
+        }
+        let latency_us = self.config.latency.as_micros() as f64;
+        let mut taken = 0_u32;
+        for (frame, numbers) in frames {
+            let size = frame.len() as f64 + OVERHEAD as f64 + IP_UDP;
+            let carried = |link: &Link| {
+                let copies = numbers.iter().filter_map(|seq| self.store.get(*seq)).flat_map(|held| held.copies());
+                copies.filter(|copy| copy.link == link.id).count() as f64
+            };
+            let score = |at: usize, link: &Link| {
+                let arrival = link.free_at(now) + size / link.capacity.believed() + link.one_way();
+                let again = if taken & (1 << at) != 0 { MOST_PAYLOADS as f64 } else { 0.0 };
+                arrival + SHARED_FATE * (carried(link) + again)
+            };
+            let open = self.links.iter().enumerate();
+            let open = open.filter(|(_, link)| link.usable() && link.has_room(frame.len() + OVERHEAD, latency_us));
+            let best = open.map(|(at, link)| (at, score(at, link))).min_by(|a, b| a.1.total_cmp(&b.1));
+            if let Some((at, _)) = best {
+                taken |= 1 << at;
+                self.send_frame(now, at, Cargo::Other, &frame);
+            }
         }
     }
 
@@ -244,7 +327,8 @@ impl Sender {
     /// Nothing happens if the group speaks a dialect that cannot carry it.
     pub fn handle_ts(&mut self, now: Instant, stream: u8, payload: Bytes) {
         let Some(tunnel) = &mut self.core.tunnel else { return };
-        let (seq, head) = tunnel.enter(now, stream);
+        let (seq, head, data) = tunnel.enter(now, stream, &payload);
+        self.core.code(now, seq, &data);
         self.core.count_packet(now, payload.len());
         self.core.hold(now, seq, head, payload);
         self.pump(now);
@@ -262,6 +346,7 @@ impl Sender {
             tunnel.anchor = Some((anchor, Instant::ZERO, false));
         }
         let payload = packet.slice(packet.len() - len..);
+        self.core.code(now, seq, &data);
         self.core.hold(now, seq, head, payload);
         if news {
             self.core.send_anchor(now);
@@ -342,8 +427,9 @@ impl Sender {
         if let Some(tunnel) = &mut self.core.tunnel {
             tunnel.changes = changes;
         }
+        let roomy = self.core.overload_us < ROOMY;
         for link in &mut self.core.links {
-            self.core.lost_link |= link.judge(now, clock.whole);
+            self.core.lost_link |= link.judge(now, clock.whole, roomy);
         }
         self.core.compare_links();
         self.core.retire_delivered();

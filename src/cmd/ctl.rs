@@ -93,7 +93,7 @@ enum What {
     /// Record, or do not: on or off.
     Record {
         /// on or off.
-        #[arg(value_parser = on_or_off)]
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
         wanted: bool,
     },
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{BUSY, Cargo, Fate, LATER_PACKETS, Link, SILENCE};
+use super::{BUSY, Cargo, Fate, JITTERS, LATER_PACKETS, Link, SILENCE};
 use crate::bond::Without;
 use crate::bond::capacity::IP_UDP;
 use crate::time::Instant;
@@ -246,8 +246,8 @@ impl Link {
         }
     }
 
-    /// Judges silence and measures, by the far end's clock. True if the link became suspect just now.
-    pub(in crate::bond) fn judge(&mut self, now: Instant, clock: Instant) -> bool {
+    /// Judges silence and measures, by the far end's clock; `roomy` if the group can spare a moment of this link. True if the link became suspect just now.
+    pub(in crate::bond) fn judge(&mut self, now: Instant, clock: Instant, roomy: bool) -> bool {
         let last = self.clocked.clock.replace(clock);
         if !self.carrier || !self.is_inside() {
             return false;
@@ -255,7 +255,10 @@ impl Link {
         let dt = last.map_or(Duration::ZERO, |last| clock.since(last));
         let overdue = self.overdue_by(clock);
         let busy = self.live > 0 && (self.queue_us > BUSY || overdue > Duration::from_micros(BUSY as u64));
-        self.judge_draining(now);
+        // an overload would only grow, and on radios the queue runs dry by itself
+        if roomy || self.draining.is_some() {
+            self.judge_draining(now);
+        }
         if self.suspect.is_none() {
             self.capacity.tick(clock, dt, busy, self.queue_us, self.rtt.least_us());
         }
@@ -263,7 +266,7 @@ impl Link {
             self.queue_us = 0.0;
         }
         self.clocked.tail = overdue > PROBE_TAIL;
-        let patience = SILENCE.max(Duration::from_micros((6.0 * self.rtt.jitter_us()) as u64));
+        let patience = SILENCE.max(Duration::from_micros((JITTERS * self.rtt.jitter_us()) as u64));
         if overdue > patience && self.suspect.is_none() && !self.without.has(Without::SILENCE) {
             self.suspect = Some(now);
             return true;

@@ -33,6 +33,8 @@ use crate::wire::Seq;
 const SILENCE: Duration = Duration::from_millis(60);
 /// Overdue by so much (µs): something waits on the link.
 const BUSY: f64 = 12_000.0;
+/// Unsteadiness of a link adds to its patience so many times.
+const JITTERS: f64 = 6.0;
 /// A suspect link's packets are given up after this.
 pub(in crate::bond) const WRITE_OFF: Duration = Duration::from_millis(1500);
 /// A far end of the field forgets nobody sooner, and after an address change it says nothing: ask to be let in again.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    BUSY, Cargo, DOUBT, FORGOTTEN, Fate, LATER_PACKETS, Link, MOST_KEEPALIVES, PACE_BUSY, PACE_IDLE, PACE_QUIET,
-    REGISTER_AGAIN, SILENCE,
+    BUSY, Cargo, DOUBT, FORGOTTEN, Fate, JITTERS, LATER_PACKETS, Link, MOST_KEEPALIVES, PACE_BUSY, PACE_IDLE,
+    PACE_QUIET, REGISTER_AGAIN, SILENCE,
 };
 use crate::bond::Without;
 use crate::bond::capacity::FULL;
@@ -183,7 +183,7 @@ impl Link {
         if !self.carrier || !self.is_inside() {
             return false;
         }
-        let patience = SILENCE.max(Duration::from_micros((6.0 * self.rtt.jitter_us()) as u64));
+        let patience = SILENCE.max(Duration::from_micros((JITTERS * self.rtt.jitter_us()) as u64));
         let due = self.overdue();
         let busy = self.live > 0
             && (self.queue_us > BUSY + 3.0 * self.rtt.jitter_us()

@@ -14,13 +14,14 @@ use bytes::Bytes;
 use super::capacity::IP_UDP;
 use super::config::Config;
 use super::held::{Copy, Head, Store};
-use super::link::{Fate, Link};
+use super::link::{Cargo, Fate, Link};
 use super::queue::Queue;
 use super::recovery::Budget;
 use super::scheduler::{Choice, MOST_LINKS, Seat, choose};
 use super::stats::{LinkId, RateMeter};
 use super::target::{Target, View};
 use super::tunnel::Tunnel;
+use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::native::OVERHEAD;
@@ -91,12 +92,13 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn new(now: Instant, config: Config, tunnel: Option<Tunnel>) -> Self {
+        let budget = Budget::new(now, config.without.has(Without::BUDGET));
         Self {
             config,
             links: Vec::new(),
             store: Store::default(),
             queue: Queue::default(),
-            budget: Budget::new(now),
+            budget,
             target: Target::new(now),
             counters: Counters::default(),
             tunnel,
@@ -220,7 +222,7 @@ impl Core {
         self.seats.clear();
         self.seats.extend(self.links.iter().map(|link| Seat::look(now, link, MOST_PAYLOAD, latency_us)));
         let mut booked = [0.0; MOST_LINKS];
-        let doubling = self.overload_us < 10_000.0;
+        let doubling = self.overload_us < 10_000.0 && !self.config.without.has(Without::DOUBLING);
         let mut place = 0;
         // each wait books on one closed link; after a few rounds over all links nothing new can come of it
         for _ in 0..4 * MOST_LINKS {
@@ -256,7 +258,15 @@ impl Core {
         let id = link.id;
         let payload = match &mut self.tunnel {
             None => Some(held.payload.clone()),
-            Some(tunnel) => tunnel.datagram(id.0, link.next_number(), &held.head, &held.payload),
+            Some(tunnel) if OVERHEAD + held.payload.len() > link.mtu.datagram() => {
+                let halves = tunnel.halves(now, id, link.next_number(), &held.head, &held.payload);
+                halves.map(|[first, second]| {
+                    link.send_other(now, Cargo::Half, first.len());
+                    self.transmits.push_back(Transmit { link: id, payload: first });
+                    second
+                })
+            }
+            Some(tunnel) => tunnel.datagram(now, id, link.next_number(), &held.head, &held.payload),
         };
         let Some(payload) = payload else { return };
         let number = link.send(now, seq, payload.len());
@@ -344,7 +354,13 @@ impl Core {
 
     /// A copy on a link is lost; the packet waits again if no other is believed in.
     pub(super) fn copy_lost(&mut self, at: usize, number: u64, seq: Seq) {
-        let Some(fate) = self.links[at].lost(number) else { return };
+        if let Some(fate) = self.links[at].lost(number) {
+            self.believe_lost(at, seq, fate);
+        }
+    }
+
+    /// A copy that was on a link is lost, of whichever fate it had.
+    pub(super) fn believe_lost(&mut self, at: usize, seq: Seq, fate: Fate) {
         let bit = super::scheduler::link_bit(&self.links[at]);
         let Some(held) = self.store.get_mut(seq) else { return };
         held.lost_on |= bit;

@@ -16,6 +16,7 @@ use super::caller::Caller;
 use super::config::{Config, Dialect, LinkConfig};
 use super::core::{Core, MOST_PAYLOAD, Transmit};
 use super::link::{Link, Membership};
+use super::native::{Initiator, InitiatorConfig, InitiatorEvent};
 use super::scheduler::MOST_LINKS;
 use super::seal::{Plain, Seal};
 use super::session::Session;
@@ -24,6 +25,7 @@ use super::stats::{GroupStats, LinkId};
 use super::tunnel::Tunnel;
 use crate::rng::Rng;
 use crate::time::Instant;
+use crate::wire::native::Refusal;
 use crate::wire::srt;
 use crate::wire::srtla;
 use crate::wire::{Error, Seq};
@@ -49,6 +51,9 @@ pub struct Sender {
     /// Scratch lists, kept for their memory.
     pub(super) numbers: Vec<u64>,
     pub(super) lost: Vec<(u64, Seq)>,
+    /// What became of the native session, to be acted on.
+    pub(super) events: VecDeque<InitiatorEvent>,
+    pub(super) refused: Option<Refusal>,
 }
 
 impl Sender {
@@ -57,6 +62,15 @@ impl Sender {
     pub fn plain(now: Instant, config: Config, rng: Rng) -> Self {
         let config = Config { dialect: Dialect::Native, ..config };
         let tunnel = Tunnel::new(now, Seal::Plain(Plain::default()));
+        Self { core: Core::new(now, config.clone(), Some(tunnel)), ..Self::new(now, config, rng) }
+    }
+
+    /// A group without links that speaks the native dialect: `session` says with which gateway, and what it offers.
+    #[must_use]
+    pub fn native(now: Instant, config: Config, session: InitiatorConfig, mut rng: Rng) -> Self {
+        let config = Config { dialect: Dialect::Native, ..config };
+        let initiator = Initiator::new(now, session, rng.split());
+        let tunnel = Tunnel::new(now, Seal::Session(Box::new(initiator)));
         Self { core: Core::new(now, config.clone(), Some(tunnel)), ..Self::new(now, config, rng) }
     }
 
@@ -73,6 +87,8 @@ impl Sender {
             held_shutdown: None,
             numbers: Vec::new(),
             lost: Vec::new(),
+            events: VecDeque::new(),
+            refused: None,
         }
     }
 
@@ -92,12 +108,17 @@ impl Sender {
         self.remove_link(now, id);
         if self.core.links.len() < MOST_LINKS {
             let mut link = Link::new(now, id, config, self.core.config.dialect);
+            link.without = self.core.config.without;
+            link.capacity.without = link.without;
             if let Some(tunnel) = &self.core.tunnel {
-                link.count_from(tunnel.counter(id.0));
-                link.membership = Membership::Inside;
+                link.count_from(tunnel.counter(id));
+                if tunnel.seal.is_up() {
+                    link.membership = Membership::Inside;
+                }
             }
             self.core.links.push(link);
             self.core.next_tick = now;
+            self.list_links(now);
         }
     }
 
@@ -109,6 +130,7 @@ impl Sender {
         self.core.links.remove(at);
         self.core.transmits.retain(|transmit| transmit.link != id);
         self.core.lost_link = true;
+        self.list_links(now);
         self.pump(now);
     }
 
@@ -127,6 +149,7 @@ impl Sender {
             self.core.abandon(at);
             self.core.lost_link = true;
         }
+        self.list_links(now);
         self.pump(now);
     }
 
@@ -280,12 +303,15 @@ impl Sender {
 
     fn handle_sealed(&mut self, now: Instant, at: usize, datagram: &[u8]) {
         let Some(tunnel) = &mut self.core.tunnel else { return };
-        let understood = tunnel.seal.open(datagram).is_some_and(|frame| self.take_opened(now, &frame).unwrap_or(false));
+        let id = self.core.links[at].id;
+        let understood =
+            tunnel.seal.open(now, id, datagram).is_some_and(|frame| self.take_opened(now, &frame).unwrap_or(false));
         match self.core.links.get_mut(at) {
             Some(link) if understood => link.heard(now),
             Some(link) => link.strange += 1,
             None => {}
         }
+        self.tend_session(now);
         self.release_handshake(now);
         self.pump(now);
     }
@@ -293,6 +319,10 @@ impl Sender {
     fn tick(&mut self, now: Instant) {
         let dt = now.since(self.core.last_tick);
         self.core.last_tick = now;
+        if let Some(Seal::Session(initiator)) = self.core.tunnel.as_mut().map(|tunnel| &mut tunnel.seal) {
+            initiator.handle_timeout(now);
+            self.tend_session(now);
+        }
         if self.core.tunnel.is_none() {
             self.registration.tick(now);
             self.register(now);

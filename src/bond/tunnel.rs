@@ -6,13 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::core::{Core, Transmit};
-use super::link::{Cargo, Changes};
+use super::link::{Cargo, Changes, Fate, Membership};
+use super::native::{Drops, InitiatorEvent, halves, payload_limit};
 use super::seal::Seal;
 use super::sender::Sender;
+use super::stats::LinkId;
 use crate::time::Instant;
 use crate::wire::native::{
-    Anchor, COUNTER_MASK, Control, DATA_HEADER, Data, DataKind, Feedback, Frame, Packer, TICK_MICROS, emit_settled,
-    near, parse,
+    Anchor, COUNTER_MASK, Control, DATA_HEADER, Data, DataKind, Feedback, Frame, Packer, Refusal, TICK_MICROS,
+    emit_settled, near, parse,
 };
 use crate::wire::{Error, Seq};
 
@@ -65,7 +67,8 @@ pub(super) struct Tunnel {
     entered: u32,
     /// What the gateway sees, newest last.
     pub(super) words: VecDeque<Bytes>,
-    pub(super) renew: bool,
+    /// Numbers of frames that travel as halves.
+    fragment: u16,
     scratch: Vec<u8>,
 }
 
@@ -84,24 +87,51 @@ impl Tunnel {
             seqs: [0; 16],
             entered: 0,
             words: VecDeque::new(),
-            renew: false,
+            fragment: 0,
             scratch: Vec::with_capacity(2048),
         }
     }
 
     /// The counter from which a link that joins under this number goes on.
-    pub(super) fn counter(&self, link: u8) -> u64 {
-        self.counters[usize::from(link & 0x0f)]
+    pub(super) fn counter(&self, link: LinkId) -> u64 {
+        self.counters.get(usize::from(link.0)).copied().unwrap_or(0)
     }
 
     /// One sealed datagram.
-    pub(super) fn datagram(&mut self, link: u8, counter: u64, head: &[u8], payload: &[u8]) -> Option<Bytes> {
-        let next = &mut self.counters[usize::from(link & 0x0f)];
+    pub(super) fn datagram(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        counter: u64,
+        head: &[u8],
+        payload: &[u8],
+    ) -> Option<Bytes> {
+        let next = self.counters.get_mut(usize::from(link.0))?;
         *next = (*next).max(counter + 1);
         self.scratch.clear();
         self.scratch.extend_from_slice(head);
         self.scratch.extend_from_slice(payload);
-        self.seal.seal(link & 0x0f, counter, &self.scratch)
+        self.seal.seal(now, link, counter, &self.scratch)
+    }
+
+    /// The two halves of a frame that is too long for a link, sealed with this counter and the next.
+    pub(super) fn halves(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        counter: u64,
+        head: &[u8],
+        payload: &[u8],
+    ) -> Option<[Bytes; 2]> {
+        self.fragment = self.fragment.wrapping_add(1);
+        let whole = [head, payload].concat();
+        let [first, second] = halves(&whole, self.fragment).map(|half| {
+            let mut frame = Vec::with_capacity(whole.len());
+            Frame::Fragment(half).emit(&mut frame);
+            frame
+        });
+        let first = self.datagram(now, link, counter, &first, &[])?;
+        Some([first, self.datagram(now, link, counter + 1, &second, &[])?])
     }
 
     /// The head of the next payload of a `ts` stream, and its number among all payloads.
@@ -122,7 +152,7 @@ impl Core {
         let Some(tunnel) = &mut self.tunnel else { return };
         let link = &mut self.links[at];
         let number = link.next_number();
-        if let Some(payload) = tunnel.datagram(link.id.0, number, frame, &[]) {
+        if let Some(payload) = tunnel.datagram(now, link.id, number, frame, &[]) {
             link.send_other(now, cargo, payload.len());
             self.transmits.push_back(Transmit { link: link.id, payload });
         }
@@ -131,6 +161,13 @@ impl Core {
     /// What goes on at the native dialect's own pace.
     pub(super) fn tick_tunnel(&mut self, now: Instant, active: bool) {
         for at in 0..self.links.len() {
+            if let Some(padding) = self.links[at].wants_long_probe(now) {
+                let counter = self.links[at].next_number();
+                let mut frame = Vec::with_capacity(1 + padding);
+                Frame::Probe { padding }.emit(&mut frame);
+                self.send_frame(now, at, Cargo::Other, &frame);
+                self.links[at].mtu.handle_probe_sent(now, counter);
+            }
             if self.links[at].wants_probe(now, active) {
                 self.send_frame(now, at, Cargo::Other, &PROBE);
             }
@@ -151,7 +188,7 @@ impl Core {
         for back in 1..=TRAIN {
             let Some(held) = self.store.get(end.plus(0x8000_0000 - back)) else { continue };
             let number = link.next_number();
-            let Some(payload) = tunnel.datagram(link.id.0, number, &held.head, &held.payload) else { continue };
+            let Some(payload) = tunnel.datagram(now, link.id, number, &held.head, &held.payload) else { continue };
             link.send_other(now, Cargo::Other, payload.len());
             self.transmits.push_back(Transmit { link: link.id, payload });
         }
@@ -268,12 +305,7 @@ impl Sender {
                 }
                 tunnel.words.push_back(frame.clone());
             }
-            Frame::Renew => {
-                if let Some(tunnel) = &mut self.core.tunnel {
-                    tunnel.renew = true;
-                }
-            }
-            Frame::Bye | Frame::Probe { .. } | Frame::Unknown(_) => {}
+            Frame::Bye | Frame::Renew | Frame::Probe { .. } | Frame::Unknown(_) => {}
             _ => return Ok(false),
         }
         Ok(true)
@@ -295,7 +327,7 @@ impl Sender {
         tunnel.clock = Some(clock);
         let mut changes = std::mem::take(&mut tunnel.changes);
         for seen in feedback.links() {
-            let Some(at) = self.core.links.iter().position(|link| link.id.0 & 0x0f == seen.link) else { continue };
+            let Some(at) = self.core.links.iter().position(|link| link.id.0 == seen.link) else { continue };
             let link = &mut self.core.links[at];
             let highest = near(seen.highest, link.next_number());
             if highest >= link.next_number() {
@@ -303,6 +335,7 @@ impl Sender {
             }
             changes.arrived.clear();
             changes.lost.clear();
+            changes.torn.clear();
             link.told(now, clock.whole, &seen, highest, |ticks| clock.moment(ticks), &mut changes);
             self.core.apply(now, at, &changes);
         }
@@ -318,7 +351,88 @@ impl Sender {
     }
 }
 
+impl Sender {
+    /// What the session's own machine wants: datagrams of the handshake, and what has become of the session.
+    pub(super) fn tend_session(&mut self, now: Instant) {
+        let core = &mut self.core;
+        let Some(Seal::Session(initiator)) = core.tunnel.as_mut().map(|tunnel| &mut tunnel.seal) else { return };
+        while let Some((link, payload)) = initiator.poll_transmit() {
+            if let Some(at) = core.links.iter().position(|other| other.id == link) {
+                core.links[at].count(now, payload.len());
+                core.transmits.push_back(Transmit { link, payload: payload.into() });
+            }
+        }
+        while let Some(event) = initiator.poll_event() {
+            self.events.push_back(event);
+        }
+        while let Some(event) = self.events.pop_front() {
+            match event {
+                // the counters run on: nothing that is under way notices
+                InitiatorEvent::Up { continued: true, .. } => {}
+                InitiatorEvent::Up { continued: false, .. } => self.core.begin_tunnel(now, true),
+                InitiatorEvent::Lost => self.core.begin_tunnel(now, false),
+                InitiatorEvent::Refused(why) => self.refused = Some(why),
+            }
+        }
+    }
+
+    /// The links that can carry a datagram, for the session's machine.
+    pub(super) fn list_links(&mut self, now: Instant) {
+        let links: Vec<LinkId> = self.core.links.iter().filter(|link| link.carrier).map(|link| link.id).collect();
+        if let Some(Seal::Session(initiator)) = self.core.tunnel.as_mut().map(|tunnel| &mut tunnel.seal) {
+            initiator.set_links(now, &links);
+        }
+        self.tend_session(now);
+    }
+
+    /// Why the gateway took no session when it last was asked, if it said so since one was up.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refused
+    }
+
+    /// Datagrams that were dropped unread, by reason; nothing in the field's dialect.
+    #[must_use]
+    pub fn drops(&self) -> Option<&Drops> {
+        match &self.core.tunnel.as_ref()?.seal {
+            Seal::Session(initiator) => Some(initiator.drops()),
+            Seal::Plain(_) => None,
+        }
+    }
+
+    /// The next frame in which the gateway tells what it sees, see [`crate::wire::native::Echo`].
+    pub fn poll_echo(&mut self) -> Option<Bytes> {
+        self.core.tunnel.as_mut()?.words.pop_front()
+    }
+
+    /// How long a payload of a `ts` stream should be so that it need not be cut: 1316 bytes, or 1128 where a path is narrow.
+    #[must_use]
+    pub fn payload_limit(&self) -> usize {
+        payload_limit(self.core.links.iter().filter(|link| link.usable()).map(|link| link.mtu.datagram()))
+    }
+}
+
 impl Core {
+    /// Another session begins, or none is: what the last one had under way goes again.
+    fn begin_tunnel(&mut self, now: Instant, up: bool) {
+        let Some(tunnel) = &mut self.tunnel else { return };
+        tunnel.clock = None;
+        tunnel.heard_controls.clear();
+        if let Some((_, at, told)) = &mut tunnel.anchor {
+            (*at, *told) = (Instant::ZERO, false);
+        }
+        for at in 0..self.links.len() {
+            self.abandon(at);
+            self.links[at].starts_afresh(now);
+            if up {
+                self.links[at].membership = Membership::Inside;
+                self.send_frame(now, at, Cargo::Other, &PROBE);
+            } else {
+                self.links[at].put_outside(now);
+            }
+        }
+    }
+
     fn apply(&mut self, now: Instant, at: usize, changes: &Changes) {
         for (_, cargo) in &changes.arrived {
             match *cargo {
@@ -335,13 +449,18 @@ impl Core {
                         *told |= anchor.id == id;
                     }
                 }
-                Cargo::Other => {}
+                Cargo::Half | Cargo::Other => {}
+            }
+        }
+        for cargo in &changes.torn {
+            if let Cargo::Packet(seq) = *cargo {
+                self.believe_lost(at, seq, Fate::Live);
             }
         }
         for (number, cargo) in &changes.lost {
             match *cargo {
                 Cargo::Packet(seq) => self.copy_lost(at, *number, seq),
-                Cargo::Word(_) | Cargo::Other => {
+                Cargo::Half | Cargo::Word(_) | Cargo::Other => {
                     self.links[at].lost(*number);
                 }
             }

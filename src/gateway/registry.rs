@@ -33,8 +33,10 @@ pub fn allowed(file: &str, text: &str) -> Result<BTreeMap<PublicKey, String>, Ve
             fault(format!("a name of one word, at most {LONGEST_NAME} bytes, belongs behind the key"));
         } else if boxes.values().any(|other| other == name) {
             fault(format!("the name {name} is given twice"));
-        } else if boxes.insert(key, name.to_owned()).is_some() {
+        } else if boxes.contains_key(&key) {
             fault("this key is listed twice".to_owned());
+        } else {
+            boxes.insert(key, name.to_owned());
         }
     }
     if faults.is_empty() { Ok(boxes) } else { Err(faults) }

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use super::{BUSY, Cargo, Fate, LATER, LATER_PACKETS, Link, SILENCE};
+use super::{BUSY, Cargo, Fate, LATER_PACKETS, Link, SILENCE};
+use crate::bond::Without;
+use crate::bond::capacity::IP_UDP;
 use crate::time::Instant;
 use crate::wire::native::LinkSeen;
 
@@ -104,6 +106,8 @@ pub(in crate::bond) struct Changes {
     pub(in crate::bond) arrived: Vec<(u64, Cargo)>,
     /// What is lost.
     pub(in crate::bond) lost: Vec<(u64, Cargo)>,
+    /// Of what only the second half has arrived.
+    pub(in crate::bond) torn: Vec<Cargo>,
 }
 
 impl Link {
@@ -165,13 +169,20 @@ impl Link {
                 }
                 self.clocked.reached(counter);
                 self.clocked.newest_sent = self.clocked.newest_sent.max(sent.at);
+                self.mtu.handle_acked(now, counter, (sent.bytes - IP_UDP) as usize);
+                let torn = counter.checked_sub(1).and_then(|before| self.at(before));
+                if torn.is_some_and(|before| before.cargo == Cargo::Half && before.fate != Fate::Done) {
+                    // a link keeps its order: the half before it is lost, and so are both
+                    changes.torn.push(sent.cargo);
+                    continue;
+                }
                 changes.arrived.push((counter, sent.cargo));
             }
         }
-        if !changes.arrived.is_empty() {
+        if newest.is_some() || !changes.arrived.is_empty() {
             self.proof(now);
         }
-        self.sweep_later(changes);
+        self.sweep_later(now, changes);
     }
 
     /// One datagram's way, from its departure on our clock to its arrival on theirs.
@@ -217,18 +228,19 @@ impl Link {
     }
 
     /// A link keeps its order: three that came later, or one that was sent 20 ms later, tell of a loss.
-    fn sweep_later(&mut self, changes: &mut Changes) {
+    fn sweep_later(&mut self, now: Instant, changes: &mut Changes) {
         let Some(highest) = self.clocked.top[LATER_PACKETS - 1] else { return };
         let third = self.clocked.top[0].unwrap_or(0);
         let newest_sent = self.clocked.newest_sent;
         for (at, sent) in self.sent.iter().enumerate() {
             let number = self.first + at as u64;
-            let passed = number < third || (number < highest && sent.at + LATER <= newest_sent);
+            let passed = number < highest && self.is_passed(number < third, sent.at, newest_sent);
             if !passed {
                 // later ones were sent later still
                 break;
             }
             if sent.fate != Fate::Done {
+                self.mtu.handle_lost(now, number, (sent.bytes - IP_UDP) as usize);
                 changes.lost.push((number, sent.cargo));
             }
         }
@@ -252,7 +264,7 @@ impl Link {
         }
         self.clocked.tail = overdue > PROBE_TAIL;
         let patience = SILENCE.max(Duration::from_micros((6.0 * self.rtt.jitter_us()) as u64));
-        if overdue > patience && self.suspect.is_none() {
+        if overdue > patience && self.suspect.is_none() && !self.without.has(Without::SILENCE) {
             self.suspect = Some(now);
             return true;
         }
@@ -267,9 +279,16 @@ impl Link {
         clock.since(due.max(self.clocked.arrived))
     }
 
+    /// How much padding a probe for a longer datagram has, if one is due.
+    pub(in crate::bond) fn wants_long_probe(&mut self, now: Instant) -> Option<usize> {
+        let can = self.carrier && self.is_inside() && self.suspect.is_none();
+        if can { self.mtu.poll_probe(now) } else { None }
+    }
+
     /// True if a datagram of which only the counter matters is due now; `active` while the group carries a stream.
     pub(in crate::bond) fn wants_probe(&self, now: Instant, active: bool) -> bool {
-        if !self.carrier || !self.is_inside() {
+        let unwanted = self.proven && self.without.has(Without::PROBING);
+        if !self.carrier || !self.is_inside() || unwanted {
             return false;
         }
         let silent = now.since(self.last_proof);
@@ -301,7 +320,7 @@ impl Link {
     pub(in crate::bond) fn wants_copies(&self, now: Instant) -> bool {
         let long_ago = self.clocked.train_at.is_none_or(|at| now.since(at) > TRAIN_EVERY);
         let idle = self.sole().next().is_none() && now.since(self.last_carried) > TRAIN_EVERY;
-        self.usable() && idle && long_ago
+        self.usable() && idle && long_ago && !self.without.has(Without::PROBING)
     }
 
     /// A train of copies leaves with these numbers.

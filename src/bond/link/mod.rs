@@ -22,8 +22,10 @@ pub(in crate::bond) use self::clocked::Changes;
 use self::clocked::Clocked;
 use super::capacity::{Capacity, IP_UDP, Pace};
 use super::config::{Dialect, LinkConfig};
+use super::native::PathMtu;
 use super::rtt::Rtt;
 use super::stats::{LinkId, LinkPhase, LinkStats, RateMeter};
+use super::without::Without;
 use crate::time::Instant;
 use crate::wire::Seq;
 
@@ -57,10 +59,15 @@ const TRAIN_EVERY: Duration = Duration::from_secs(15);
 const DRAIN_AFTER: Duration = Duration::from_secs(3);
 const DRAIN_LEAST: Duration = Duration::from_millis(100);
 const DRAIN_MOST: Duration = Duration::from_millis(400);
+/// After so long anybody would call it lost.
+const TIMEOUT: Duration = Duration::from_millis(200);
 /// So many later packets of the same link are enough.
 const LATER_PACKETS: usize = 3;
 /// Ten packets or more that miss their acknowledgement together: it may itself be lost, and the SRT ACK gets this long to say so.
 const DOUBT: Duration = Duration::from_millis(30);
+
+/// The longest datagram that is tried: Ethernet's over IPv4.
+const MOST_DATAGRAM: usize = 1472;
 
 /// What became of a packet on this link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +87,8 @@ pub(in crate::bond) enum Cargo {
     Packet(Seq),
     /// What must arrive once, by a number of its own.
     Word(u8),
+    /// The first half of the packet that follows.
+    Half,
     /// Nothing that anybody waits for.
     Other,
 }
@@ -141,6 +150,8 @@ pub(in crate::bond) struct Link {
     train: Vec<(Seq, f64)>,
     train_at: Option<Instant>,
     clocked: Clocked,
+    /// How long a datagram it carries.
+    pub(in crate::bond) mtu: PathMtu,
     /// The far end has answered anything at all since the link joined.
     proven: bool,
     /// When a packet of the stream last left here.
@@ -152,6 +163,7 @@ pub(in crate::bond) struct Link {
     pub(in crate::bond) sent_packets: u64,
     pub(in crate::bond) lost_packets: u64,
     pub(in crate::bond) strange: u64,
+    pub(in crate::bond) without: Without,
 }
 
 impl Link {
@@ -187,6 +199,7 @@ impl Link {
             train: Vec::new(),
             train_at: None,
             clocked: Clocked::new(now),
+            mtu: PathMtu::new(now, MOST_DATAGRAM),
             proven: false,
             last_carried: now,
             draining: None,
@@ -196,6 +209,7 @@ impl Link {
             sent_packets: 0,
             lost_packets: 0,
             strange: 0,
+            without: Without::default(),
         }
     }
 
@@ -315,7 +329,8 @@ impl Link {
     /// The link has carried nothing for long, and was not measured lately either.
     pub(in crate::bond) fn wants_train(&self, now: Instant) -> bool {
         let long_ago = |at: Option<Instant>| at.is_none_or(|at| now.since(at) > TRAIN_EVERY);
-        self.usable() && self.live == 0 && long_ago(self.capacity.last_arrival()) && long_ago(self.train_at)
+        let wanted = self.usable() && !self.without.has(Without::PROBING);
+        wanted && self.live == 0 && long_ago(self.capacity.last_arrival()) && long_ago(self.train_at)
     }
 
     /// A copy leaves here as part of a measurement; nobody relies on it.
@@ -364,6 +379,14 @@ impl Link {
     /// What waits before the bottleneck, µs.
     pub(in crate::bond) fn queue_us(&self, now: Instant) -> f64 {
         self.free_at(now) - now.as_micros() as f64
+    }
+
+    /// A datagram sent at `sent` has not come, though later ones of this link have: enough of them, or one sent late enough.
+    fn is_passed(&self, by_enough: bool, sent: Instant, newest: Instant) -> bool {
+        if self.without.has(Without::SAME_LINK_LOSS) {
+            return sent + TIMEOUT <= newest;
+        }
+        by_enough || sent + LATER <= newest
     }
 
     fn at(&self, number: u64) -> Option<&Sent> {
@@ -426,7 +449,7 @@ impl Link {
         let live = self.sent.iter().enumerate().filter(|(_, sent)| sent.fate == Fate::Live);
         live.filter_map(move |(at, sent)| match sent.cargo {
             Cargo::Packet(seq) => Some((first + at as u64, seq)),
-            Cargo::Word(_) | Cargo::Other => None,
+            Cargo::Half | Cargo::Word(_) | Cargo::Other => None,
         })
     }
 
@@ -445,7 +468,7 @@ impl Link {
         let all = self.sent.iter().enumerate().filter(|(_, sent)| sent.fate != Fate::Done);
         let all = all.filter_map(|(at, sent)| match sent.cargo {
             Cargo::Packet(seq) => Some((first + at as u64, seq, sent.fate)),
-            Cargo::Word(_) | Cargo::Other => None,
+            Cargo::Half | Cargo::Word(_) | Cargo::Other => None,
         });
         let all = all.collect();
         self.first += self.sent.len() as u64;
@@ -491,6 +514,7 @@ impl Link {
         self.capacity.write_off();
         self.rtt = Rtt::new(now);
         self.clocked = Clocked::new(now);
+        self.mtu.handle_new_path(now);
         self.proven = false;
         self.departed = now;
         self.queue_us = 0.0;

@@ -154,11 +154,9 @@ impl Call {
             };
             {
                 let mut inner = self.shared.lock();
-                inner.echo.session = if opened { Session::Broken } else { inner.echo.session.min(Session::Broken) };
+                let was = inner.echo.session;
+                inner.echo.session = if opened || was != Session::Waiting { Session::Broken } else { was };
                 inner.echo.answered = Sense::Absent;
-                if inner.echo.session == Session::Open {
-                    inner.echo.session = Session::Broken;
-                }
             }
             again = if opened { AGAIN } else { (again * 2).min(AGAIN_LATEST) };
             if self.shared.rest(again) {
@@ -177,7 +175,14 @@ impl Call {
     }
 
     fn feed(&self, made: &Made, look: &mut Look) -> anyhow::Result<()> {
-        made.pipe.set_state(gst::State::Playing).ok().and(Some(())).map_or_else(|| Err(made.complaint()), Ok)?;
+        if made.pipe.set_state(gst::State::Playing).is_err() {
+            return Err(made.complaint());
+        }
+        if self.calls() {
+            // libsrt only tells of a session once something was sent: a packet of stuffing, so that nothing of the
+            // programme is lost with a session that does not come about
+            let _ = made.entrance.push_buffer(gst::Buffer::from_slice(stuffing()));
+        }
         loop {
             let full = made.entrance.current_level_bytes() > INSIDE;
             let now = clock::now();
@@ -288,6 +293,13 @@ impl Call {
     }
 }
 
+/// One packet that every receiver passes over.
+fn stuffing() -> [u8; 188] {
+    let mut packet = [0xff; 188];
+    packet[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
+    packet
+}
+
 /// What was seen of the session at the last look.
 struct Look {
     opened: bool,
@@ -334,21 +346,24 @@ impl Made {
         let stats = self.sink.property::<gst::Structure>("stats");
         let mut figures = Figures::default();
         match stats.get::<gst::glib::ValueArray>("callers") {
-            Ok(callers) => callers
-                .iter()
-                .filter_map(|caller| caller.get::<gst::Structure>().ok())
-                .for_each(|caller| figures.add(&caller)),
-            Err(_) => figures.add(&stats),
+            Ok(callers) => callers.iter().filter_map(|caller| caller.get::<gst::Structure>().ok()).for_each(|caller| {
+                figures.open += 1;
+                figures.add(&caller);
+            }),
+            Err(_) => {
+                // before something left, the agreed latency is only the one asked for
+                let agreed = stats.get::<i32>("negotiated-latency-ms").is_ok_and(|ms| ms > 0);
+                figures.open = usize::from(agreed && stats.get::<i64>("packets-sent").is_ok_and(|n| n > 0));
+                figures.add(&stats);
+            }
         }
         figures
     }
 }
 
 impl Figures {
-    /// libsrt has an agreed latency only of an answered handshake.
     fn add(&mut self, stats: &gst::StructureRef) {
         let count = |key| u64::try_from(stats.get::<i32>(key).unwrap_or(0)).unwrap_or(0);
-        self.open += usize::from(count("negotiated-latency-ms") > 0);
         self.acks += count("packet-ack-received");
         self.lost += count("packets-sent-lost");
         self.resent += count("packets-retransmitted");

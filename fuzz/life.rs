@@ -170,7 +170,8 @@ pub(crate) fn handshake(life: &[u8]) -> usize {
     let offer = Offer::srt(Duration::from_secs(1), "main");
     let (mut a_box, mut gateway) = (sides::initiator(now, offer.clone(), 5), sides::responder(now, 6));
     // what is under way, and over which link it goes
-    let (mut up, mut down): (Vec<(u8, Vec<u8>)>, Vec<(u8, Vec<u8>)>) = (Vec::new(), Vec::new());
+    type Way = Vec<(u8, Vec<u8>)>;
+    let (mut up, mut down) = (Way::new(), Way::new());
     let (mut sealed, mut opened, mut seeds, mut port) = (0_u64, BTreeSet::new(), 100, 5000);
     let mut room = vec![0; 2048];
     a_box.set_links(now, &[LinkId(0), LinkId(1)]);
@@ -268,7 +269,7 @@ pub(crate) fn handshake(life: &[u8]) -> usize {
         while gateway.poll_event().is_some() {}
         while a_box.poll_event().is_some() {}
         assert!(gateway.groups() <= 2 && gateway.sessions_known() <= 16);
-        let over = |way: &Vec<_>| way.len().saturating_sub(256);
+        let over = |way: &Way| way.len().saturating_sub(256);
         up.drain(..over(&up));
         down.drain(..over(&down));
     }

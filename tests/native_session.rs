@@ -46,6 +46,7 @@ fn from() -> SocketAddr {
 /// Run with: cargo test --release --no-default-features --test tests sealing -- --ignored --nocapture
 #[test]
 #[ignore = "a measurement, not a promise: it needs a quiet machine and a release build"]
+#[allow(clippy::print_stdout, reason = "the figures are what it is for")]
 fn sealing_and_opening_measured() {
     let (mut a_box, mut gateway, _) = session();
     let payload = [0x47; 1316];

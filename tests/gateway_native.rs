@@ -244,7 +244,8 @@ impl Cloud {
         stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").ok()?;
         let mut page = String::new();
         stream.read_to_string(&mut page).ok()?;
-        let line = page.lines().find(|line| words.iter().all(|word| line.contains(word)))?;
+        let mut lines = page.lines().filter(|line| !line.starts_with('#'));
+        let line = lines.find(|line| words.iter().all(|word| line.contains(word)))?;
         line.rsplit_once(' ')?.1.parse().ok()
     }
 
@@ -292,6 +293,7 @@ fn a_programme_reaches_a_stock_listener_whole_though_a_link_changes_its_address(
         }
     });
 
+    cloud.gateway.says(&["session open", "studio"]);
     studio.has_all(1500 * 7);
     cloud.gateway.says(&["link moved", "link=1"]);
     plain.until("told", |plain| plain.echoes.iter().any(|echo| echo.destinations[0].session == Session::Open));

@@ -305,7 +305,7 @@ fn what_is_not_built_or_not_understood_is_refused_before_anything_starts() {
 
     let (native, said) = refused(&["--uplink", "127.0.1.1", "--dialect", "native"]);
     assert_eq!(native, Some(2));
-    assert!(said.contains("not built yet") && said.contains("srtla"), "{said}");
+    assert!(said.contains("--key FILE") && said.contains("livebox keys new"), "{said}");
     let (latency, said) = refused(&["--uplink", "127.0.1.1", "--latency", "3"]);
     assert_eq!(latency, Some(2));
     assert!(said.contains("\"2s\""), "{said}");

@@ -37,6 +37,7 @@ check:
 bench:
 	scripts/needs.sh demo
 	cargo build --release
+	cargo bench --no-default-features --target-dir target/plain --bench bond
 	python3 benches/bond_cpu.py
 
 # no GStreamer is needed for these, and a tree of its own keeps the two builds from undoing each other

@@ -83,7 +83,8 @@ def bits(text):
 class Line:
     """Processes from the caller to the listener; everything ends when the `with` block does."""
 
-    def __init__(self, name, latency, rate):
+    def __init__(self, name, latency, rate, dialect="srtla"):
+        self.dialect = dialect
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"livebox-{name}-"))
         self.latency = latency  # of the SRT session, ms
         self.rate = rate  # bit/s
@@ -164,11 +165,25 @@ class Line:
                    "--stats-json", self.stats, *self.keys_of_bond(), *more)
         return port
 
+    def public_key(self, whose):
+        """Of the box or the gateway; made when it is asked for first."""
+        file = self.folder / f"{whose}.key"
+        what = "show" if file.exists() else "new"
+        ran = subprocess.run([LIVEBOX, "keys", what, file], capture_output=True, text=True, check=True)
+        return ran.stdout.split()[-1]
+
     def keys_of_gateway(self):
-        return []
+        if self.dialect != "native":
+            return []
+        self.public_key("gateway")
+        allowed = self.scenario("allow", f"{self.public_key('box')} box\n")
+        return ["--key", self.folder / "gateway.key", "--allow", allowed]
 
     def keys_of_bond(self):
-        return []
+        if self.dialect != "native":
+            return []
+        self.public_key("box")
+        return ["--dialect", "native", "--key", self.folder / "box.key", "--peer", self.public_key("gateway")]
 
     def caller(self, to):
         port, self.caller_stats = free_port(), self.folder / "caller.json"
@@ -234,9 +249,9 @@ def fixed(value, digits=1):
 LISTENERS = ["srt-live-transmit", "ffmpeg", "gstreamer"]
 
 
-def through_the_tunnel(kind, latency, loss, seconds, rate):
+def through_the_tunnel(kind, latency, loss, seconds, rate, dialect):
     """One listener at one L; the row, and whether all is as it must be."""
-    with Line("tunnel", latency + BEYOND, rate) as line:
+    with Line("tunnel", latency + BEYOND, rate, dialect) as line:
         port = line.listener(kind)
         port = line.leg(port, loss)
         port = line.gateway(port)
@@ -269,7 +284,7 @@ def tunnel(args):
     head = ["listener", "L s", "studio leg", "payloads", "missing", "late", "sender drops", "sent again by the caller",
             "NAKs swallowed", "resent by the engine", "offset ms", "it moved ms", "kill noticed s", "emulator p99 ms", "stall ms", "hole", ""]
     with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
-        done = [pool.submit(attempt, case[0], through_the_tunnel, *case, args.seconds, bits(args.rate)) for case in cases]
+        done = [pool.submit(attempt, case[0], through_the_tunnel, *case, args.seconds, bits(args.rate), args.dialect) for case in cases]
         rows = [future.result() for future in done]
     return told(head, rows)
 
@@ -332,7 +347,7 @@ def with_a_peer(program, folder, seconds, rate):
         flow = line.flow(line.caller(port), seconds, within=2400)
         joined = len(set(re.findall(r"link joined.*?(127\.0\.0\.1:\d+)", line.said("receiver"))))
         if receives:
-            joined = sum(link["phase"] in ("up", "probing") for link in line.bond_figures()["links"])
+            joined = sum(link["sent_packets"] > 100 for link in line.bond_figures()["links"])
         caller = line.caller_figures()
         lateness = line.lateness()
     # what a sender of the field loses when a link falls silent is its own; ours may lose nothing
@@ -373,7 +388,7 @@ def on_sockets(scenario, args):
     latency = int(args.latency * 1000)
     limit = of_the_simulator(scenario, latency, args.dialect, args.traces, args.seed)
     links = len(tomllib.loads(scenario.read_text())["link"])
-    with Line("sockets", latency + BEYOND, args.share * limit) as line:
+    with Line("sockets", latency + BEYOND, args.share * limit, args.dialect) as line:
         port = line.listener("srt-live-transmit", "&rcvbuf=100000000&fc=80000")
         port = line.gateway(port)
         port = line.emulator("links", scenario.resolve(), port, args.traces, args.seed)
@@ -431,7 +446,7 @@ def pour(port, rate, seconds):
 
 def flood(args):
     """A live group while garbage pours onto the gateway's port."""
-    with Line("flood", 1000 + BEYOND, bits(args.rate)) as line:
+    with Line("flood", 1000 + BEYOND, bits(args.rate), args.dialect) as line:
         port = line.listener("srt-live-transmit")
         public = line.gateway(port)
         port = line.emulator("links", line.scenario("links.toml", THREE.format(loss=0, wired="")), public)
@@ -459,6 +474,10 @@ def flood(args):
     return done
 
 
+def spoken(use):
+    use.add_argument("--dialect", choices=["srtla", "native"], default="srtla")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     uses = parser.add_subparsers(required=True)
@@ -470,6 +489,7 @@ def main():
     use.add_argument("--listener", nargs="+", choices=LISTENERS, default=LISTENERS)
     use.add_argument("--loss", type=float, nargs="+", default=[0, 0.01], help="share lost on the studio leg")
     use.add_argument("--rate", default="3Mbps")
+    spoken(use)
     use.add_argument("--at-once", type=int, default=3, help="lines at a time (3)")
 
     use = uses.add_parser("peers", help=peers.__doc__)
@@ -484,13 +504,14 @@ def main():
     use.add_argument("--seconds", type=int, default=110)
     use.add_argument("--latency", type=float, default=1.0, help="L, seconds (1)")
     use.add_argument("--share", type=float, default=0.95, help="of the simulator's highest rate (0.95)")
-    use.add_argument("--dialect", choices=["srtla"], default="srtla")
+    spoken(use)
     use.add_argument("--traces", type=pathlib.Path, help="where recorded traces are")
     use.add_argument("--seed", type=int, default=0)
 
     use = uses.add_parser("flood", help=flood.__doc__)
     use.set_defaults(run=flood)
     use.add_argument("--seconds", type=int, default=10)
+    spoken(use)
     use.add_argument("--garbage", type=int, default=100_000, help="datagrams a second (100000)")
     use.add_argument("--rate", default="6Mbps")
 

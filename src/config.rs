@@ -46,6 +46,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The local socket of `livebox status` and `livebox send`.
     pub socket: PathBuf,
+    /// The console's address as the panel shows it, with gaps; empty if there is none.
+    pub console: String,
     /// The programme.
     pub media: media::Config,
     /// The bonding engine.
@@ -87,6 +89,12 @@ impl Config {
         let lang = root.choice("language", &[("zh", Lang::Zh), ("en", Lang::En)], Lang::default());
         let state_dir = folder(root, "state_dir", "/var/lib/livebox");
         let socket = folder(root, "socket", "/run/livebox/livebox.sock");
+
+        let line = root.line_of("console");
+        let console = root.text("console").unwrap_or_default();
+        if console.len() > 200 || !console.chars().all(|c| c.is_ascii_graphic()) {
+            root.fault(line, "console", "is not an address; write \"http://{address}:8080/\", at most 200 characters");
+        }
 
         let mut media_section = root.section("media");
         let latency_line = media_section.line_of("srt_latency");
@@ -140,7 +148,21 @@ impl Config {
         let lines = ["password_file", "ca_file", "cert_file", "key_file"].map(|key| (key, mqtt_section.line_of(key)));
         let mqtt = mqtt::Config::read(&mut mqtt_section);
         let mqtt_files = mqtt.iter().flat_map(|mqtt| mqtt_files(mqtt, &lines)).collect();
-        Self { device, lang, state_dir, socket, media, bond, trust, record, event, mqtt, passphrase, mqtt_files }
+        Self {
+            device,
+            lang,
+            state_dir,
+            socket,
+            console,
+            media,
+            bond,
+            trust,
+            record,
+            event,
+            mqtt,
+            passphrase,
+            mqtt_files,
+        }
     }
 
     /// Every secret that has to be there before this config can be used.
@@ -181,6 +203,7 @@ impl Config {
             ("language", self.lang != new.lang),
             ("state_dir", self.state_dir != new.state_dir),
             ("socket", self.socket != new.socket),
+            ("console", self.console != new.console),
             ("media.size", a.size != b.size),
             ("media.rate", a.rate != b.rate),
             ("media.gop", a.gop != b.gop),

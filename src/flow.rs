@@ -17,9 +17,9 @@ const PACKET: usize = 188;
 const HEAD: [u8; 8] = [0x47, 0x1f, 0xff, 0x10, b'f', b'l', b'o', b'w'];
 /// Payloads judged at most: an hour of 40 Mbit/s; later ones are made and not judged.
 const MOST: usize = 14_000_000;
-/// The way in which the offset of playout is looked at: the delay that so many payloads of a second stay below. A low
+/// The way in which the offset of playout is looked at: the delay that so many payloads of a second stay below. A very low
 /// one, since a busy machine makes single payloads later and none earlier.
-const LOW: f64 = 0.1;
+const LOW: f64 = 0.01;
 /// The second by which playout must have settled.
 const SETTLED: usize = 5;
 
@@ -212,7 +212,7 @@ impl Flow {
         (longest.0, if longest.0 > 0 { second } else { 0.0 })
     }
 
-    /// The low delay of the second in which playout must have settled, and how far that of any later second is from it.
+    /// The least delay of the second in which playout must have settled, and how far that of any later second is from it.
     fn drift(&self) -> (Option<f64>, Option<f64>) {
         let Some((begin, _)) = self.journeys.first().copied() else { return (None, None) };
         let mut seconds: Vec<Vec<u32>> = Vec::new();
@@ -265,7 +265,7 @@ pub struct Report {
     pub p99_ms: Option<f64>,
     /// The slowest.
     pub max_ms: Option<f64>,
-    /// The delay below which a tenth of the payloads of second 5 stayed, ms.
+    /// The delay below which a hundredth of the payloads of second 5 stayed, ms.
     pub offset_ms: Option<f64>,
     /// The most by which any later second differed from that, ms.
     pub drift_ms: Option<f64>,

@@ -297,7 +297,7 @@ fn the_uplinks_file_read_again_touches_only_the_links_that_changed() {
 }
 
 #[test]
-fn what_is_not_built_or_not_understood_is_refused_before_anything_starts() {
+fn what_is_incomplete_or_not_understood_is_refused_before_anything_starts() {
     let refused = |args: &[&str]| {
         let common = ["bond", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:9"];
         Process::start(LIVEBOX, &[&common, args].concat()).ended()
@@ -305,7 +305,7 @@ fn what_is_not_built_or_not_understood_is_refused_before_anything_starts() {
 
     let (native, said) = refused(&["--uplink", "127.0.1.1", "--dialect", "native"]);
     assert_eq!(native, Some(2));
-    assert!(said.contains("--key FILE") && said.contains("livebox keys new"), "{said}");
+    assert!(said.contains("--key FILE and --peer KEY") && said.contains("livebox keys new"), "{said}");
     let (latency, said) = refused(&["--uplink", "127.0.1.1", "--latency", "3"]);
     assert_eq!(latency, Some(2));
     assert!(said.contains("\"2s\""), "{said}");

@@ -41,6 +41,7 @@ fn rows() -> Vec<Row> {
 fn dialect(text: &str) -> Dialect {
     match text {
         "srtla" => Dialect::Srtla,
+        "native" => Dialect::Native,
         other => panic!("no dialect {other}"),
     }
 }
@@ -50,7 +51,8 @@ fn fallen(row: &Row) -> Option<String> {
     let scenario = scenario(&row.name).part(PART.0, PART.1);
     let best = oracle(&scenario, 0, row.latency);
     let holds = |share: f64| {
-        let play = Play { rate: best.scaled(share), latency: row.latency, ..Play::default() };
+        let (rate, latency, dialect) = (best.scaled(share), row.latency, row.dialect);
+        let play = Play { rate, latency, dialect, ..Play::default() };
         World::new(&scenario, play).is_good()
     };
     let good = (0..=FALLEN).any(|percent| holds(row.ratio - f64::from(percent) / 100.0));

@@ -34,10 +34,12 @@ mod mqtt;
 mod native_session;
 /// The native dialect, byte by byte.
 mod native_wire;
-/// The home screen as pictures, nothing cut off.
+/// The front panel: pictures, hands, displays.
 mod panel;
 /// Who they speak with.
 mod peers;
+/// What is recorded, byte by byte, and what a killed box or a full disk costs.
+mod record;
 /// What the bonding reaches, beside what is kept of it.
 mod score;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
 
@@ -60,6 +61,7 @@ pub(super) struct Capacity {
     busy: Option<Instant>,
     starting: bool,
     limited: bool,
+    pub(super) without: Without,
 }
 
 impl Capacity {
@@ -72,6 +74,7 @@ impl Capacity {
             busy: None,
             starting: true,
             limited: false,
+            without: Without::default(),
         }
     }
 
@@ -209,7 +212,7 @@ impl Capacity {
 
     /// Bytes per microsecond to place packets by.
     pub(super) fn believed(&self) -> f64 {
-        if self.is_busy() { self.rate } else { self.rate.max(RESTART) }
+        if self.is_busy() || self.without.has(Without::RESTART) { self.rate } else { self.rate.max(RESTART) }
     }
 
     /// The measured rate as a bitrate.
@@ -224,9 +227,12 @@ impl Capacity {
 
     /// Bytes that may be under way.
     pub(super) fn window(&self, least_rtt_us: f64, latency_us: f64, suspect: bool) -> f64 {
+        if self.without.has(Without::WINDOW) {
+            return f64::INFINITY;
+        }
         let turn = least_rtt_us + FEEDBACK;
         let own = self.rate * (turn + STANDING);
-        let window = if suspect {
+        let window = if suspect || self.without.has(Without::PEAK) {
             own
         } else {
             own.max((self.peak * (turn + STANDING)).min(self.rate * (turn + 0.4 * latency_us)))

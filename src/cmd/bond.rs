@@ -24,6 +24,9 @@ const WRITE: Duration = Duration::from_secs(1);
 /// So long after SIGTERM what was taken from the caller may still leave.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// The longest L. A gateway that is told of it takes what each SRT session negotiates, as this side does.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// Takes an SRT caller's datagrams on a UDP port and sends them over all uplinks to a gateway or SRTLA receiver.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -65,7 +68,7 @@ enum Dialect {
 
 fn latency(text: &str) -> Result<Duration, String> {
     let span = parse_duration(text).map_err(|wrong| wrong.to_string())?;
-    if (Duration::from_millis(50)..=Duration::from_secs(30)).contains(&span) {
+    if (Duration::from_millis(50)..=LONGEST).contains(&span) {
         Ok(span)
     } else {
         Err(format!("{text} is not within 50ms and 30s"))
@@ -85,7 +88,7 @@ fn session(args: &Args) -> anyhow::Result<Option<InitiatorConfig>> {
         (Dialect::Srtla, ..) => anyhow::bail!("--key and --peer belong to the native dialect; add --dialect native"),
         (Dialect::Native, Some(key), Some(peer)) => {
             let key = io::keys::private(key).context("--key")?;
-            Ok(Some(InitiatorConfig { key, peer, offer: Offer::srt(bonding(args.latency).latency, "srt") }))
+            Ok(Some(InitiatorConfig { key, peer, offer: Offer::srt(args.latency.unwrap_or(LONGEST), "srt") }))
         }
         (Dialect::Native, ..) => anyhow::bail!(
             "--dialect native needs --key FILE and --peer KEY: livebox keys new FILE makes a key here, livebox keys \

@@ -9,6 +9,7 @@ mod gateway;
 mod judge;
 mod keys;
 mod live;
+mod record;
 #[cfg(feature = "gstreamer")]
 mod run;
 mod sim;
@@ -42,6 +43,7 @@ enum Verb {
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
+    Record(record::Args),
     #[cfg(feature = "gstreamer")]
     Judge(judge::Args),
 }
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
+        Verb::Record(args) => record::run(args),
         #[cfg(feature = "gstreamer")]
         Verb::Judge(args) => judge::run(args),
     };

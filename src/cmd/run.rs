@@ -18,9 +18,11 @@ use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
 use crate::io;
 use crate::io::bond::Source;
 use crate::io::media::Exit;
+use crate::io::reel::Reel;
 use crate::io::task::{Commander, Ends, Pulse, supervise};
 use crate::lang::said;
 use crate::message::Part;
+use crate::record::RECORDINGS;
 
 /// How often the start is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -118,11 +120,29 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
         Dialect::Srtla => Exit::Srt(srt_port),
     };
 
+    // what is sent is what is recorded
+    let reel = Arc::new(Reel::default());
+
     // the parts, in the order of the journey
     let mut parts = JoinSet::new();
     parts.spawn(supervise(ends(Part::Media), {
-        let (board, settings) = (board.clone(), settings_out.clone());
-        move |ends| io::media::run(board.clone(), Arc::new(settings.borrow().media.clone()), exit.clone(), ends)
+        let (board, settings, reel) = (board.clone(), settings_out.clone(), reel.clone());
+        move |ends| {
+            let media = Arc::new(settings.borrow().media.clone());
+            io::media::run(board.clone(), media, exit.clone(), reel.clone(), ends)
+        }
+    }));
+    parts.spawn(supervise(ends(Part::Record), {
+        let (settings, reel, state) = (settings_out.clone(), reel.clone(), config.state_dir.clone());
+        move |ends| {
+            let record = settings.borrow().record.clone();
+            let folder = record.folder.clone().unwrap_or_else(|| state.join(RECORDINGS));
+            io::record::run(folder, record, reel.clone(), ends)
+        }
+    }));
+    parts.spawn(supervise(ends(Part::Event), {
+        let settings = settings_out.clone();
+        move |ends| io::event::run(settings.borrow().event.clone(), ends)
     }));
     parts.spawn(supervise(ends(Part::Uplink), {
         let board = board.clone();
@@ -176,9 +196,10 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
         move |ends| io::console::run(socket.clone(), status.clone(), commander.clone(), ends)
     }));
     parts.spawn(supervise(ends(Part::Panel), {
-        let (display, lang, folder) = (board.display.clone(), config.lang, config.state_dir.clone());
-        let status = status_out.clone();
-        move |ends| io::panel::run(display.clone(), lang, folder.clone(), status.clone(), ends)
+        let setup = crate::panel::Setup { lang: config.lang, console: config.console.clone() };
+        let front = io::panel::Front { board: board.clone(), setup, state_dir: config.state_dir.clone() };
+        let (status, commander) = (status_out.clone(), commander.clone());
+        move |ends| io::panel::run(front.clone(), status.clone(), commander.clone(), ends)
     }));
 
     // settings, the disk, and the system underneath

@@ -66,6 +66,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("language", Effect::Process),
     ("state_dir", Effect::Process),
     ("socket", Effect::Process),
+    ("console", Effect::Process),
     ("media.size", Effect::Restarts(Part::Media)),
     ("media.rate", Effect::Restarts(Part::Media)),
     ("media.gop", Effect::Restarts(Part::Media)),

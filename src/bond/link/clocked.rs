@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::{BUSY, Cargo, Fate, LATER, LATER_PACKETS, Link, SILENCE};
+use super::{BUSY, Cargo, Fate, LATER_PACKETS, Link, SILENCE};
+use crate::bond::Without;
 use crate::bond::capacity::IP_UDP;
 use crate::time::Instant;
 use crate::wire::native::LinkSeen;
@@ -233,7 +234,7 @@ impl Link {
         let newest_sent = self.clocked.newest_sent;
         for (at, sent) in self.sent.iter().enumerate() {
             let number = self.first + at as u64;
-            let passed = number < third || (number < highest && sent.at + LATER <= newest_sent);
+            let passed = number < highest && self.is_passed(number < third, sent.at, newest_sent);
             if !passed {
                 // later ones were sent later still
                 break;
@@ -263,7 +264,7 @@ impl Link {
         }
         self.clocked.tail = overdue > PROBE_TAIL;
         let patience = SILENCE.max(Duration::from_micros((6.0 * self.rtt.jitter_us()) as u64));
-        if overdue > patience && self.suspect.is_none() {
+        if overdue > patience && self.suspect.is_none() && !self.without.has(Without::SILENCE) {
             self.suspect = Some(now);
             return true;
         }
@@ -286,7 +287,8 @@ impl Link {
 
     /// True if a datagram of which only the counter matters is due now; `active` while the group carries a stream.
     pub(in crate::bond) fn wants_probe(&self, now: Instant, active: bool) -> bool {
-        if !self.carrier || !self.is_inside() {
+        let unwanted = self.proven && self.without.has(Without::PROBING);
+        if !self.carrier || !self.is_inside() || unwanted {
             return false;
         }
         let silent = now.since(self.last_proof);
@@ -318,7 +320,7 @@ impl Link {
     pub(in crate::bond) fn wants_copies(&self, now: Instant) -> bool {
         let long_ago = self.clocked.train_at.is_none_or(|at| now.since(at) > TRAIN_EVERY);
         let idle = self.sole().next().is_none() && now.since(self.last_carried) > TRAIN_EVERY;
-        self.usable() && idle && long_ago
+        self.usable() && idle && long_ago && !self.without.has(Without::PROBING)
     }
 
     /// A train of copies leaves with these numbers.

@@ -102,8 +102,8 @@ impl Config {
         let mut bond_section = root.section("bond");
         let bond_line = bond_section.line_of("latency");
         let ceiling_line = bond_section.line_of("ceiling");
-        let trust = trust(&mut bond_section);
         let bond = bond::Config::read(&mut bond_section);
+        let trust = trust(&mut bond_section);
         let native = bond.dialect == bond::Dialect::Native;
         if native && trust.is_none() {
             let what = "needs bond.key_file and bond.peer; livebox keys new FILE makes a key, and livebox keys show \

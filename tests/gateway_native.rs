@@ -15,7 +15,7 @@ use livebox::wire::echo::{Echo, Sense, Session};
 use livebox::wire::native::{self, Data, DataKind, Frame, Refusal};
 use nix::sys::signal::Signal;
 
-use crate::peers::{LIVEBOX, PATIENCE, Process, at, free_port, pause};
+use crate::peers::{Emulator, LIVEBOX, Listener, PATIENCE, Process, at, call, figures, free_port, links_up, pause};
 
 const PACKET: usize = 188;
 const LIVE_TRANSMIT: &str = "srt-live-transmit";
@@ -244,7 +244,8 @@ impl Cloud {
         stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").ok()?;
         let mut page = String::new();
         stream.read_to_string(&mut page).ok()?;
-        let line = page.lines().find(|line| words.iter().all(|word| line.contains(word)))?;
+        let mut lines = page.lines().filter(|line| !line.starts_with('#'));
+        let line = lines.find(|line| words.iter().all(|word| line.contains(word)))?;
         line.rsplit_once(' ')?.1.parse().ok()
     }
 
@@ -292,6 +293,7 @@ fn a_programme_reaches_a_stock_listener_whole_though_a_link_changes_its_address(
         }
     });
 
+    cloud.gateway.says(&["session open", "studio"]);
     studio.has_all(1500 * 7);
     cloud.gateway.says(&["link moved", "link=1"]);
     plain.until("told", |plain| plain.echoes.iter().any(|echo| echo.destinations[0].session == Session::Open));
@@ -378,4 +380,116 @@ fn who_is_not_listed_is_refused_and_counted_and_who_is_taken_out_is_out() {
     std::fs::write(cloud.folder.path().join("boxes"), "nonsense\n").unwrap();
     cloud.gateway.signal(Signal::SIGHUP);
     cloud.gateway.says(&["the old settings and boxes stand", "boxes:1"]);
+}
+
+#[test]
+fn an_srt_session_in_a_native_group_arrives_whole_over_links_that_lose() {
+    let (own, listener) = (key(2), Listener::open());
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(file("box"), own.to_file_text()).unwrap();
+    permissions(Path::new(&file("box")));
+    std::fs::write(file("gateway"), key(1).to_file_text()).unwrap();
+    permissions(Path::new(&file("gateway")));
+    allow(Path::new(&file("boxes")), &[(&own, "hall-1")]);
+    let (far, port) = (at(free_port()).to_string(), at(free_port()));
+    let to = at(listener.port).to_string();
+    let keys = ["--key", &file("gateway"), "--allow", &file("boxes")];
+    let mut gateway = Process::start(LIVEBOX, &[&["gateway", "--listen", &far, "--to", &to][..], &keys].concat());
+    gateway.says(&["gateway", "native=true"]);
+    let emulator = Emulator::start(LOSING, far.rsplit_once(':').unwrap().1.parse().unwrap());
+    let (listen, emulated, peer) = (port.to_string(), at(emulator.port).to_string(), key(1).public().to_string());
+    let stats = file("stats");
+    let mut args = vec!["bond", "--listen", &listen, "--to", &emulated, "--stats-json", &stats, "--latency", "1s"];
+    args.extend(["--dialect", "native", "--key"]);
+    let own = file("box");
+    args.extend([own.as_str(), "--peer", &peer, "--uplink", "127.0.1.1", "--uplink", "127.0.1.2"]);
+    let bond = Process::start(LIVEBOX, &args);
+    figures(Path::new(&stats), |f| f["connected"] == true && links_up(f, 2));
+
+    let count = 3000;
+    call(port, 5.0, count, |_| {});
+
+    listener.has_all(count, Path::new(&stats));
+    gateway.says(&["box has come", "hall-1"]);
+    assert_eq!(bond.ends().0, Some(0));
+}
+
+/// Two links that lose one packet in a hundred.
+const LOSING: &str = r#"
+name = "losing"
+duration = "60s"
+[[link]]
+name = "wired"
+rate = "10Mbps"
+delay = "8ms"
+loss = 0.01
+[[link]]
+name = "lte1"
+rate = "6Mbps"
+delay = "40ms"
+jitter = "3ms"
+loss = 0.01
+"#;
+
+#[test]
+fn the_box_itself_sends_its_programme_and_is_told_that_picture_and_sound_arrive() {
+    let (own, studio, dir) = (key(2), free_port(), tempfile::tempdir().unwrap());
+    let cloud = Cloud::starts(&[(&own, "hall-1")], &to("studio", &format!("to = \"127.0.0.1:{studio}\"")));
+    let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let _ = socket2::SockRef::from(&sink).set_recv_buffer_size(4 << 20);
+    sink.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let (from, out) =
+        (format!("srt://127.0.0.1:{studio}?mode=listener"), format!("udp://{}", sink.local_addr().unwrap()));
+    let _studio = Process::start(LIVE_TRANSMIT, &["-q", "-loglevel:fatal", "-a:yes", &from, &out]);
+    let path = |name: &str| dir.path().join(name);
+    std::fs::write(path("key"), own.to_file_text()).unwrap();
+    permissions(&path("key"));
+    let settings = format!(
+        "state_dir = {:?}\nsocket = {:?}\n[media]\nsize = \"320x180\"\ndestination = \"127.0.0.1:{}\"\n\
+         [bond]\ndialect = \"native\"\nkey_file = {:?}\npeer = \"{}\"\nlatency = \"400ms\"\n",
+        path("state"),
+        path("socket"),
+        cloud.port,
+        path("key"),
+        cloud.public,
+    );
+    std::fs::write(path("box.toml"), settings).unwrap();
+    let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("board/sim").display().to_string();
+    let config = path("box.toml").display().to_string();
+    let _box = Process::start(LIVEBOX, &["run", "--board", &board, "--config", &config]);
+    let asked = |args: &[&str]| {
+        let mut command = std::process::Command::new(LIVEBOX);
+        command.args(args).env("LIVEBOX_SOCKET", path("socket")).output().unwrap()
+    };
+    let end = clock::now() + PATIENCE;
+    while !asked(&["send", "start"]).status.success() {
+        assert!(clock::now() < end, "the box never took the command");
+        pause(200);
+    }
+
+    let (mut scan, mut room) = (livebox::media::ts::Scan::new(), [0; 2048]);
+    let mut status = serde_json::Value::Null;
+    let end = clock::now() + PATIENCE * 2;
+    let hears = |status: &serde_json::Value| {
+        let stream = &status["far_end"]["streams"][0];
+        let well = |what: &str| stream[what] == "ok";
+        ["flow", "clock", "picture", "sound"].into_iter().all(well) && stream["destinations"][0]["session"] == "open"
+    };
+    let mut look = clock::now();
+    while scan.video.len() < 150 || !hears(&status) {
+        assert!(clock::now() < end, "{} pictures came; {status:#}", scan.video.len());
+        if let Ok(len) = sink.recv(&mut room) {
+            scan.push(&room[..len]);
+        }
+        if clock::now() > look {
+            look = clock::now() + Duration::from_millis(500);
+            status = serde_json::from_slice(&asked(&["status", "--json"]).stdout).unwrap_or_default();
+        }
+    }
+
+    assert_eq!((scan.discontinuities, scan.garbage), (0, 0));
+    let steps: std::collections::BTreeSet<_> = scan.video.windows(2).map(|w| w[1].pts - w[0].pts).collect();
+    assert_eq!(steps, [3600].into(), "not a picture is missing");
+    assert_eq!(status["phase"], "live", "{status:#}");
 }

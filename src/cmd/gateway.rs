@@ -14,6 +14,7 @@ use super::stopped;
 use crate::gateway::{Config, Passphrase, PublicKey, Registry, allowed};
 use crate::io;
 use crate::io::gateway::{Renewed, Setup};
+use crate::table::Keeper;
 
 /// How often the files are looked at for a change.
 const LOOK: Duration = Duration::from_secs(1);
@@ -130,8 +131,17 @@ pub(super) fn read(file: &Path) -> Result<Config, Vec<String>> {
 /// # Errors
 /// Every fault at once.
 pub(super) fn registry(config: &Config) -> Result<Option<Registry>, Vec<String>> {
-    let Some(file) = &config.key_file else { return Ok(None) };
-    let key = io::keys::private(file).map_err(|error| vec![format!("{error:#}")]);
+    let key = match &config.key_file {
+        None => return Ok(None),
+        Some(Keeper::File(file)) => io::keys::private(file),
+        Some(Keeper::Credential(name)) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Some(folder) => io::keys::private(&PathBuf::from(folder).join(name)),
+            None => Err(anyhow::anyhow!(
+                "key_file: no credentials are handed over here; add LoadCredential={name}:/path to the unit, or name a file"
+            )),
+        },
+    };
+    let key = key.map_err(|error| vec![format!("{error:#}")]);
     match (key, boxes(config)) {
         (Ok(key), Ok(allow)) => Ok(Some(Registry { key, allow })),
         (key, allow) => Err(key.err().into_iter().chain(allow.err()).flatten().collect()),
@@ -154,7 +164,7 @@ fn load(args: &Args) -> Result<Config, Vec<String>> {
         (None, Some(listen), Some(to)) => Config::new(listen, to.clone()),
         _ => return Err(vec!["livebox gateway: write --listen and --to, or --config".to_owned()]),
     };
-    config.key_file = args.key.clone().or(config.key_file);
+    config.key_file = args.key.clone().map(Keeper::File).or(config.key_file);
     config.allow_file = args.allow.clone().or(config.allow_file);
     Ok(config)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::destination::{self, Destination};
-use crate::table::{Document, Section};
+use crate::table::{Document, Keeper, Section};
 
 /// How much is held, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Config {
     /// The SRT listener of every session that passes opaque, host and port.
     pub to: String,
     /// The gateway's private key; without it the native dialect is not spoken.
-    pub key_file: Option<PathBuf>,
+    pub key_file: Option<Keeper>,
     /// The boxes that may come, one public key and name a line.
     pub allow_file: Option<PathBuf>,
     /// Where the figures are served; nowhere if `None`.
@@ -82,7 +82,7 @@ impl Config {
     pub fn read_root(root: &mut Section<'_>) -> Self {
         let listen = root.parsed("listen", "an address with its port such as \"0.0.0.0:5000\"");
         let to = root.required_text("to", "127.0.0.1:8890");
-        let key_file = file(root, "key_file");
+        let key_file = root.secret("key_file").map(|secret| secret.keeper);
         let allow_line = root.line_of("allow_file");
         let allow_file = file(root, "allow_file");
         if allow_file.is_some() && key_file.is_none() {

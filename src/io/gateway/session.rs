@@ -178,11 +178,6 @@ impl Call {
         if made.pipe.set_state(gst::State::Playing).is_err() {
             return Err(made.complaint());
         }
-        if self.calls() {
-            // libsrt only tells of a session once something was sent: a packet of stuffing, so that nothing of the
-            // programme is lost with a session that does not come about
-            let _ = made.entrance.push_buffer(gst::Buffer::from_slice(stuffing()));
-        }
         loop {
             let full = made.entrance.current_level_bytes() > INSIDE;
             let now = clock::now();
@@ -192,6 +187,11 @@ impl Call {
                     return Err(error);
                 }
                 self.look(made, look, now)?;
+                if !look.opened && self.calls() {
+                    // libsrt only tells of a session once something was sent: a packet of stuffing, so that
+                    // nothing of the programme is lost with a session that does not come about
+                    let _ = made.entrance.push_buffer(gst::Buffer::from_slice(stuffing()));
+                }
             }
             if full {
                 if self.shared.rest(FULL) {
@@ -213,7 +213,7 @@ impl Call {
                 None if self.shared.lock().ended => {
                     if look.opened {
                         // what was sent last may still have to be sent again
-                        thread::sleep(self.destination.latency.min(FAREWELL));
+                        thread::park_timeout(self.destination.latency.min(FAREWELL));
                     }
                     return Ok(());
                 }
@@ -275,7 +275,8 @@ impl Call {
         let mut sink = gst::ElementFactory::make("srtsink")
             .property("uri", uri)
             .property("wait-for-connection", false)
-            .property("auto-reconnect", false)
+            // what is sent before the handshake is through would end the session for good otherwise
+            .property("auto-reconnect", true)
             .property("sync", false)
             .property("async", false);
         if !self.stream_id.is_empty() {

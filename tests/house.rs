@@ -57,7 +57,6 @@ const OF_THE_WORLD: &[&str] = &[
     "libc::",
     "linux_embedded_hal::",
     "nix::",
-    "ring::",
     "rtnetlink::",
     "rumqttc::",
     "rustls::",

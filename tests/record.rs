@@ -473,7 +473,7 @@ mod programme {
         let ends = Ends { orders, facts: send, part: Part::Media, pulse: Pulse::default() };
         let shape = livebox::media::Config {
             size: livebox::media::PictureSize { width: 640, height: 360 },
-            srt_latency: Duration::from_millis(400),
+            srt_latency: Duration::from_millis(1000),
             ..Default::default()
         };
         studio.orders.send_modify(|orders| {
@@ -508,7 +508,7 @@ mod programme {
         cut(false, Label::default());
         studio.hear("the end", |what| matches!(what, What::SegmentClosed(s) if s.number == 3));
         // the receiver has it a latency later
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(2500));
         studio.orders.send_modify(|orders| Arc::make_mut(orders).shutdown = true);
         studio
             .runtime

@@ -1,5 +1,6 @@
 //! The recorder: Orders in, segments on the disk, facts out; the stream never waits for it.
 
+mod bell;
 pub mod copy;
 mod file;
 pub mod folder;
@@ -8,11 +9,12 @@ pub mod mp4;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context as _;
 
+use self::bell::Bell;
 use self::folder::Folder;
 use self::writer::{Desk, Writer};
 use crate::io::reel::Reel;
@@ -53,26 +55,6 @@ pub async fn run(folder: PathBuf, config: Config, reel: Arc<Reel>, mut ends: End
     bell.ring();
     let joined = tokio::task::spawn_blocking(move || thread.join()).await.context("waiting for the recorder")?;
     joined.map_err(|_| anyhow::anyhow!("the recorder's thread panicked"))
-}
-
-/// Wakes the thread for its end.
-#[derive(Debug, Default)]
-struct Bell {
-    rung: Mutex<bool>,
-    heard: Condvar,
-}
-
-impl Bell {
-    fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.heard.notify_all();
-    }
-
-    /// Sleeps for `span`, or until it rings; true if it rang.
-    fn wait(&self, span: Duration) -> bool {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        *self.heard.wait_timeout_while(rung, span, |rung| !*rung).unwrap_or_else(PoisonError::into_inner).0
-    }
 }
 
 struct Leave(Arc<Bell>);

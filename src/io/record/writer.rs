@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::fcntl::Flock;
 
+use super::bell::Bell;
 use super::file::Running;
 use super::folder::Folder;
 use crate::io::clock;
@@ -115,7 +116,7 @@ impl Writer {
     }
 
     /// Runs until the desk says the end; the running segment is closed then.
-    pub(super) fn run(mut self, stop: &super::Bell) {
+    pub(super) fn run(mut self, stop: &Bell) {
         self.recover();
         // whatever is on the reel is older than this recorder
         let _ = self.reel.take();
@@ -144,6 +145,9 @@ impl Writer {
             self.leaving = None;
             self.close(None);
         }
+        // from here on it outlives this process
+        let flushed = self.running.as_mut().map_or(Ok(()), Running::flush);
+        self.or_stop(now, flushed);
         if now.since(self.synced) >= SYNC {
             self.synced = now;
             let synced = self.running.as_mut().map_or(Ok(()), Running::sync);

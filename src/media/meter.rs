@@ -6,13 +6,13 @@
 //! histogram, so that a week of programme takes no more memory than a minute.
 
 use ebur128::{EbuR128, Mode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::sound::{SAMPLE_RATE, Stereo};
 use crate::units::Dbfs;
 
 /// The levels of one line, or of the programme.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Levels {
     /// Highest sample since the levels were taken last, dBFS.
     pub peak: Dbfs,
@@ -152,9 +152,8 @@ mod tests {
     #[test]
     fn a_peak_between_the_samples_is_seen_by_the_true_peak_alone() {
         // a quarter of the sample rate, sampled at 45 degrees: every sample is 3 dB below the curve
-        let samples: Vec<_> = (0..48_000)
-            .map(|i| [(0.5 * (TAU * (f64::from(i) / 4.0 + 0.125)).sin()) as f32; 2])
-            .collect();
+        let samples: Vec<_> =
+            (0..48_000).map(|i| [(0.5 * (TAU * (f64::from(i) / 4.0 + 0.125)).sin()) as f32; 2]).collect();
         let mut meter = Meter::new();
         meter.push(&samples);
 

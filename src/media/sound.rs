@@ -72,7 +72,10 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("samples", &self.samples.len()).field("phase", &self.phase).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("samples", &self.samples.len())
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
     }
 }
 
@@ -238,7 +241,8 @@ impl Store {
         let faster = self.drift.ppm().unwrap_or(0.0) * 1e-6 + strayed.clamp(-LEAD, LEAD);
         if let Some(resampler) = &mut self.resampler {
             // within its reach by the clamp, and its only error is to be out of reach
-            let _ = resampler.set_resample_ratio((1.0 / (1.0 + faster)).clamp(1.0 - REACH / 2.0, 1.0 + REACH / 2.0), true);
+            let _ =
+                resampler.set_resample_ratio((1.0 / (1.0 + faster)).clamp(1.0 - REACH / 2.0, 1.0 + REACH / 2.0), true);
         }
     }
 

@@ -193,7 +193,14 @@ mod tests {
         sound.windows(2).map(|w| (w[1][0] - w[0][0]).abs()).fold(0.0, f32::max)
     }
 
-    fn play(bus: &mut Bus, orders: &SoundOrders, ticks: usize, a: f64, b: f64, mut at: impl FnMut(usize, &mut Bus)) -> Vec<Stereo> {
+    fn play(
+        bus: &mut Bus,
+        orders: &SoundOrders,
+        ticks: usize,
+        a: f64,
+        b: f64,
+        mut at: impl FnMut(usize, &mut Bus),
+    ) -> Vec<Stereo> {
         let mut heard = Vec::new();
         for tick in 0..ticks {
             at(tick, bus);

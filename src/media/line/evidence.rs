@@ -62,11 +62,7 @@ impl Evidence {
     /// The finding, if it is proven.
     pub(super) fn finding(&self) -> Option<Finding> {
         let sure = Finding::PROVEN + (1.0 - Finding::PROVEN) * (self.score / self.need - 1.0).clamp(0.0, 1.0);
-        self.proven.then(|| Finding {
-            fault: self.fault,
-            since: self.first.unwrap_or(Instant::ZERO),
-            confidence: sure,
-        })
+        self.proven.then(|| Finding { fault: self.fault, since: self.first.unwrap_or(Instant::ZERO), confidence: sure })
     }
 }
 

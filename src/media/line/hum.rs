@@ -58,11 +58,7 @@ impl Hum {
     pub(super) fn new() -> Self {
         let low = FOURTH.map(|q| Biquad::low_pass(260.0, q, 48_000.0));
         let channel = Channel { low, kept: Vec::with_capacity(TENTH), tenths: VecDeque::with_capacity(SPAN) };
-        Self {
-            channels: [channel.clone(), channel],
-            phase: 0,
-            evidence: Evidence::new(Fault::Hum, 3.0, 0.0, 20),
-        }
+        Self { channels: [channel.clone(), channel], phase: 0, evidence: Evidence::new(Fault::Hum, 3.0, 0.0, 20) }
     }
 
     /// Hears a block; `at` is when its tenth began, less the time that proof takes.

@@ -21,17 +21,22 @@ const SAFE: f32 = 0.4;
 
 /// The polyphase interpolator of four times the rate, Kaiser window, as wide as BS.1770-4's of annex 2.
 fn phases() -> [[f32; TAPS]; 4] {
-    let bessel = |x: f64| (1..20).fold((1.0, 1.0), |(sum, term): (f64, f64), k| {
-        let term = term * (x / 2.0 / f64::from(k)).powi(2);
-        (sum + term, term)
-    }).0;
+    let bessel = |x: f64| {
+        (1..20)
+            .fold((1.0, 1.0), |(sum, term): (f64, f64), k| {
+                let term = term * (x / 2.0 / f64::from(k)).powi(2);
+                (sum + term, term)
+            })
+            .0
+    };
     let middle = (TAPS * 4) as f64 / 2.0;
     let mut phases = [[0.0; TAPS]; 4];
     for (p, phase) in phases.iter_mut().enumerate() {
         let mut sum = 0.0;
         for (t, tap) in phase.iter_mut().enumerate() {
             let x = (t * 4 + p) as f64 - middle;
-            let sinc = if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x / 4.0).sin() / (std::f64::consts::PI * x / 4.0) };
+            let sinc =
+                if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x / 4.0).sin() / (std::f64::consts::PI * x / 4.0) };
             let window = bessel(6.0 * (1.0 - (x / middle).powi(2)).max(0.0).sqrt()) / bessel(6.0);
             *tap = (sinc * window) as f32;
             sum += *tap;

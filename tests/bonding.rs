@@ -26,7 +26,7 @@ pub(crate) fn scenario(name: &str) -> Scenario {
 }
 
 fn played(name: &str, seed: u64, rate: Bitrate) -> Score {
-    World::new(&scenario(name), Play { seed, rate, latency: SECOND, variable: false }).finish()
+    World::new(&scenario(name), Play { seed, rate, latency: SECOND, variable: false, ..Play::default() }).finish()
 }
 
 // what is lost and late
@@ -104,7 +104,7 @@ fn while_the_wired_line_suffices_the_modems_cost_almost_nothing() {
 
 #[test]
 fn pictures_of_varying_size_lose_nothing_either() {
-    let play = Play { seed: 1, rate: Bitrate::mbps(8), latency: SECOND, variable: true };
+    let play = Play { seed: 1, rate: Bitrate::mbps(8), latency: SECOND, variable: true, ..Play::default() };
 
     let score = World::new(&scenario("flapping"), play).finish();
 
@@ -113,7 +113,7 @@ fn pictures_of_varying_size_lose_nothing_either() {
 
 #[test]
 fn the_encoder_is_told_within_200_ms_that_the_wired_line_is_gone() {
-    let play = Play { seed: 0, rate: Bitrate::mbps(14), latency: SECOND, variable: false };
+    let play = Play { seed: 0, rate: Bitrate::mbps(14), latency: SECOND, variable: false, ..Play::default() };
     let mut world = World::new(&scenario("wired-cut"), play);
 
     world.play_until(Instant::from_millis(19_990));

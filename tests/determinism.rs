@@ -8,7 +8,13 @@ use livebox::units::Bitrate;
 use crate::bonding::scenario;
 
 fn line(name: &str, seed: u64) -> String {
-    let play = Play { seed, rate: Bitrate::mbps(5), latency: Duration::from_secs(1), variable: seed % 2 == 1 };
+    let play = Play {
+        seed,
+        rate: Bitrate::mbps(5),
+        latency: Duration::from_secs(1),
+        variable: seed % 2 == 1,
+        ..Play::default()
+    };
     serde_json::to_string(&World::new(&scenario(name), play).finish()).expect("a score is plain data")
 }
 
@@ -38,7 +44,10 @@ fn a_score_has_exactly_the_promised_keys() {
         "max_ms",
         "longest_gap_ms",
         "overhead",
+        "redundancy",
         "metered_share",
+        "metered_share_both",
+        "queue_p95_ms",
         "oracle_mbit",
     ];
     wanted.sort_unstable();

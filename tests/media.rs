@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use livebox::board::{Board, Outage, PictureDevice, SoundDevice};
+use livebox::board::{Board, Keys, Outage, PictureDevice, SoundDevice};
 use livebox::io::clock;
 use livebox::io::media::{self, judge::judge_file};
 use livebox::io::task::{Ends, Pulse};
@@ -57,6 +57,8 @@ fn board() -> Board {
         encoders: vec![],
         uplinks: vec![],
         display: None,
+        keys: Keys::default(),
+        lamps: BTreeMap::new(),
     }
 }
 
@@ -127,7 +129,8 @@ impl Show {
             }
         });
         let ends = Ends { orders: listen, facts: send, part: Part::Media, pulse: Pulse::default() };
-        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), port, ends));
+        let exit = media::Exit::Srt(port);
+        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), exit, Arc::default(), ends));
         Self { runtime, orders, facts, task }
     }
 

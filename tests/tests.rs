@@ -18,6 +18,9 @@ mod corpus;
 mod deploy;
 /// One seed, one run.
 mod determinism;
+/// The cloud side with native boxes and stock SRT peers.
+#[cfg(feature = "gstreamer")]
+mod gateway_native;
 /// The never arrows, the map, and what no file may hold.
 mod house;
 /// Which mixer line is on air, and when the programme leaves one by itself.
@@ -31,12 +34,18 @@ mod loopback;
 mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
+/// A native session: one handshake in bytes, and what sealing costs.
+mod native_session;
 /// The native dialect, byte by byte.
 mod native_wire;
-/// The home screen as pictures, nothing cut off.
+/// The front panel: pictures, hands, displays.
 mod panel;
 /// Who they speak with.
 mod peers;
+/// What is recorded, byte by byte, and what a killed box or a full disk costs.
+mod record;
+/// What the bonding reaches, beside what is kept of it.
+mod score;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.
 mod settings;
 /// The field's wire, byte by byte.

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
 
@@ -17,6 +18,8 @@ pub(super) const IP_UDP: f64 = 28.0;
 pub(super) const FULL: f64 = 1316.0 + 16.0 + IP_UDP;
 /// A far end of the field acknowledges by tens and has no timer, so fewer than this would never be acknowledged.
 const FLOOR_PACKETS: f64 = 12.0;
+/// Where every packet is acknowledged: enough that three later ones tell of a loss.
+const FLOOR_EACH: f64 = 3.0;
 /// What a link of the field has received and not acknowledged yet, at most and beyond the window's own 3.
 const UNTOLD_PACKETS: f64 = 3.0 + 6.0;
 /// No link is believed to carry less: a probe must still get through.
@@ -33,8 +36,19 @@ const FEEDBACK: f64 = 10_000.0;
 const STANDING: f64 = 40_000.0;
 /// Arrivals are counted over this, or over as many tens as it takes.
 const SPAN: Duration = Duration::from_millis(100);
+/// Arrivals of a shorter time say nothing.
+const LEAST_SPAN: Duration = Duration::from_millis(30);
 /// Arrival times remembered.
 const MOST_ARRIVALS: usize = 256;
+
+/// How a far end tells what has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// By tens, when the tenth is there; times are ours.
+    Tens,
+    /// Every datagram with its time on the far end's clock.
+    Each,
+}
 
 /// One link's rate and window.
 #[derive(Debug, Clone)]
@@ -42,15 +56,31 @@ pub(super) struct Capacity {
     /// Bytes per microsecond.
     rate: f64,
     peak: f64,
+    pace: Pace,
     arrivals: VecDeque<(Instant, f64)>,
     busy: Option<Instant>,
     starting: bool,
     limited: bool,
+    pub(super) without: Without,
 }
 
 impl Capacity {
-    pub(super) fn new() -> Self {
-        Self { rate: UNKNOWN, peak: UNKNOWN, arrivals: VecDeque::new(), busy: None, starting: true, limited: false }
+    pub(super) fn new(pace: Pace) -> Self {
+        Self {
+            rate: UNKNOWN,
+            peak: UNKNOWN,
+            pace,
+            arrivals: VecDeque::new(),
+            busy: None,
+            starting: true,
+            limited: false,
+            without: Without::default(),
+        }
+    }
+
+    /// The far end is one of the field's.
+    pub(super) fn is_told_by_tens(&self) -> bool {
+        self.pace == Pace::Tens
     }
 
     /// So many bytes are known to have arrived.
@@ -101,9 +131,12 @@ impl Capacity {
         if queue_us > 30_000.0 {
             self.starting = false;
         }
-        let sample = self.sample(now);
+        let sample = match self.pace {
+            Pace::Tens => self.sample(now),
+            Pace::Each => self.sample_each(now),
+        };
         if let Some(since) = self.busy {
-            if let Some(sample) = sample.filter(|_| now.since(since) >= Duration::from_millis(30)) {
+            if let Some(sample) = sample.filter(|_| now.since(since) >= LEAST_SPAN) {
                 self.rate += (0.25 * dt_ms / 10.0).min(1.0) * (sample - self.rate);
             }
         } else {
@@ -152,6 +185,17 @@ impl Capacity {
         Some((sum / span).min((sum + 9.0 * FULL) / silent.max(1.0)))
     }
 
+    /// Bytes per microsecond that arrived in the last 100 ms, or since the link is busy.
+    fn sample_each(&self, now: Instant) -> Option<f64> {
+        let span = self.busy.map_or(SPAN, |since| now.since(since).min(SPAN));
+        if span < LEAST_SPAN {
+            return None;
+        }
+        let recent = self.arrivals.iter().rev().take_while(|(at, _)| now.since(*at) < span);
+        let sum: f64 = recent.map(|(_, bytes)| bytes).sum();
+        Some(sum / span.as_micros() as f64)
+    }
+
     /// Written off after a long silence: it begins again, small.
     pub(super) fn write_off(&mut self) {
         self.rate = self.rate.min(RETURNED);
@@ -168,7 +212,7 @@ impl Capacity {
 
     /// Bytes per microsecond to place packets by.
     pub(super) fn believed(&self) -> f64 {
-        if self.is_busy() { self.rate } else { self.rate.max(RESTART) }
+        if self.is_busy() || self.without.has(Without::RESTART) { self.rate } else { self.rate.max(RESTART) }
     }
 
     /// The measured rate as a bitrate.
@@ -178,19 +222,32 @@ impl Capacity {
 
     /// Bytes that may be under way while the queue is let run empty, so that the least round trip shows again.
     pub(super) fn draining_window(&self, least_rtt_us: f64) -> f64 {
-        (0.75 * self.rate * least_rtt_us).max(FLOOR_PACKETS * FULL)
+        (0.75 * self.rate * least_rtt_us).max(self.floor())
     }
 
     /// Bytes that may be under way.
     pub(super) fn window(&self, least_rtt_us: f64, latency_us: f64, suspect: bool) -> f64 {
+        if self.without.has(Without::WINDOW) {
+            return f64::INFINITY;
+        }
         let turn = least_rtt_us + FEEDBACK;
         let own = self.rate * (turn + STANDING);
-        let window = if suspect {
+        let window = if suspect || self.without.has(Without::PEAK) {
             own
         } else {
             own.max((self.peak * (turn + STANDING)).min(self.rate * (turn + 0.4 * latency_us)))
         };
-        (window + UNTOLD_PACKETS * FULL).max(FLOOR_PACKETS * FULL)
+        match self.pace {
+            Pace::Tens => (window + UNTOLD_PACKETS * FULL).max(self.floor()),
+            Pace::Each => window + self.floor(),
+        }
+    }
+
+    fn floor(&self) -> f64 {
+        match self.pace {
+            Pace::Tens => FLOOR_PACKETS * FULL,
+            Pace::Each => FLOOR_EACH * FULL,
+        }
     }
 }
 
@@ -206,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_busy_link_is_believed_what_arrives() {
-        let mut capacity = Capacity::new();
+        let mut capacity = Capacity::new(Pace::Tens);
 
         for n in 1..=200 {
             // ten packets each 20 ms: 5.4 Mbit/s
@@ -222,7 +279,7 @@ mod tests {
 
     #[test]
     fn silence_pulls_a_busy_link_down_and_an_idle_one_not() {
-        let mut busy = Capacity::new();
+        let mut busy = Capacity::new(Pace::Tens);
         for n in 1..=100 {
             busy.arrived(at(n * 10), 5.0 * FULL);
             busy.tick(at(n * 10), TICK, true, 50_000.0, 50_000.0);
@@ -239,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_window_never_falls_below_what_the_far_end_acknowledges_at_once() {
-        let mut capacity = Capacity::new();
+        let mut capacity = Capacity::new(Pace::Tens);
 
         capacity.write_off();
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::without::Without;
 use crate::table::Section;
 use crate::units::Bitrate;
 
@@ -11,6 +12,8 @@ use crate::units::Bitrate;
 pub enum Dialect {
     /// The field's wire: unmodified third-party receivers understand it.
     Srtla,
+    /// Ours, towards our own gateway: sealed, every datagram acknowledged with its time.
+    Native,
 }
 
 impl Dialect {
@@ -19,6 +22,7 @@ impl Dialect {
     pub const fn echoes(self) -> bool {
         match self {
             Self::Srtla => false,
+            Self::Native => true,
         }
     }
 }
@@ -29,7 +33,7 @@ pub const BEYOND: Duration = Duration::from_millis(250);
 
 /// The least L that a session's latency leads to; a session that waits for less than this and [`BEYOND`]
 /// has no time for a repair anyway.
-const LEAST: Duration = Duration::from_millis(50);
+pub(super) const LEAST: Duration = Duration::from_millis(50);
 
 /// What one group of links needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +47,8 @@ pub struct Config {
     pub follows_session: bool,
     /// The most that the encoder target may rise to.
     pub ceiling: Bitrate,
+    /// Nothing, except in a simulation.
+    pub without: Without,
 }
 
 impl Default for Config {
@@ -52,6 +58,7 @@ impl Default for Config {
             latency: Duration::from_secs(1),
             follows_session: false,
             ceiling: Bitrate::mbps(20),
+            without: Without::default(),
         }
     }
 }
@@ -62,10 +69,15 @@ impl Config {
         let default = Self::default();
         let ms = Duration::from_millis;
         Self {
-            dialect: section.choice("dialect", &[("srtla", Dialect::Srtla)], default.dialect),
+            dialect: section.choice(
+                "dialect",
+                &[("srtla", Dialect::Srtla), ("native", Dialect::Native)],
+                default.dialect,
+            ),
             latency: section.duration("latency", default.latency, ms(100)..=ms(10_000)),
             follows_session: false,
             ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),
+            without: default.without,
         }
     }
 

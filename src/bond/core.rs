@@ -11,16 +11,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::capacity::IP_UDP;
 use super::config::Config;
-use super::held::{Copy, Store};
-use super::link::{Fate, Link};
+use super::held::{Copy, Head, Store};
+use super::link::{Cargo, Fate, Link};
 use super::queue::Queue;
 use super::recovery::Budget;
 use super::scheduler::{Choice, MOST_LINKS, Seat, choose};
 use super::stats::{LinkId, RateMeter};
 use super::target::{Target, View};
+use super::tunnel::Tunnel;
+use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
+use crate::wire::native::OVERHEAD;
 use crate::wire::{Seq, srtla};
 
 /// While a stream flows.
@@ -70,6 +74,8 @@ pub(super) struct Core {
     pub(super) budget: Budget,
     target: Target,
     pub(super) counters: Counters,
+    /// The native dialect's part, if that is spoken.
+    pub(super) tunnel: Option<Tunnel>,
     pub(super) transmits: VecDeque<Transmit>,
     offered: RateMeter,
     delivered: RateMeter,
@@ -85,15 +91,17 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(now: Instant, config: Config) -> Self {
+    pub(super) fn new(now: Instant, config: Config, tunnel: Option<Tunnel>) -> Self {
+        let budget = Budget::new(now, config.without.has(Without::BUDGET));
         Self {
             config,
             links: Vec::new(),
             store: Store::default(),
             queue: Queue::default(),
-            budget: Budget::new(now),
+            budget,
             target: Target::new(now),
             counters: Counters::default(),
+            tunnel,
             transmits: VecDeque::new(),
             offered: RateMeter::new(),
             delivered: RateMeter::new(),
@@ -125,12 +133,13 @@ impl Core {
     }
 
     /// Takes a packet in; its number stands within or after what is held.
-    pub(super) fn hold(&mut self, now: Instant, seq: Seq, packet: Bytes) {
+    pub(super) fn hold(&mut self, now: Instant, seq: Seq, head: Head, packet: Bytes) {
         while self.store.is_full_for(seq) || self.store.bytes() > MOST_BYTES {
             self.retire_front();
         }
         let size = packet.len();
-        self.store.insert(seq, packet, now + self.config.latency);
+        let around = if self.tunnel.is_some() { OVERHEAD as f64 } else { 0.0 };
+        self.store.insert(seq, head, packet, size as f64 + around + IP_UDP, now + self.config.latency);
         self.queue.push_fresh(seq, size);
         // so that the first packet after a pause does not wait for a slow tick
         self.next_tick = self.next_tick.min(now + TICK);
@@ -213,7 +222,7 @@ impl Core {
         self.seats.clear();
         self.seats.extend(self.links.iter().map(|link| Seat::look(now, link, MOST_PAYLOAD, latency_us)));
         let mut booked = [0.0; MOST_LINKS];
-        let doubling = self.overload_us < 10_000.0;
+        let doubling = self.overload_us < 10_000.0 && !self.config.without.has(Without::DOUBLING);
         let mut place = 0;
         // each wait books on one closed link; after a few rounds over all links nothing new can come of it
         for _ in 0..4 * MOST_LINKS {
@@ -224,7 +233,7 @@ impl Core {
             };
             match choose(now, &self.seats, held, &booked, doubling) {
                 Choice::Wait { link, run } => {
-                    booked[link] += run as f64 * (held.payload.len() as f64 + 28.0);
+                    booked[link] += run as f64 * held.size;
                     self.links[link].capacity.was_limited();
                     place += run;
                 }
@@ -245,11 +254,22 @@ impl Core {
     pub(super) fn place(&mut self, now: Instant, seq: Seq, at: usize) {
         let Some(held) = self.store.get_mut(seq) else { return };
         let again = held.sends > 0;
-        let size = held.payload.len();
-        let payload = held.payload.clone();
         let link = &mut self.links[at];
-        let number = link.send(now, seq, size);
         let id = link.id;
+        let payload = match &mut self.tunnel {
+            None => Some(held.payload.clone()),
+            Some(tunnel) if OVERHEAD + held.payload.len() > link.mtu.datagram() => {
+                let halves = tunnel.halves(now, id, link.next_number(), &held.head, &held.payload);
+                halves.map(|[first, second]| {
+                    link.send_other(now, Cargo::Half, first.len());
+                    self.transmits.push_back(Transmit { link: id, payload: first });
+                    second
+                })
+            }
+            Some(tunnel) => tunnel.datagram(now, id, link.next_number(), &held.head, &held.payload),
+        };
+        let Some(payload) = payload else { return };
+        let number = link.send(now, seq, payload.len());
         held.add_copy(Copy { link: id, number });
         self.queue.take(held);
         if again {
@@ -334,7 +354,13 @@ impl Core {
 
     /// A copy on a link is lost; the packet waits again if no other is believed in.
     pub(super) fn copy_lost(&mut self, at: usize, number: u64, seq: Seq) {
-        let Some(fate) = self.links[at].lost(number) else { return };
+        if let Some(fate) = self.links[at].lost(number) {
+            self.believe_lost(at, seq, fate);
+        }
+    }
+
+    /// A copy that was on a link is lost, of whichever fate it had.
+    pub(super) fn believe_lost(&mut self, at: usize, seq: Seq, fate: Fate) {
         let bit = super::scheduler::link_bit(&self.links[at]);
         let Some(held) = self.store.get_mut(seq) else { return };
         held.lost_on |= bit;

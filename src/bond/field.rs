@@ -14,9 +14,6 @@ use crate::wire::Seq;
 use crate::wire::srt::{self, Packet};
 use crate::wire::srtla::{self, Repr};
 
-/// A handshake that waits for the first link; older ones would shift the listener's clock.
-const HANDSHAKE_KEEPS: Duration = Duration::from_millis(250);
-
 impl Sender {
     /// False if the frame makes no sense here.
     pub(super) fn take_frame(&mut self, now: Instant, at: usize, frame: &Repr<'_>) -> bool {
@@ -68,11 +65,8 @@ impl Sender {
         if let Some(payload) = self.core.links[at].keepalive(now, true) {
             self.core.transmit(now, at, payload.into());
         }
-        if first
-            && let Some((since, handshake)) = self.held_handshake.take()
-            && now.since(since) <= HANDSHAKE_KEEPS
-        {
-            self.carry_handshake(now, handshake);
+        if first {
+            self.release_handshake(now);
         }
     }
 
@@ -155,6 +149,27 @@ impl Sender {
         true
     }
 
+    /// The listener's word came through the tunnel: whole, once, and in our far end's name.
+    pub(super) fn hear_listener(&mut self, now: Instant, packet: &[u8]) {
+        if !self.session.is_ours(socket_of(packet)) {
+            return;
+        }
+        match srt::peek(packet) {
+            Ok(Packet::Handshake(handshake)) => {
+                let answer = self.agree(now, &handshake, packet);
+                self.tell_caller(answer);
+            }
+            Ok(Packet::Ack(ack)) => {
+                if self.session.ack_is_news(ack) {
+                    self.tell_caller(Bytes::copy_from_slice(packet));
+                }
+            }
+            Ok(Packet::Nak(list)) => self.take_nak(now, list, packet),
+            Ok(_) => self.tell_caller(Bytes::copy_from_slice(packet)),
+            Err(_) => self.core.counters.strange_packets += 1,
+        }
+    }
+
     /// The listener answers: L follows what it has negotiated, or the caller hears a refusal and the listener the end.
     fn agree(&mut self, now: Instant, handshake: &srt::Handshake, datagram: &[u8]) -> Bytes {
         let mended = self.session.listener_shakes(datagram);
@@ -217,13 +232,14 @@ impl Sender {
                     break;
                 }
                 left -= 1;
-                if self.core.store.get(seq).is_some() {
+                let held = self.core.store.get(seq);
+                if self.core.tunnel.is_some() && held.is_none_or(|held| held.delivered.is_some()) {
+                    // it came through the tunnel and was lost behind it: the caller sends it again
+                    pass_on(&mut pass, seq);
+                } else if held.is_some() {
                     self.core.is_missed(now, seq);
                 } else if self.is_for_caller(seq) {
-                    match pass.last_mut() {
-                        Some((_, last)) if last.plus(1) == seq => *last = seq,
-                        _ => pass.push((seq, seq)),
-                    }
+                    pass_on(&mut pass, seq);
                 }
                 seq = seq.plus(1);
             }
@@ -268,5 +284,13 @@ impl Sender {
             self.core.links[at].membership = Membership::Outside { ask_at: now + REGISTER_PACE };
             self.core.transmit(now, at, payload.into());
         }
+    }
+}
+
+/// One more number of which the caller hears.
+fn pass_on(pass: &mut Vec<(Seq, Seq)>, seq: Seq) {
+    match pass.last_mut() {
+        Some((_, last)) if last.plus(1) == seq => *last = seq,
+        _ => pass.push((seq, seq)),
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::stats::LinkId;
 use crate::time::Instant;
 use crate::wire::Seq;
+use crate::wire::native::DATA_HEADER;
 
 /// Most numbers between the oldest held and the newest: at 20 Mbit/s seventeen seconds.
 pub(super) const MOST: usize = 32_768;
@@ -23,10 +24,17 @@ pub(super) struct Copy {
     pub(super) number: u64,
 }
 
+/// The head of a data frame.
+pub(super) type Head = [u8; DATA_HEADER];
+
 /// One of the caller's packets.
 #[derive(Debug)]
 pub(super) struct Held {
+    /// What stands before the payload on the wire; only the native dialect has one.
+    pub(super) head: Head,
     pub(super) payload: Bytes,
+    /// Bytes on the wire, with everything around the payload.
+    pub(super) size: f64,
     pub(super) deadline: Instant,
     /// It waits in a queue.
     pub(super) queued: bool,
@@ -132,7 +140,7 @@ impl Store {
     }
 
     /// Takes a packet in; the caller has asked [`Store::place`], which said within or after.
-    pub(super) fn insert(&mut self, seq: Seq, payload: Bytes, deadline: Instant) {
+    pub(super) fn insert(&mut self, seq: Seq, head: Head, payload: Bytes, size: f64, deadline: Instant) {
         if self.ring.is_empty() {
             self.base = seq;
         }
@@ -145,7 +153,9 @@ impl Store {
         }
         self.bytes += payload.len();
         let held = Held {
+            head,
             payload,
+            size,
             deadline,
             queued: true,
             delivered: None,
@@ -183,6 +193,11 @@ impl Store {
         self.ring.front().is_some_and(|front| front.as_ref().is_none_or(|held| now > held.deadline + AFTER_DEADLINE))
     }
 
+    /// True if the oldest number has arrived, or is a gap.
+    pub(super) fn front_is_delivered(&self) -> bool {
+        self.ring.front().is_some_and(|front| front.as_ref().is_none_or(|held| held.delivered.is_some()))
+    }
+
     /// True if another number does not fit.
     pub(super) fn is_full_for(&self, seq: Seq) -> bool {
         !self.ring.is_empty() && seq.distance(self.base) >= MOST as i32
@@ -199,7 +214,7 @@ mod tests {
         let start = Seq::new(0x7fff_fffe);
 
         for n in [0, 1, 4] {
-            store.insert(start.plus(n), Bytes::from_static(b"abc"), Instant::from_millis(100));
+            store.insert(start.plus(n), Head::default(), Bytes::from_static(b"abc"), 31.0, Instant::from_millis(100));
         }
 
         assert_eq!(store.end(), Seq::new(3));

@@ -5,14 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::core::MOST_WAITING;
-use super::held::Place;
+use super::held::{Head, Place};
 use super::link::Link;
 use super::sender::{Sender, socket_of};
 use super::session::Begins;
 use crate::time::Instant;
 use crate::wire::Seq;
-use crate::wire::srt::Packet;
+use crate::wire::srt::{self, Packet};
 
+/// A handshake that waits for the first link; older ones would shift the listener's clock.
+const HANDSHAKE_KEEPS: Duration = Duration::from_millis(250);
 /// The listener is told of the end when the last data is through, or after L and this.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -67,6 +69,10 @@ impl Sender {
     pub(super) fn take_data(&mut self, now: Instant, seq: Seq, resent: bool, packet: Bytes) {
         self.core.count_packet(now, packet.len());
         match self.core.store.place(seq) {
+            // the far end has it, and whoever stands behind asks for it: that way is not ours
+            Place::Within if self.core.store.get(seq).is_some_and(|held| held.delivered.is_some()) && resent => {
+                return self.carry(now, packet);
+            }
             Place::Within if self.core.store.get(seq).is_some() => {
                 self.core.counters.caller_retransmits_dropped += 1;
                 return;
@@ -87,12 +93,18 @@ impl Sender {
             }
             Place::Within | Place::After => {}
         }
-        self.core.hold(now, seq, packet);
+        if self.core.tunnel.is_some() {
+            self.hold_srt(now, seq, &packet);
+        } else {
+            self.core.hold(now, seq, Head::default(), packet);
+        }
     }
 
     /// Sends on the link that is quickest now, and forgets.
     pub(super) fn carry(&mut self, now: Instant, packet: Bytes) {
-        if let Some(at) = self.core.quickest(now, 0) {
+        if self.core.tunnel.is_some() {
+            self.send_control(now, &packet, self.core.store.end(), 0..1);
+        } else if let Some(at) = self.core.quickest(now, 0) {
             self.core.transmit(now, at, packet);
         }
     }
@@ -100,6 +112,9 @@ impl Sender {
     /// The end of the session: nobody acknowledges it, and without it the listener waits for its own
     /// patience to run out. So every link carries it; the first one counts.
     pub(super) fn carry_end(&mut self, now: Instant, packet: &Bytes) {
+        if self.core.tunnel.is_some() {
+            return self.send_control(now, packet, self.core.store.end(), 0..self.core.links.len());
+        }
         for at in 0..self.core.links.len() {
             if self.core.links[at].usable() {
                 self.core.transmit(now, at, packet.clone());
@@ -107,9 +122,27 @@ impl Sender {
         }
     }
 
+    /// A handshake that came before the first link travels now, unless it is too old.
+    pub(super) fn release_handshake(&mut self, now: Instant) {
+        if self.held_handshake.is_some()
+            && self.core.links.iter().any(Link::usable)
+            && let Some((since, handshake)) = self.held_handshake.take()
+            && now.since(since) <= HANDSHAKE_KEEPS
+        {
+            self.carry_handshake(now, handshake);
+        }
+    }
+
     pub(super) fn carry_handshake(&mut self, now: Instant, packet: Bytes) {
         // each repetition takes the next link: the quickest may be the one that swallows them
         let nth = self.session.unanswered.saturating_sub(1);
+        if self.core.tunnel.is_some() {
+            let next = match srt::peek(&packet) {
+                Ok(Packet::Handshake(handshake)) if self.core.store.is_empty() => handshake.initial_seq,
+                _ => self.core.store.end(),
+            };
+            return self.send_control(now, &packet, next, nth..nth + 2);
+        }
         if let Some(at) = self.core.quickest(now, nth) {
             self.core.transmit(now, at, packet);
         }

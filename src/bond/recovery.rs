@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::capacity::IP_UDP;
 use super::core::Core;
 use super::link::{Fate, Link};
+use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::Seq;
@@ -36,11 +36,12 @@ const LONG_QUEUE: f64 = 0.2;
 pub(super) struct Budget {
     bytes: f64,
     last: Instant,
+    unlimited: bool,
 }
 
 impl Budget {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { bytes: LEAST_STORE, last: now }
+    pub(super) fn new(now: Instant, unlimited: bool) -> Self {
+        Self { bytes: LEAST_STORE, last: now, unlimited }
     }
 
     pub(super) fn tick(&mut self, now: Instant, rate: Bitrate) {
@@ -51,7 +52,7 @@ impl Budget {
     }
 
     fn spend(&mut self, bytes: f64, urgent: bool) -> bool {
-        let granted = self.bytes >= bytes || urgent;
+        let granted = self.bytes >= bytes || urgent || self.unlimited;
         if granted {
             self.bytes = (self.bytes - bytes).max(0.0);
         }
@@ -141,6 +142,9 @@ impl Core {
 
     /// Sends elsewhere what silent and failing links hold, as late as the deadline allows or as early as there is room.
     pub(super) fn rescue(&mut self, now: Instant) {
+        if self.config.without.has(Without::RESCUE) {
+            return;
+        }
         let usable: Vec<&Link> = self.links.iter().filter(|l| l.usable()).collect();
         let Some(freshest) = usable.iter().map(|l| l.last_proof()).max() else { return };
         let sum: f64 = usable.iter().map(|l| l.capacity.believed()).sum();
@@ -156,7 +160,7 @@ impl Core {
             let link = &self.links[at];
             if link.suspect.is_some() {
                 // silent together with all others: the far end paused, not the link
-                if freshest <= link.missing_since() + LIFE_SINCE {
+                if !link.is_judged_far() && freshest <= link.missing_since() + LIFE_SINCE {
                     continue;
                 }
                 self.rescue_silent(now, at, wait, sum, calm, &mut spare);
@@ -166,7 +170,9 @@ impl Core {
             if crowded {
                 continue;
             }
-            self.rescue_untold(now, at);
+            if self.tunnel.is_none() {
+                self.rescue_untold(now, at);
+            }
             let link = &self.links[at];
             if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us {
                 self.rescue_late(now, at);
@@ -178,8 +184,8 @@ impl Core {
         let latency_us = self.config.latency.as_micros() as f64;
         let sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
         let held_bytes: f64 = self.links[at].in_flight();
-        let needed =
-            if self.config.latency >= PATIENT { wait + held_bytes / sum + 0.15 * latency_us } else { 0.5 * latency_us };
+        let patient = self.config.latency >= PATIENT && !self.config.without.has(Without::JUST_IN_TIME);
+        let needed = if patient { wait + held_bytes / sum + 0.15 * latency_us } else { 0.5 * latency_us };
         for (number, seq) in sole {
             let Some(held) = self.store.get_mut(seq) else {
                 self.links[at].rescued(number);
@@ -189,7 +195,7 @@ impl Core {
                 self.links[at].rescued(number);
                 continue;
             }
-            let size = held.payload.len() as f64 + IP_UDP;
+            let size = held.size;
             let slack = held.deadline.since(now).as_micros() as f64;
             let roomy = calm && *spare >= size;
             if !(slack < needed || roomy) || !self.budget.spend(size, slack < 0.4 * latency_us) {
@@ -235,7 +241,7 @@ impl Core {
         let mut arrival = drained.max(now.as_micros() as f64) + link.one_way();
         for (number, seq) in link.sole() {
             let Some(held) = self.store.get(seq) else { continue };
-            arrival += (held.payload.len() as f64 + IP_UDP) / link.capacity.believed();
+            arrival += held.size / link.capacity.believed();
             let deadline = held.deadline.as_micros() as f64;
             if arrival > deadline - NARROW && held.delivered.is_none() && held.deadline > now {
                 lates.push((number, seq));
@@ -248,7 +254,7 @@ impl Core {
         let bit = super::scheduler::link_bit(&self.links[at]);
         for (number, seq) in packets {
             let Some(held) = self.store.get_mut(*seq) else { continue };
-            let size = held.payload.len() as f64 + IP_UDP;
+            let size = held.size;
             if !self.budget.spend(size, false) {
                 return;
             }

@@ -37,6 +37,14 @@ impl Rtt {
 
     /// A packet sent `sample` ago has been answered.
     pub(super) fn take(&mut self, now: Instant, sample: Duration) {
+        if self.smooth.is_some() {
+            self.jolt((sample.as_micros() as f64 - self.latest).abs());
+        }
+        self.take_steady(now, sample);
+    }
+
+    /// The same, where the unsteadiness is measured otherwise.
+    pub(super) fn take_steady(&mut self, now: Instant, sample: Duration) {
         let sample = sample.as_micros() as f64;
         if now.since(self.bucket_from) >= BUCKET {
             self.bucket_from = now;
@@ -47,13 +55,15 @@ impl Rtt {
             self.seen_empty = now;
         }
         match &mut self.smooth {
-            Some(smooth) => {
-                self.jitter += 0.05 * ((sample - self.latest).abs() - self.jitter);
-                *smooth += 0.125 * (sample - *smooth);
-            }
+            Some(smooth) => *smooth += 0.125 * (sample - *smooth),
             None => self.smooth = Some(sample),
         }
         self.latest = sample;
+    }
+
+    /// Two datagrams in a row differed by so much, µs.
+    pub(super) fn jolt(&mut self, by: f64) {
+        self.jitter += 0.05 * (by - self.jitter);
     }
 
     /// How long no packet has found the way empty: longer than a bucket, and the least would be forgotten.

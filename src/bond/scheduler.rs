@@ -4,9 +4,9 @@
 //! has no room yet, the packet waits: it would still be earliest there. What is booked so delays the
 //! packets behind it on that link, until for one of them a link with room is as good.
 
-use super::capacity::IP_UDP;
 use super::held::Held;
 use super::link::Link;
+use super::without::Without;
 use crate::time::Instant;
 
 /// Most links of a group.
@@ -34,6 +34,7 @@ pub(super) struct Seat {
     one_way: f64,
     jitter: f64,
     metered: bool,
+    nearest_first: bool,
     loss_cost: f64,
     staleness: f64,
     room: bool,
@@ -49,7 +50,8 @@ impl Seat {
             rate: link.capacity.believed(),
             one_way: link.one_way(),
             jitter: link.rtt.jitter_us(),
-            metered: link.config.metered,
+            metered: link.config.metered && !link.without.has(Without::METERED),
+            nearest_first: link.without.has(Without::EARLIEST),
             loss_cost: LOSS_COST * link.loss,
             staleness: (now.since(link.last_proof()).as_micros() as f64 - link.rtt.latest_us()).max(0.0),
             room: usable && link.has_room(size, latency_us),
@@ -83,7 +85,7 @@ pub(super) enum Choice {
 
 /// Chooses for one packet; `booked` counts the bytes that wait for each link before it.
 pub(super) fn choose(now: Instant, seats: &[Seat], held: &Held, booked: &[f64; MOST_LINKS], doubling: bool) -> Choice {
-    let size = held.payload.len() as f64 + IP_UDP;
+    let size = held.size;
     let deadline = held.deadline.as_micros() as f64;
     let repair = held.sends > 0;
     let nearest = seats.iter().filter(|s| s.usable).map(|s| s.one_way).fold(f64::INFINITY, f64::min);
@@ -102,7 +104,7 @@ pub(super) fn choose(now: Instant, seats: &[Seat], held: &Held, booked: &[f64; M
         }
         let arrival = seat.arrival(size, booked[at]);
         earliest = earliest.min(arrival);
-        let mut score = arrival + seat.loss_cost;
+        let mut score = if seat.nearest_first { seat.one_way } else { arrival } + seat.loss_cost;
         if seat.metered {
             score += metered_cost;
         }

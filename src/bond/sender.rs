@@ -13,15 +13,19 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::caller::Caller;
-use super::config::{Config, LinkConfig};
+use super::config::{Config, Dialect, LinkConfig};
 use super::core::{Core, MOST_PAYLOAD, Transmit};
-use super::link::Link;
+use super::link::{Link, Membership};
+use super::native::{Initiator, InitiatorConfig, InitiatorEvent};
 use super::scheduler::MOST_LINKS;
+use super::seal::{Plain, Seal};
 use super::session::Session;
 use super::srtla::Registration;
 use super::stats::{GroupStats, LinkId};
+use super::tunnel::Tunnel;
 use crate::rng::Rng;
 use crate::time::Instant;
+use crate::wire::native::Refusal;
 use crate::wire::srt;
 use crate::wire::srtla;
 use crate::wire::{Error, Seq};
@@ -47,14 +51,34 @@ pub struct Sender {
     /// Scratch lists, kept for their memory.
     pub(super) numbers: Vec<u64>,
     pub(super) lost: Vec<(u64, Seq)>,
+    /// What became of the native session, to be acted on.
+    pub(super) events: VecDeque<InitiatorEvent>,
+    pub(super) refused: Option<Refusal>,
 }
 
 impl Sender {
+    /// A group without links that speaks the native dialect without sealing: for simulations.
+    #[must_use]
+    pub fn plain(now: Instant, config: Config, rng: Rng) -> Self {
+        let config = Config { dialect: Dialect::Native, ..config };
+        let tunnel = Tunnel::new(now, Seal::Plain(Plain::default()));
+        Self { core: Core::new(now, config.clone(), Some(tunnel)), ..Self::new(now, config, rng) }
+    }
+
+    /// A group without links that speaks the native dialect: `session` says with which gateway, and what it offers.
+    #[must_use]
+    pub fn native(now: Instant, config: Config, session: InitiatorConfig, mut rng: Rng) -> Self {
+        let config = Config { dialect: Dialect::Native, ..config };
+        let initiator = Initiator::new(now, session, rng.split());
+        let tunnel = Tunnel::new(now, Seal::Session(Box::new(initiator)));
+        Self { core: Core::new(now, config.clone(), Some(tunnel)), ..Self::new(now, config, rng) }
+    }
+
     /// A group without links.
     #[must_use]
     pub fn new(now: Instant, config: Config, rng: Rng) -> Self {
         Self {
-            core: Core::new(now, config),
+            core: Core::new(now, config, None),
             registration: Registration::new(now, rng),
             caller: Caller::default(),
             session: Session::default(),
@@ -63,6 +87,8 @@ impl Sender {
             held_shutdown: None,
             numbers: Vec::new(),
             lost: Vec::new(),
+            events: VecDeque::new(),
+            refused: None,
         }
     }
 
@@ -81,8 +107,18 @@ impl Sender {
     pub fn add_link(&mut self, now: Instant, id: LinkId, config: LinkConfig) {
         self.remove_link(now, id);
         if self.core.links.len() < MOST_LINKS {
-            self.core.links.push(Link::new(now, id, config));
+            let mut link = Link::new(now, id, config, self.core.config.dialect);
+            link.without = self.core.config.without;
+            link.capacity.without = link.without;
+            if let Some(tunnel) = &self.core.tunnel {
+                link.count_from(tunnel.counter(id));
+                if tunnel.seal.is_up() {
+                    link.membership = Membership::Inside;
+                }
+            }
+            self.core.links.push(link);
             self.core.next_tick = now;
+            self.list_links(now);
         }
     }
 
@@ -94,6 +130,7 @@ impl Sender {
         self.core.links.remove(at);
         self.core.transmits.retain(|transmit| transmit.link != id);
         self.core.lost_link = true;
+        self.list_links(now);
         self.pump(now);
     }
 
@@ -112,6 +149,7 @@ impl Sender {
             self.core.abandon(at);
             self.core.lost_link = true;
         }
+        self.list_links(now);
         self.pump(now);
     }
 
@@ -164,6 +202,9 @@ impl Sender {
     /// A datagram from the far end, on the socket of a link.
     pub fn handle_datagram(&mut self, now: Instant, id: LinkId, datagram: &[u8]) {
         let Some(at) = self.core.find(id) else { return };
+        if self.core.tunnel.is_some() {
+            return self.handle_sealed(now, at, datagram);
+        }
         let understood = if srtla::is_srtla(datagram) {
             srtla::parse(datagram).map(|frame| self.take_frame(now, at, &frame))
         } else {
@@ -247,27 +288,55 @@ impl Sender {
     }
 
     fn is_connected(&self) -> bool {
-        self.registration.is_known() && self.core.links.iter().any(|link| link.carrier && link.is_inside())
+        let inside = |link: &Link| link.carrier && link.is_inside();
+        match &self.core.tunnel {
+            None => self.registration.is_known() && self.core.links.iter().any(inside),
+            Some(tunnel) => tunnel.seal.is_up() && self.core.links.iter().any(|link| inside(link) && link.usable()),
+        }
     }
 
     /// Places everything that a link has room for.
-    fn pump(&mut self, now: Instant) {
+    pub(super) fn pump(&mut self, now: Instant) {
         self.core.pump(now);
         self.release_shutdown(now);
+    }
+
+    fn handle_sealed(&mut self, now: Instant, at: usize, datagram: &[u8]) {
+        let Some(tunnel) = &mut self.core.tunnel else { return };
+        let id = self.core.links[at].id;
+        let understood =
+            tunnel.seal.open(now, id, datagram).is_some_and(|frame| self.take_opened(now, &frame).unwrap_or(false));
+        match self.core.links.get_mut(at) {
+            Some(link) if understood => link.heard(now),
+            Some(link) => link.strange += 1,
+            None => {}
+        }
+        self.tend_session(now);
+        self.release_handshake(now);
+        self.pump(now);
     }
 
     fn tick(&mut self, now: Instant) {
         let dt = now.since(self.core.last_tick);
         self.core.last_tick = now;
-        self.registration.tick(now);
-        self.register(now);
+        if let Some(Seal::Session(initiator)) = self.core.tunnel.as_mut().map(|tunnel| &mut tunnel.seal) {
+            initiator.handle_timeout(now);
+            self.tend_session(now);
+        }
+        if self.core.tunnel.is_none() {
+            self.registration.tick(now);
+            self.register(now);
+        }
         let active = self.core.is_active(now);
         for at in 0..self.core.links.len() {
-            self.core.lost_link |= self.core.links[at].tick(now, dt);
             if self.core.links[at].is_to_be_written_off(now) {
                 self.core.abandon(at);
                 self.core.links[at].capacity.write_off();
             }
+            if self.core.tunnel.is_some() {
+                continue;
+            }
+            self.core.lost_link |= self.core.links[at].tick(now, dt);
             if let Some(payload) = self.core.links[at].keepalive(now, active) {
                 self.core.transmit(now, at, payload.into());
             }
@@ -275,10 +344,14 @@ impl Sender {
                 self.core.send_train(now, at);
             }
         }
-        self.core.settle_doubts(now);
         self.core.retire(now);
-        if let Some(seq) = self.session.acked() {
-            self.core.find_stuck(now, seq);
+        if self.core.tunnel.is_some() {
+            self.core.tick_tunnel(now, active);
+        } else {
+            self.core.settle_doubts(now);
+            if let Some(seq) = self.session.acked() {
+                self.core.find_stuck(now, seq);
+            }
         }
         self.core.budget.tick(now, self.core.offered(now));
         self.core.rescue(now);

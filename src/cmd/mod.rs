@@ -7,7 +7,9 @@ mod flow;
 mod gateway;
 #[cfg(feature = "gstreamer")]
 mod judge;
+mod keys;
 mod live;
+mod record;
 #[cfg(feature = "gstreamer")]
 mod run;
 mod sim;
@@ -37,9 +39,11 @@ enum Verb {
     Bond(bond::Args),
     Sim(sim::Args),
     Flow(flow::Args),
+    Keys(keys::Args),
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
+    Record(record::Args),
     #[cfg(feature = "gstreamer")]
     Judge(judge::Args),
 }
@@ -60,9 +64,11 @@ pub fn main() -> ExitCode {
         Verb::Bond(args) => bond::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Flow(args) => flow::run(args),
+        Verb::Keys(args) => keys::run(args),
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
+        Verb::Record(args) => record::run(args),
         #[cfg(feature = "gstreamer")]
         Verb::Judge(args) => judge::run(args),
     };

@@ -24,6 +24,7 @@ mod view;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
@@ -272,7 +273,11 @@ impl Control {
         let span = self.known.recording.next_timeout(&self.settings.record).filter(|_| !self.lifecycle.ending());
         let line =
             self.sound.next_timeout(self.born, &self.intent).filter(|due| *due > now && !self.lifecycle.ending());
-        [lifecycle, restarts, patience, span, line, self.book.next_timeout(), self.known.next_stale(now)]
+        let talk = self.clock.zip(self.floor.next_start());
+        let talk = talk.map(|((at, wall), starts)| at + Duration::from_millis(starts.0.saturating_sub(wall.0)));
+        // a clock that was set back makes it later; handle_clock alone steps on
+        let talk = talk.filter(|due| *due > now);
+        [lifecycle, restarts, patience, span, talk, line, self.book.next_timeout(), self.known.next_stale(now)]
             .into_iter()
             .flatten()
             .min()

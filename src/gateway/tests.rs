@@ -39,7 +39,7 @@ fn data(seq: u32) -> Bytes {
 impl Story {
     fn new(limits: Limits) -> Self {
         let now = Instant::ZERO;
-        Self { now, gateway: Gateway::new(now, limits, Rng::simulated(1)) }
+        Self { now, gateway: Gateway::new(now, limits, None, Rng::simulated(1)) }
     }
 
     fn says(&mut self, from: SocketAddr, datagram: impl Into<Bytes>) -> Vec<Transmit> {
@@ -155,11 +155,11 @@ fn acknowledgements_and_losses_go_to_all_links_and_the_rest_to_the_latest() {
     let (key, _) = story.local()[0];
 
     let ack = srt::emit_ack(srt::Ack { seq: Seq::new(2), number: Some(1) }, 0, 7);
-    story.gateway.handle_local(key, &ack.into());
+    story.gateway.handle_local(story.now, key, &ack.into());
     let acks = story.sent();
-    story.gateway.handle_local(key, &srt::emit_nak(&[(Seq::new(3), Seq::new(5))], 0, 7).into());
+    story.gateway.handle_local(story.now, key, &srt::emit_nak(&[(Seq::new(3), Seq::new(5))], 0, 7).into());
     let naks = story.sent();
-    story.gateway.handle_local(key, &srt::emit_keepalive(0, 7).into());
+    story.gateway.handle_local(story.now, key, &srt::emit_keepalive(0, 7).into());
     let rest = story.sent();
 
     let all = [link(1), link(2), link(3)];
@@ -266,7 +266,7 @@ fn copies_on_other_links_go_no_further_unless_the_listener_asked_or_the_caller_s
     }
     let first = story.local();
     let key = first[0].0;
-    story.gateway.handle_local(key, &srt::emit_nak(&[(Seq::new(5), Seq::new(6))], 0, 7).into());
+    story.gateway.handle_local(story.now, key, &srt::emit_nak(&[(Seq::new(5), Seq::new(6))], 0, 7).into());
     for n in [1, 2] {
         (0..20).for_each(|seq| drop(story.says(link(n), data(seq))));
     }
@@ -288,7 +288,7 @@ fn of_an_opaque_group_the_gateway_knows_whether_the_listener_answers() {
     (0..20).for_each(|seq| drop(story.says(link(1), data(seq))));
     let (key, _) = story.local()[0];
     let ack = srt::emit_ack(srt::Ack { seq: Seq::new(20), number: Some(1) }, 0, 7);
-    story.gateway.handle_local(key, &ack.into());
+    story.gateway.handle_local(story.now, key, &ack.into());
 
     story.waits(Duration::from_secs(1));
     let heard = story.gateway.figures().next().unwrap().echoes.remove(0);

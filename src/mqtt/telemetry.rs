@@ -11,7 +11,10 @@ use crate::bond::LinkPhase;
 use crate::bond::echo::Echo;
 use crate::health::{CPU, DISK_FREE, Limit, MEMORY, Sample, TEMPERATURE};
 use crate::media::{Layout, SourceId};
-use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Programme, Reading, SoundStatus, Status, Verdict};
+use crate::message::{
+    AgendaStatus, AlarmLine, InputStatus, LinkStatus, Phase, Programme, Reading, RecordingStatus, SoundStatus, Status,
+    Verdict,
+};
 
 /// Number of the payloads' form; it grows when a field changes its meaning.
 pub(super) const SCHEMA: u32 = 1;
@@ -98,6 +101,8 @@ struct Health<'a> {
     phase: Phase,
     since_s: f64,
     programme: &'a Programme,
+    recording: &'a RecordingStatus,
+    agenda: &'a AgendaStatus,
     inputs: &'a [InputStatus],
     sound: &'a SoundStatus,
     far_end: Option<Far<'a>>,
@@ -266,6 +271,7 @@ fn health(topics: &Topics, status: &Status) -> Told {
             programme.output_open,
         ),
         [programme.bitrate, programme.fps, programme.safe_rate].map(|r| r.verdict),
+        (status.recording.wanted, &status.recording.file, &status.agenda),
         status.inputs.iter().map(|i| (i.source, i.present)).collect::<Vec<_>>(),
         status.alarms.iter().map(|a| (a.kind, &a.subject, a.acknowledged)).collect::<Vec<_>>(),
         verdicts,
@@ -278,6 +284,8 @@ fn health(topics: &Topics, status: &Status) -> Told {
         phase: status.phase,
         since_s: status.since.as_secs_f64(),
         programme,
+        recording: &status.recording,
+        agenda: &status.agenda,
         inputs: &status.inputs,
         sound: &status.sound,
         far_end: status.far_end.as_ref().map(|far| Far { heard_s: far.heard.as_secs_f64(), streams: &far.streams }),

@@ -4,8 +4,10 @@
 //! virtual time, `io/netem` with real datagrams. `docs/sim.md` describes the files.
 
 mod far;
+mod far_native;
 pub mod follow;
 pub mod limit;
+mod listener;
 pub mod netem;
 mod radio;
 pub mod scenario;

@@ -8,14 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::far::FarEnd;
+use super::far_native::NativeFarEnd;
 use super::netem::{Direction, IP_UDP, Netem};
 use super::scenario::Scenario;
 use super::score::{Counted, Score};
 use super::source::{PAYLOAD, Source};
-use crate::bond::{Config, Dialect, GroupStats, LinkConfig, LinkId, Sender};
+use crate::bond::{Config, Dialect, GroupStats, LinkConfig, LinkId, Sender, Without};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::units::Bitrate;
+use crate::wire::native::OVERHEAD;
 
 /// The SRT session's latency is longer than L, as in the field.
 const SESSION_EXTRA: Duration = Duration::from_millis(250);
@@ -40,11 +42,59 @@ pub struct Play {
     pub latency: Duration,
     /// Pictures of varying size, not a constant rate.
     pub variable: bool,
+    /// The frames spoken on the links.
+    pub dialect: Dialect,
+    /// What the engine has to do without.
+    pub without: Without,
+}
+
+#[derive(Debug)]
+enum Far {
+    Field(Box<FarEnd>),
+    Native(Box<NativeFarEnd>),
+}
+
+impl Far {
+    fn next_timeout(&mut self) -> Option<Instant> {
+        match self {
+            Self::Field(far) => far.next_timeout(),
+            Self::Native(far) => far.next_timeout(),
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, link: usize, datagram: &Bytes) {
+        match self {
+            Self::Field(far) => far.handle_datagram(now, link, datagram),
+            Self::Native(far) => far.handle_datagram(now, datagram),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        match self {
+            Self::Field(far) => far.handle_timeout(now),
+            Self::Native(far) => far.handle_timeout(now),
+        }
+    }
+
+    /// What arrived, and what goes back.
+    fn drain(&mut self) -> (Vec<(u64, Instant)>, Vec<(usize, Bytes)>) {
+        match self {
+            Self::Field(far) => (std::mem::take(&mut far.arrivals), std::mem::take(&mut far.out)),
+            Self::Native(far) => (std::mem::take(&mut far.arrivals), std::mem::take(&mut far.out)),
+        }
+    }
 }
 
 impl Default for Play {
     fn default() -> Self {
-        Self { seed: 0, rate: Bitrate::mbps(6), latency: Duration::from_secs(1), variable: false }
+        Self {
+            seed: 0,
+            rate: Bitrate::mbps(6),
+            latency: Duration::from_secs(1),
+            variable: false,
+            dialect: Dialect::Srtla,
+            without: Without::default(),
+        }
     }
 }
 
@@ -79,7 +129,7 @@ pub struct World {
     source: Source,
     sender: Sender,
     paths: Vec<Path>,
-    far: FarEnd,
+    far: Far,
     arrived: Vec<Option<Instant>>,
     there: Carried,
     back: Carried,
@@ -107,9 +157,19 @@ impl World {
         let mut rng = Rng::simulated(play.seed);
         let until = Instant::ZERO + scenario.duration;
         let source = Source::new(play.rate, play.variable, play.latency + SESSION_EXTRA, until, rng.split());
-        let config = Config { dialect: Dialect::Srtla, latency: play.latency, ..Config::default() };
-        let mut sender = Sender::new(Instant::ZERO, config, rng.split());
-        let far = FarEnd::new(play.latency + SESSION_EXTRA, rng.split());
+        let config =
+            Config { dialect: play.dialect, latency: play.latency, without: play.without, ..Config::default() };
+        let session = play.latency + SESSION_EXTRA;
+        let (mut sender, far) = match play.dialect {
+            Dialect::Srtla => {
+                let sender = Sender::new(Instant::ZERO, config, rng.split());
+                (sender, Far::Field(Box::new(FarEnd::new(session, rng.split()))))
+            }
+            Dialect::Native => {
+                let sender = Sender::plain(Instant::ZERO, config, rng.split());
+                (sender, Far::Native(Box::new(NativeFarEnd::new(play.latency, session, play.without))))
+            }
+        };
         let shift = seed_shift(scenario, play.seed);
         let mut paths = Vec::new();
         for (at, (link, own)) in scenario.links.iter().zip(link_rngs(scenario, play.seed)).enumerate() {
@@ -207,12 +267,16 @@ impl World {
         self.play_until(self.end);
         let payloads = self.payloads().filter(|(made, _)| *made >= self.warmup).collect();
         let queue_p95 = self.paths.iter().map(|path| path.forward.queue_p95()).max().unwrap_or_default();
-        let packet = PAYLOAD + SRT_HEADER + IP_UDP;
+        let around = match self.play.dialect {
+            Dialect::Srtla => SRT_HEADER,
+            Dialect::Native => OVERHEAD,
+        };
+        let packet = PAYLOAD + around + IP_UDP;
         let counted = Counted { payloads, there: self.there, back: self.back, packet, queue_p95 };
         Score::of(&self.name, self.play.seed, self.play.rate.as_mbps(), self.play.latency, PAYLOAD, &counted)
     }
 
-    fn next_event(&self) -> Option<Instant> {
+    fn next_event(&mut self) -> Option<Instant> {
         let links = self.paths.iter().flat_map(|path| {
             let carrier = path.carrier.last().map(|(at, _)| *at);
             [path.forward.next_timeout(), path.back.next_timeout(), carrier]
@@ -237,19 +301,20 @@ impl World {
             }
         }
         self.far.handle_timeout(now);
-        for number in self.far.arrivals.drain(..) {
+        let (arrivals, back) = self.far.drain();
+        for (number, arrived) in arrivals {
             let at = number as usize;
             if self.arrived.len() <= at {
                 self.arrived.resize(at + 1, None);
             }
-            self.arrived[at].get_or_insert(now);
+            self.arrived[at].get_or_insert(arrived);
         }
-        for (at, datagram) in self.far.out.drain(..) {
+        for (at, datagram) in back {
             let path = &mut self.paths[at];
             if now >= self.warmup {
                 self.back.take(datagram.len(), path.metered);
             }
-            path.back.handle_packet(now, Bytes::from(datagram));
+            path.back.handle_packet(now, datagram);
         }
         if self.sender.next_timeout().is_some_and(|at| at <= now) {
             self.sender.handle_timeout(now);

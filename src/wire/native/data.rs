@@ -1,5 +1,6 @@
 //! Frames that carry the stream: data of both kinds, halves of a datagram too long for a link, parity.
 
+use super::DATA_HEADER;
 use super::varint::put_u24;
 
 /// Streams in one group.
@@ -68,6 +69,13 @@ impl DataKind {
 }
 
 impl Data<'_> {
+    /// What stands before the payload.
+    #[must_use]
+    pub fn head(&self) -> [u8; DATA_HEADER] {
+        let ([_, a, b, c], [d, e, f, g]) = (self.seq.to_be_bytes(), self.stamp.to_be_bytes());
+        [self.kind.code(self.stream), a, b, c, d, e, f, g]
+    }
+
     /// Appends the frame.
     pub fn emit(&self, out: &mut Vec<u8>) {
         out.push(self.kind.code(self.stream));

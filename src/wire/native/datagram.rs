@@ -24,6 +24,8 @@ const HEAD: usize = 10;
 const COOKIE_LEN: usize = 16;
 /// An ask is filled up to this, so that no answer to it is longer.
 const ASK_LEN: usize = 64;
+/// The least hello: cookie, ephemeral key, sealed static key, and the tag of an empty payload.
+const HELLO_LEN: usize = HEAD + COOKIE_LEN + 32 + 48 + 16;
 
 /// What tells one attempt of a handshake from the next; the box draws it, the gateway repeats it.
 pub type Token = [u8; 8];
@@ -178,6 +180,7 @@ fn opening(datagram: &[u8]) -> Result<Clear<'_>, Error> {
         ASK if datagram.len() < ASK_LEN => return Err(too_short(datagram, ASK_LEN)),
         ASK => Opening::Ask,
         COOKIE => Opening::Cookie(cookie(&mut cursor)?),
+        HELLO if datagram.len() < HELLO_LEN => return Err(too_short(datagram, HELLO_LEN)),
         HELLO => Opening::Hello { cookie: cookie(&mut cursor)?, noise: cursor.0 },
         WELCOME => Opening::Welcome { noise: cursor.0 },
         REFUSAL => {

@@ -2,13 +2,19 @@
 //!
 //! ```text
 //! hello     latency (16)│continues (32)│streams (8)│ number (8)│kind (8)│length (8)│name│…
-//! welcome   session (32)│latency (16)│links (8)
+//!           links (8)│ link (8)│counter (64)│…
+//! welcome   session (32)│latency (16)│links (8)│continued (8)
 //! ```
 //! What a later version appends is passed over.
 
 use super::super::error::Error;
 use super::data::MOST_STREAMS;
 use super::varint::Cursor;
+
+/// Links whose counters a hello can tell.
+const LINKS: usize = 16;
+/// Bytes of a stream's name that travel.
+const NAME: usize = 32;
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +45,8 @@ pub struct Hello<'a> {
     pub continues: Option<u32>,
     /// Its streams: one `srt`, or 1–16 `ts`.
     pub streams: HelloStreams<'a>,
+    /// The counter from which each link goes on: a new session does not begin anew.
+    pub counters: [u64; LINKS],
 }
 
 /// The streams of a hello.
@@ -101,23 +109,35 @@ impl<'a> Hello<'a> {
                 return Err(Error::UnknownType(u16::from(info.number)));
             }
         }
+        let mut counters = [0; LINKS];
+        for _ in 0..cursor.u8().ok_or(short)? {
+            let read = |cursor: &mut Cursor<'_>| Some((cursor.u8()?, cursor.u64()?));
+            let (link, counter) = read(&mut cursor).ok_or(short)?;
+            *counters.get_mut(usize::from(link)).ok_or(Error::UnknownType(u16::from(link)))? = counter;
+        }
         let streams = HelloStreams::Read(ReadStreams { count, bytes });
-        Ok(Self { latency_ms, continues: (continues != 0).then_some(continues), streams })
+        Ok(Self { latency_ms, continues: (continues != 0).then_some(continues), streams, counters })
     }
 
-    /// Appends the payload. Of a name the first 255 bytes travel, whole characters.
+    /// Appends the payload. Of a name the first 32 bytes travel, whole characters.
     pub fn emit(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.latency_ms.to_be_bytes());
         out.extend_from_slice(&self.continues.unwrap_or(0).to_be_bytes());
         out.push(self.streams.iter().take(MOST_STREAMS).count() as u8);
         for info in self.streams.iter().take(MOST_STREAMS) {
-            let name = &info.name[..info.name.floor_char_boundary(usize::from(u8::MAX))];
+            let name = &info.name[..info.name.floor_char_boundary(NAME)];
             let kind = match info.kind {
                 StreamKind::Srt => 0,
                 StreamKind::Ts => 1,
             };
             out.extend_from_slice(&[info.number, kind, name.len() as u8]);
             out.extend_from_slice(name.as_bytes());
+        }
+        let counters = || (0_u8..).zip(self.counters).filter(|(_, counter)| *counter != 0);
+        out.push(counters().count() as u8);
+        for (link, counter) in counters() {
+            out.push(link);
+            out.extend_from_slice(&counter.to_be_bytes());
         }
     }
 }
@@ -131,6 +151,8 @@ pub struct Welcome {
     pub latency_ms: u16,
     /// Links that it takes in one group.
     pub links: u8,
+    /// The session that the hello named lives on: what is under way in it arrives.
+    pub continued: bool,
 }
 
 impl Welcome {
@@ -140,11 +162,13 @@ impl Welcome {
     /// If it is too short, or the session is 0.
     pub fn parse(payload: &[u8]) -> Result<Self, Error> {
         let mut cursor = Cursor(payload);
-        let read = |cursor: &mut Cursor<'_>| Some((cursor.u32()?, cursor.u16()?, cursor.u8()?));
+        let read = |cursor: &mut Cursor<'_>| Some((cursor.u32()?, cursor.u16()?, cursor.u8()?, cursor.u8()? != 0));
         match read(&mut cursor) {
-            Some((session, latency_ms, links)) if session != 0 => Ok(Self { session, latency_ms, links }),
+            Some((session, latency_ms, links, continued)) if session != 0 => {
+                Ok(Self { session, latency_ms, links, continued })
+            }
             Some(_) => Err(Error::UnknownType(0)),
-            None => Err(Error::TooShort { len: payload.len(), wanted: 7 }),
+            None => Err(Error::TooShort { len: payload.len(), wanted: 8 }),
         }
     }
 
@@ -152,6 +176,6 @@ impl Welcome {
     pub fn emit(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.session.to_be_bytes());
         out.extend_from_slice(&self.latency_ms.to_be_bytes());
-        out.push(self.links);
+        out.extend_from_slice(&[self.links, u8::from(self.continued)]);
     }
 }

@@ -97,11 +97,30 @@ pub enum SoundDevice {
     },
     /// A sound card, known by its id and never by its number.
     Alsa {
-        /// Card id, as in `/proc/asound/cards`.
-        card: String,
+        /// Which card.
+        card: CardMatch,
         /// Device on the card.
         device: u32,
+        /// The card's channels that are the line's leads, counted from 1: two, or one that feeds both ears.
+        channels: Vec<u8>,
     },
+}
+
+/// How a sound card is found; never by its number, which changes with the order of the plugs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardMatch {
+    /// By its id, as in `/proc/asound/cards`.
+    Id(String),
+    /// By the place it is plugged in, as its long name ends: `usb-0000:00:14.0-1`.
+    Bus(String),
+}
+
+impl std::fmt::Display for CardMatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(name) | Self::Bus(name) => f.write_str(name),
+        }
+    }
 }
 
 /// How an uplink's interface is found.
@@ -376,11 +395,29 @@ fn sound(mut section: Section<'_>, folder: &Path) -> Option<SoundDevice> {
             outages: outages(&mut section),
         },
         "file" => SoundDevice::File { path: folder.join(section.required_text("path", "clip.mp4")) },
-        _ => SoundDevice::Alsa {
-            card: section.required_text("card", "MixerA"),
-            device: u32::try_from(section.integer("device", 0, 0..=31)).unwrap_or_default(),
-        },
+        _ => {
+            let card = match section.text("bus") {
+                Some(bus) => CardMatch::Bus(bus),
+                None => CardMatch::Id(section.required_text("card", "MixerA")),
+            };
+            let device = u32::try_from(section.integer("device", 0, 0..=31)).unwrap_or_default();
+            SoundDevice::Alsa { card, device, channels: channels(&mut section) }
+        }
     })
+}
+
+fn channels(section: &mut Section<'_>) -> Vec<u8> {
+    let line = section.line_of("channels");
+    let texts = section.texts("channels");
+    let numbers: Vec<u8> = texts.iter().filter_map(|t| t.parse().ok()).filter(|n| (1..=32).contains(n)).collect();
+    match (line, numbers.len()) {
+        (0, _) => vec![1, 2],
+        (_, 1 | 2) if numbers.len() == texts.len() => numbers,
+        _ => {
+            section.fault(line, "channels", "is not one or two channels of the card, such as [\"3\", \"4\"] (1 to 32)");
+            vec![1, 2]
+        }
+    }
 }
 
 fn outages(section: &mut Section<'_>) -> Vec<Outage> {

@@ -98,7 +98,8 @@ impl Config {
 
         let mut media_section = root.section("media");
         let latency_line = media_section.line_of("srt_latency");
-        let (media, passphrase) = media::Config::read(&mut media_section);
+        let (mut media, passphrase) = media::Config::read(&mut media_section);
+        media.sound = media::line::Settings::read(&mut root.section("sound"));
         let mut bond_section = root.section("bond");
         let bond_line = bond_section.line_of("latency");
         let ceiling_line = bond_section.line_of("ceiling");
@@ -229,6 +230,7 @@ impl Config {
             ("event.agenda", self.event.agenda != new.event.agenda),
             ("event.zone", self.event.zone != new.event.zone),
             ("event.split", self.event.split != new.event.split),
+            ("sound", a.sound != b.sound),
             ("mqtt", self.mqtt != new.mqtt),
             ("bond.ceiling", self.bond.ceiling != new.bond.ceiling),
         ]

@@ -185,6 +185,57 @@ pub mod told {
         }
     }
 
+    /// The programme left a mixer line at fault.
+    #[must_use]
+    pub fn switched(name: &str) -> Text {
+        Text::new(
+            format!("故障自动切换：音频改用 {name} 路"),
+            format!("fault on the other line; mixer line {name} on air"),
+        )
+    }
+
+    /// Another gain for a mixer line.
+    #[must_use]
+    pub fn gain(name: &str, db: f64) -> Text {
+        Text::new(format!("{name} 路增益 {db:+.1} dB"), format!("gain of mixer line {name}: {db:+.1} dB"))
+    }
+
+    /// The sound is cut off, or back.
+    #[must_use]
+    pub fn mute(on: bool) -> Text {
+        if on {
+            Text::new("节目声音已静音", "the sound is muted")
+        } else {
+            Text::new("节目声音已恢复", "the sound is back")
+        }
+    }
+
+    /// The programme leaves a mixer line at fault by itself, or not.
+    #[must_use]
+    pub fn auto(on: bool) -> Text {
+        if on {
+            Text::new("音频故障自动切换：开", "a mixer line at fault is left by itself")
+        } else {
+            Text::new("音频故障自动切换：关", "mixer lines are changed by hand only")
+        }
+    }
+
+    /// An input comes later, or earlier.
+    #[must_use]
+    pub fn delay(source: &str, ms: i64) -> Text {
+        Text::new(format!("{source} 延时 {ms} 毫秒"), format!("delay of {source}: {ms} ms"))
+    }
+
+    /// The lip-sync test begins or ends.
+    #[must_use]
+    pub fn lip_sync(on: bool) -> Text {
+        if on {
+            Text::new("声画同步测试开始，请播放闪光短片", "lip-sync test: play the flash clip now")
+        } else {
+            Text::new("声画同步测试结束", "lip-sync test ended")
+        }
+    }
+
     /// Which encoder is in use.
     #[must_use]
     pub fn encoder(name: &str) -> Text {

@@ -23,6 +23,10 @@ mod determinism;
 mod gateway_native;
 /// The never arrows, the map, and what no file may hold.
 mod house;
+/// Which mixer line is on air, and when the programme leaves one by itself.
+mod line_choice;
+/// What is wrong with a mixer line is found in time, and what is right is left alone.
+mod lines;
 /// Sender and gateway on real sockets.
 mod loopback;
 /// Pictures and sound, from the devices to a stock receiver.

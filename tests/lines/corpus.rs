@@ -20,7 +20,8 @@ pub struct Corpus {
 impl Corpus {
     /// Where it lies; absent if it was not made.
     pub fn folder() -> Option<PathBuf> {
-        let folder = std::env::var_os("LIVEBOX_CORPUS").map_or_else(|| PathBuf::from("target/audio-corpus"), PathBuf::from);
+        let folder =
+            std::env::var_os("LIVEBOX_CORPUS").map_or_else(|| PathBuf::from("target/audio-corpus"), PathBuf::from);
         folder.join("made-of").exists().then_some(folder)
     }
 
@@ -28,7 +29,8 @@ impl Corpus {
         let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
         names.sort();
         let of = |kinds: &[&str]| {
-            let wanted = |path: &&PathBuf| kinds.iter().any(|k| path.file_name().unwrap().to_string_lossy().starts_with(k));
+            let wanted =
+                |path: &&PathBuf| kinds.iter().any(|k| path.file_name().unwrap().to_string_lossy().starts_with(k));
             names.iter().filter(wanted).map(|path| wave(path)).collect::<Vec<_>>()
         };
         Self { speech: of(&["speech"]), music: of(&["music", "film"]), room: of(&["room"]) }
@@ -161,7 +163,13 @@ pub struct Lead {
 impl Lead {
     pub fn new(seed: u64, delay: usize, gain_db: f32, noise_db: f32) -> Self {
         let of = |db: f32| 10_f32.powf(db / 20.0);
-        Self { rng: Rng::simulated(seed), delay: vec![[0.0; 2]; delay], gain: of(gain_db), noise: of(noise_db), fault: None }
+        Self {
+            rng: Rng::simulated(seed),
+            delay: vec![[0.0; 2]; delay],
+            gain: of(gain_db),
+            noise: of(noise_db),
+            fault: None,
+        }
     }
 
     /// What the box captures of it, in steps of 16 bits.
@@ -222,7 +230,8 @@ impl Inject {
             Fault::Hum => of((level - 24.0 + 14.0 * rng.unit()).clamp(-46.0, -22.0)),
             // what is left stays above the line's own noise, or there is only silence to be found
             Fault::MicLevel => of(-(35.0 + 10.0 * rng.unit()).min(level + 60.0)),
-            Fault::Howl => of(-14.0 + 12.0 * rng.unit()),
+            // it grows until nothing else is heard
+            Fault::Howl => of((level + 4.0 + 4.0 * rng.unit()).clamp(-14.0, -1.0)),
             _ => 1.0,
         };
         Self {
@@ -239,8 +248,12 @@ impl Inject {
         }
     }
 
-    /// True if the programme's own bass does not cover it: whoever listens to the hum hears it.
+    /// True if it can be heard in these 10 ms: a cut top where there are tops to cut, a hum that the
+    /// programme's own bass does not cover.
     pub fn audible(&mut self, programme: &[Stereo]) -> bool {
+        if self.fault == Fault::Clipping {
+            return programme.iter().flatten().any(|x| x.abs() * self.amount > 1.0);
+        }
         let mut power = 0.0;
         for sample in programme {
             // two poles at 200 Hz
@@ -248,7 +261,7 @@ impl Inject {
             self.low[1] += (self.low[0] - self.low[1]) * 0.026;
             power += self.low[1] * self.low[1];
         }
-        self.fault != Fault::Hum || (power / programme.len() as f32).sqrt() < self.amount
+        self.fault != Fault::Hum || (power / programme.len() as f32).sqrt() < self.amount / 2.0
     }
 
     fn before_noise(&mut self, out: &mut [Stereo]) {

@@ -24,10 +24,10 @@ use gstreamer_app as gst_app;
 use tokio::sync::mpsc;
 
 use self::encoder::Encoder;
-use self::feed::Feed;
+use self::feed::{Claps, Feed};
 pub use self::output::Exit;
 use self::output::{Output, Tap, Way};
-use self::pump::{Desk, Pump};
+use self::pump::{Desk, Pump, Wanted};
 use self::source::{Device, Source};
 use self::stop::Stop;
 use self::tell::Tell;
@@ -232,7 +232,7 @@ impl Programme {
         let (pipe, tap) = build(config, kind, orders.bitrate, &reel)?;
         let mut programme = Self {
             encoder: Encoder::of(&pipe, kind, config, orders.bitrate)?,
-            desk: Arc::new(Desk::new(orders.layout, orders.line, orders.slate)),
+            desk: Arc::new(Desk::new(Wanted::of(orders))),
             tap,
             reel,
             key: orders.key,
@@ -245,15 +245,21 @@ impl Programme {
         pipe.set_state(gst::State::Playing).context(said::programme_does_not_start())?;
         let devices = devices(board);
         let fitted = devices.each_ref().map(Option::is_some);
-        let feeds = std::array::from_fn(|i| Arc::new(Feed::new(SourceId::ALL[i], fitted[i], config)));
-        for (device, feed) in devices.into_iter().zip(&feeds) {
-            if let Some(device) = device {
-                programme.sources.push(Source::start(device, Arc::clone(feed), Arc::clone(config))?);
-            }
+        // the flash clip comes from the slides laptop, or is held before the camera where there is none
+        let screen = if fitted[1] { SourceId::Slides } else { SourceId::Camera };
+        let claps = Arc::new(Claps::default());
+        let feeds: [Arc<Feed>; 4] = std::array::from_fn(|i| {
+            let source = SourceId::ALL[i];
+            let watched = (!source.is_picture() || source == screen).then(|| Arc::clone(&claps));
+            Arc::new(Feed::new(source, fitted[i], config, watched))
+        });
+        for (device, feeds) in opened_once(devices, &feeds) {
+            programme.sources.push(Source::start(device, feeds, Arc::clone(config))?);
         }
         let pump = Pump {
             config: Arc::clone(config),
             feeds,
+            claps,
             desk: Arc::clone(&programme.desk),
             pictures: pipeline::find(pipe, plan::PICTURES)?,
             sound: pipeline::find(pipe, plan::SOUND)?,
@@ -264,7 +270,7 @@ impl Programme {
     }
 
     fn apply(&mut self, orders: &MediaOrders) -> anyhow::Result<()> {
-        self.desk.want(orders.layout, orders.line, orders.slate);
+        self.desk.want(Wanted::of(orders));
         if self.key != orders.key {
             self.key = orders.key;
             // the recorder hears of it first: what comes after on the reel has the key picture in it
@@ -307,8 +313,21 @@ impl Drop for Programme {
 
 fn devices(board: &Board) -> [Option<Device>; 4] {
     let picture = |device: &Option<PictureDevice>| device.clone().map(Device::Picture);
-    let sound = |device: &Option<SoundDevice>| device.clone().map(Device::Sound);
+    let sound = |device: &Option<SoundDevice>| device.clone().map(Device::of_sound);
     [picture(&board.camera), picture(&board.slides), sound(&board.mixer_a), sound(&board.mixer_b)]
+}
+
+/// Every device with the feeds that it fills: a card that both lines hang on is opened once.
+fn opened_once(devices: [Option<Device>; 4], feeds: &[Arc<Feed>; 4]) -> Vec<(Device, Vec<Arc<Feed>>)> {
+    let mut opened: Vec<(Device, Vec<Arc<Feed>>)> = Vec::new();
+    for (device, feed) in devices.into_iter().zip(feeds) {
+        let Some(device) = device else { continue };
+        match opened.iter_mut().find_map(|(first, feeds)| first.join(&device).then_some(feeds)) {
+            Some(feeds) => feeds.push(Arc::clone(feed)),
+            None => opened.push((device, vec![Arc::clone(feed)])),
+        }
+    }
+    opened
 }
 
 /// The programme's pipeline as planned, its mux's bytes passed on by a tap.

@@ -21,16 +21,22 @@ const LIVELY: f64 = 15.0;
 const ABOVE_NOISE: f64 = 9.0;
 /// The other line must have a programme in this share of the time.
 const SHARE: f64 = 0.25;
+/// And the other one's programme is louder by this than anything on the silent line, dB.
+const BESIDE: f64 = 10.0;
 /// Both lines quiet for so long is worth a word; speakers pause for up to twenty seconds.
 const BOTH: Duration = Duration::from_secs(30);
 /// Two lines that fall silent within this time did so together.
 const TOGETHER: Duration = Duration::from_secs(1);
 /// Tenths compared for a microphone where the other line carries line level.
-const COMPARED: usize = 10;
+const COMPARED: usize = 8;
 /// A microphone's signal is at least so far below the mixer's, dB.
 const BELOW: f64 = 25.0;
-/// And moves by this within the compared time, dB.
-const MOVES: f64 = 6.0;
+/// Louder than this no line carries a microphone's level, dBFS RMS.
+const LINE_LEVEL: f64 = -50.0;
+/// And moves by this within the compared time, dB; noise alone stays within one.
+const MOVES: f64 = 2.5;
+/// And moves as the other line does: correlation of their levels.
+const ALIKE: f64 = 0.5;
 /// Nearer than this to the other line's level, it is line level too, dB.
 const NEAR: f64 = 15.0;
 /// Tenths remembered: the longest time that may be set, and a little.
@@ -74,6 +80,13 @@ impl Side {
 
     fn programmes(&self, tenths: usize) -> usize {
         self.tenths.iter().rev().take(tenths).filter(|(_, programme)| *programme).count()
+    }
+
+    /// A level that three tenths in ten exceed: a single step is no programme.
+    fn usual(&self, tenths: usize) -> f64 {
+        let mut levels: Vec<f64> = self.tenths.iter().rev().take(tenths).map(|(level, _)| *level).collect();
+        levels.sort_by(f64::total_cmp);
+        levels.get(levels.len() * 7 / 10).copied().unwrap_or(-120.0)
     }
 
     fn span(&self, tenths: usize) -> (f64, f64) {
@@ -147,7 +160,8 @@ impl Pair {
         let since =
             this.quiet_since.filter(|_| !still || quiet > self.silent_after).unwrap_or(at.before(self.silent_after));
         let share = other.programmes(tenths) as f64 / tenths.max(1) as f64;
-        let alone = (quiet >= self.silent_after || still) && fresh(now, other).is_some() && share >= SHARE;
+        let beside = other_most - most > BESIDE && !driven(other);
+        let alone = (quiet >= self.silent_after || still) && fresh(now, other).is_some() && share >= SHARE && beside;
         let finding = |confidence| Some(Finding { fault: Fault::Silent, since, confidence });
         if alone {
             return finding(Finding::PROVEN + (1.0 - Finding::PROVEN) * share);
@@ -161,15 +175,40 @@ fn fresh(now: Instant, side: &Side) -> Option<&Look> {
     side.look.as_ref().filter(|look| now.since(look.at) < STALE)
 }
 
+/// A line that howls or is cut off is louder than its programme.
+fn driven(side: &Side) -> bool {
+    let at_fault = |look: &Look| [Fault::Howl, Fault::Clipping].iter().any(|f| look.findings.get(*f).is_some());
+    side.look.as_ref().is_some_and(at_fault)
+}
+
 /// Whether this line carries faintly what the other one carries at line level.
 fn compared(this: &Side, other: &Side) -> Sign {
     if this.tenths.len() < COMPARED || other.tenths.len() < COMPARED {
         return Sign::Nothing;
     }
-    let ((least, most), (_, other_most)) = (this.span(COMPARED), other.span(COMPARED));
-    match other_most - most {
-        below if below > BELOW && most - least > MOVES && other.programmes(COMPARED) >= 4 => Sign::For(1.0),
+    let (least, most) = this.span(COMPARED);
+    match other.usual(COMPARED) - this.usual(COMPARED) {
+        _ if driven(other) || driven(this) || this.usual(COMPARED) > LINE_LEVEL => Sign::Nothing,
+        below
+            if below > BELOW
+                && most - least > MOVES
+                && other.programmes(COMPARED) >= 3
+                && alike(this, other) > ALIKE =>
+        {
+            Sign::For(1.0)
+        }
         below if below < NEAR => Sign::Against,
         _ => Sign::Nothing,
     }
+}
+
+/// Correlation of both lines' levels over the compared time.
+fn alike(this: &Side, other: &Side) -> f64 {
+    let levels = || this.tenths.iter().rev().zip(other.tenths.iter().rev()).take(COMPARED).map(|(a, b)| (a.0, b.0));
+    let n = levels().count().max(1) as f64;
+    let (a, b) = levels().fold((0.0, 0.0), |sum, l| (sum.0 + l.0 / n, sum.1 + l.1 / n));
+    let (both, aa, bb) = levels().fold((0.0, 0.0, 0.0), |sum, l| {
+        (sum.0 + (l.0 - a) * (l.1 - b), sum.1 + (l.0 - a).powi(2), sum.2 + (l.1 - b).powi(2))
+    });
+    if aa > 0.0 && bb > 0.0 { both / (aa * bb).sqrt() } else { 0.0 }
 }

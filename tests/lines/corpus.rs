@@ -8,10 +8,10 @@ use livebox::media::sound::Stereo;
 use livebox::rng::Rng;
 
 /// Samples of a block: 10 ms.
-pub const BLOCK: usize = 480;
+pub(super) const BLOCK: usize = 480;
 
 /// The corpus that `scripts/audio-corpus.sh` makes.
-pub struct Corpus {
+pub(super) struct Corpus {
     speech: Vec<Vec<[i16; 2]>>,
     music: Vec<Vec<[i16; 2]>>,
     room: Vec<Vec<[i16; 2]>>,
@@ -19,13 +19,13 @@ pub struct Corpus {
 
 impl Corpus {
     /// Where it lies; absent if it was not made.
-    pub fn folder() -> Option<PathBuf> {
+    pub(super) fn folder() -> Option<PathBuf> {
         let folder =
             std::env::var_os("LIVEBOX_CORPUS").map_or_else(|| PathBuf::from("target/audio-corpus"), PathBuf::from);
         folder.join("made-of").exists().then_some(folder)
     }
 
-    pub fn load(folder: &Path) -> Self {
+    pub(super) fn load(folder: &Path) -> Self {
         let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
         names.sort();
         let of = |kinds: &[&str]| {
@@ -46,7 +46,7 @@ fn wave(path: &Path) -> Vec<[i16; 2]> {
 
 /// What a stretch of the show is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     Speech,
     Pause,
     Music,
@@ -64,28 +64,28 @@ struct Stretch {
 }
 
 /// A show that goes on for ever, the same for the same seed.
-pub struct Show<'c> {
+pub(super) struct Show<'c> {
     corpus: &'c Corpus,
     rng: Rng,
     stretch: Stretch,
     /// Speech only, at line level: what some trials need.
-    pub only_speech: bool,
+    pub(super) only_speech: bool,
 }
 
 impl<'c> Show<'c> {
-    pub fn new(corpus: &'c Corpus, seed: u64) -> Self {
+    pub(super) fn new(corpus: &'c Corpus, seed: u64) -> Self {
         let mut rng = Rng::simulated(seed);
         let stretch = draw(corpus, &mut rng, Kind::Pause, false);
         Self { corpus, rng, stretch, only_speech: false }
     }
 
     /// What is playing, and the peak it was brought to, dBFS.
-    pub fn playing(&self) -> (Kind, f64) {
+    pub(super) fn playing(&self) -> (Kind, f64) {
         (self.stretch.kind, self.stretch.level)
     }
 
     /// The next 10 ms of the programme, without the lines' own noise.
-    pub fn next(&mut self) -> [Stereo; BLOCK] {
+    pub(super) fn next(&mut self) -> [Stereo; BLOCK] {
         if self.stretch.left == 0 {
             let kind = match (self.stretch.kind, self.rng.unit()) {
                 (Kind::Speech | Kind::Music, p) if p < 0.6 => Kind::Pause,
@@ -152,16 +152,16 @@ fn draw(corpus: &Corpus, rng: &mut Rng, kind: Kind, loud: bool) -> Stretch {
 }
 
 /// One mixer line: the programme through its own delay and with its own noise, and a fault if one is put in.
-pub struct Lead {
+pub(super) struct Lead {
     rng: Rng,
     delay: Vec<Stereo>,
     gain: f32,
     noise: f32,
-    pub fault: Option<Inject>,
+    pub(super) fault: Option<Inject>,
 }
 
 impl Lead {
-    pub fn new(seed: u64, delay: usize, gain_db: f32, noise_db: f32) -> Self {
+    pub(super) fn new(seed: u64, delay: usize, gain_db: f32, noise_db: f32) -> Self {
         let of = |db: f32| 10_f32.powf(db / 20.0);
         Self {
             rng: Rng::simulated(seed),
@@ -173,7 +173,7 @@ impl Lead {
     }
 
     /// What the box captures of it, in steps of 16 bits.
-    pub fn next(&mut self, programme: &[Stereo]) -> Vec<Stereo> {
+    pub(super) fn next(&mut self, programme: &[Stereo]) -> Vec<Stereo> {
         let mut out: Vec<Stereo> = self.delay.iter().chain(programme).take(BLOCK).copied().collect();
         let kept = self.delay.len();
         self.delay = self.delay.iter().chain(programme).skip(BLOCK).copied().collect();
@@ -205,10 +205,10 @@ impl Lead {
 }
 
 /// A fault put into a line.
-pub struct Inject {
-    pub fault: Fault,
+pub(super) struct Inject {
+    pub(super) fault: Fault,
     /// Samples since it began.
-    pub at: u64,
+    pub(super) at: u64,
     ear: usize,
     amount: f32,
     hertz: f32,
@@ -221,7 +221,7 @@ pub struct Inject {
 
 impl Inject {
     /// One of its kind, as strong as `rng` says, into a programme that peaks at `level` dBFS.
-    pub fn draw(fault: Fault, rng: &mut Rng, level: f64) -> Self {
+    pub(super) fn draw(fault: Fault, rng: &mut Rng, level: f64) -> Self {
         let of = |db: f64| 10_f64.powf(db / 20.0) as f32;
         let amount = match fault {
             Fault::Clipping => of(-level + 6.0 + 12.0 * rng.unit()),
@@ -250,7 +250,7 @@ impl Inject {
 
     /// True if it can be heard in these 10 ms: a cut top where there are tops to cut, a hum that the
     /// programme's own bass does not cover.
-    pub fn audible(&mut self, programme: &[Stereo]) -> bool {
+    pub(super) fn audible(&mut self, programme: &[Stereo]) -> bool {
         if self.fault == Fault::Clipping {
             return programme.iter().flatten().any(|x| x.abs() * self.amount > 1.0);
         }

@@ -79,7 +79,7 @@ impl Field {
         let packet = srt::peek(datagram);
         match &packet {
             Ok(Packet::Ack(ack)) => group.watch.answer(ack.seq),
-            Ok(Packet::Nak(list)) => list.clone().for_each(|(first, last)| group.seen.asked(first, last)),
+            Ok(Packet::Nak(list)) => (*list).for_each(|(first, last)| group.seen.asked(first, last)),
             _ => {}
         }
         match packet {

@@ -1,6 +1,7 @@
 //! Registry: the boxes that may come, as the allow file lists them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::bond::native::PublicKey;
 
@@ -33,10 +34,13 @@ pub fn allowed(file: &str, text: &str) -> Result<BTreeMap<PublicKey, String>, Ve
             fault(format!("a name of one word, at most {LONGEST_NAME} bytes, belongs behind the key"));
         } else if boxes.values().any(|other| other == name) {
             fault(format!("the name {name} is given twice"));
-        } else if boxes.contains_key(&key) {
-            fault("this key is listed twice".to_owned());
         } else {
-            boxes.insert(key, name.to_owned());
+            match boxes.entry(key) {
+                Entry::Vacant(free) => {
+                    free.insert(name.to_owned());
+                }
+                Entry::Occupied(_) => fault("this key is listed twice".to_owned()),
+            }
         }
     }
     if faults.is_empty() { Ok(boxes) } else { Err(faults) }

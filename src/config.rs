@@ -229,6 +229,7 @@ impl Config {
             ("event.agenda", self.event.agenda != new.event.agenda),
             ("event.zone", self.event.zone != new.event.zone),
             ("event.split", self.event.split != new.event.split),
+            ("event.tier", self.event.tier != new.event.tier),
             ("mqtt", self.mqtt != new.mqtt),
             ("bond.ceiling", self.bond.ceiling != new.bond.ceiling),
         ]

@@ -93,6 +93,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("event.agenda", Effect::Restarts(Part::Event)),
     ("event.zone", Effect::Restarts(Part::Event)),
     ("event.split", Effect::Live),
+    ("event.tier", Effect::Live),
     ("mqtt", Effect::Restarts(Part::Mqtt)),
 ];
 

@@ -9,12 +9,13 @@ use super::recording::{self, Recording};
 use super::settings::Settings;
 use crate::alarm::Book;
 use crate::bond::LinkPhase;
-use crate::event::{Floor, Talk};
+use crate::event::{Floor, Talk, Tiers};
 use crate::message::{
     AgendaStatus, AlarmLine, Event, InputStatus, Intent, LinkStatus, MediaOrders, Programme, Reading, RecordingStatus,
-    Status, TalkStatus, Tally, Verdict,
+    Status, TalkStatus, Tally, TierStatus, Verdict,
 };
 use crate::time::{Instant, Timestamp};
+use crate::units::Bitrate;
 
 /// From this share of the wanted on, a rate counts as reached; jitter of one picture in a second.
 const REACHED: f64 = 0.96;
@@ -36,6 +37,7 @@ pub(super) struct View<'c> {
     pub(super) tally: Tally,
     pub(super) intent: &'c Intent,
     pub(super) floor: &'c Floor,
+    pub(super) tiers: &'c Tiers,
     pub(super) media: &'c MediaOrders,
     pub(super) events: &'c VecDeque<Event>,
 }
@@ -87,7 +89,20 @@ impl View<'_> {
             next: self.floor.next().map(talk),
             undo_until: self.floor.undo_until(now),
             faults: count(self.known.agenda_faults.len()),
+            tier: self.tier(),
         }
+    }
+
+    fn tier(&self) -> Option<TierStatus> {
+        let tier = self.tiers.tier(self.settings.event.tier)?;
+        Some(TierStatus {
+            name: tier.name().to_owned(),
+            label_kbit: tier.label().as_kbps(),
+            reference_kbit: tier.reference_rate().as_kbps(),
+            measured_kbit: self.tiers.measured().map(Bitrate::as_kbps),
+            ceiling_kbit: self.tiers.ceiling().map_or(0, Bitrate::as_kbps),
+            proposed: self.tiers.proposed().map(|tier| tier.name().to_owned()),
+        })
     }
 
     fn programme(&self, now: Instant) -> Programme {

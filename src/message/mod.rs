@@ -10,5 +10,5 @@ mod status;
 pub use command::{Ask, Command, Origin, Refusal, Tally};
 pub use fact::{Fact, LossCause, Part, What};
 pub use orders::{Intent, MediaOrders, Orders, RecordOrders};
-pub use recording::{AgendaStatus, RecordingStatus, TalkStatus};
+pub use recording::{AgendaStatus, RecordingStatus, TalkStatus, TierStatus};
 pub use status::{AlarmLine, Event, FarEnd, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

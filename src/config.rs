@@ -231,6 +231,7 @@ impl Config {
             ("event.zone", self.event.zone != new.event.zone),
             ("event.split", self.event.split != new.event.split),
             ("sound", a.sound != b.sound),
+            ("event.tier", self.event.tier != new.event.tier),
             ("mqtt", self.mqtt != new.mqtt),
             ("bond.ceiling", self.bond.ceiling != new.bond.ceiling),
         ]

@@ -176,6 +176,18 @@ pub mod told {
         Text::new(format!("为腾出空间已删除录像：{file}"), format!("deleted to make room: {file}"))
     }
 
+    /// Another quality is in force.
+    #[must_use]
+    pub fn tier(name: &str) -> Text {
+        let zh = match name {
+            "T1-3M" => "流畅",
+            "T2-5M" => "标清",
+            "T3-10M" => "高清",
+            _ => "超清",
+        };
+        Text::new(format!("直播档位：{zh}（{name}）"), format!("tier: {name}"))
+    }
+
     /// The agenda was read.
     #[must_use]
     pub fn agenda(talks: usize, faults: usize) -> Text {

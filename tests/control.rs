@@ -805,3 +805,39 @@ fn a_full_disk_a_read_only_one_and_a_wrong_agenda_are_alarms_with_a_mend_and_not
     assert!(house.status().alarms[0].text.en.contains("day.csv:2 and day.csv:3 overlap"));
     assert!(house.bitrate() > Bitrate::mbps(1) && house.control.orders().record.on);
 }
+
+#[test]
+fn a_tier_caps_the_bitrate_by_its_reference_and_by_what_the_links_carry_and_the_automatic_one_follows_them() {
+    use livebox::event::{Choice, Tier};
+    let tiered = |tier| {
+        let mut settings = House::settings();
+        settings.event.tier = tier;
+        settings.media.bitrate = (Bitrate::kbps(500), Bitrate::mbps(20));
+        let mut house = House { control: Control::new(Instant::ZERO, settings, Intent::default()), now: Instant::ZERO };
+        house.everything_arrives();
+        house.passes(12_000);
+        house.goes_live();
+        house
+    };
+    // what is left of the ceiling for the picture: mux 4.5 %, sound 128 kbit/s
+    let picture = |stream: f64| stream / 1.045 - 0.128;
+    let near = |house: &House, wanted: f64| (house.bitrate().as_mbps() - wanted).abs() < wanted * 0.04;
+
+    let mut house = tiered(Choice::Fixed(Tier::T2));
+    house.passes_with(60_000, Bitrate::mbps(40));
+    assert!(near(&house, picture(6.4 / 1.3)), "{}", house.bitrate());
+    house.passes_with(60_000, Bitrate::mbps(4));
+    assert!(near(&house, picture(4.0 / 1.3)), "{}", house.bitrate());
+
+    let mut house = tiered(Choice::Auto);
+    house.passes_with(60_000, Bitrate::mbps(9));
+    let tier = house.status().agenda.tier.unwrap();
+    assert_eq!((tier.name.as_str(), tier.reference_kbit, tier.measured_kbit), ("T3-10M", 8000, Some(9000)));
+    assert!(near(&house, picture(8.0 / 1.3)), "{}", house.bitrate());
+    house.passes_with(5_000, Bitrate::mbps(5));
+    assert_eq!(house.status().agenda.tier.unwrap().name, "T1-3M");
+
+    let mut house = tiered(Choice::Off);
+    house.passes_with(90_000, Bitrate::mbps(40));
+    assert_eq!((house.bitrate(), house.status().agenda.tier), (Bitrate::mbps(20), None));
+}

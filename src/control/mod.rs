@@ -29,11 +29,12 @@ use std::time::Duration;
 pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
 use crate::alarm::{Book, Turn};
-use crate::event::Floor;
+use crate::event::{Floor, Tiers};
 use crate::lang::{Text, told};
 use crate::media::{Layout, Line, SourceId};
 use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
 use crate::time::{Instant, Timestamp};
+use crate::units::Bitrate;
 use judge::Scene;
 use known::Known;
 use lifecycle::Lifecycle;
@@ -61,6 +62,7 @@ pub struct Control {
     tally: Tally,
     floor: Floor,
     sound: Sound,
+    tiers: Tiers,
     /// What the wall clock said, and when.
     clock: Option<(Instant, Timestamp)>,
     orders: Arc<Orders>,
@@ -83,6 +85,7 @@ impl Control {
             tally: Tally::default(),
             floor: Floor::new(settings.event.split, intent.talk),
             sound: Sound::default(),
+            tiers: Tiers::default(),
             clock: None,
             orders: Arc::default(),
             intent: settings.fitting(intent),
@@ -93,6 +96,7 @@ impl Control {
         if intent.on_air {
             control.tell(now, told::resuming());
         }
+        control.follow_tier(now, None);
         control.conclude(now);
         control
     }
@@ -194,7 +198,10 @@ impl Control {
         match &fact.what {
             What::OutputOpened => self.with_phase_told(now, |lifecycle| lifecycle.output(now, true)),
             What::OutputClosed { .. } => self.with_phase_told(now, |lifecycle| lifecycle.output(now, false)),
-            What::GroupMeasured(stats) => self.rate.handle_target(now, stats.target, self.lifecycle.on_air()),
+            What::GroupMeasured(stats) => {
+                self.follow_tier(now, stats.connected.then_some(stats.target));
+                self.rate.handle_target(now, stats.target, self.lifecycle.on_air());
+            }
             What::EncoderChosen { kind } if encoder != Some(*kind) => self.tell(now, told::encoder(kind.name())),
             What::AgendaRead { agenda, faults } => {
                 self.floor.handle_agenda(Arc::clone(agenda));
@@ -229,8 +236,9 @@ impl Control {
         self.settings = settings;
         self.intent = self.settings.fitting(self.intent);
         self.known.rejected.clear();
-        self.rate.handle_config(self.settings.media.bitrate, self.settings.media.audio_bitrate);
         self.floor.handle_split(self.settings.event.split);
+        self.follow_tier(now, None);
+        self.bound_rate();
         self.tell(now, told::settings());
         for part in restarts {
             self.renew(*part);
@@ -313,6 +321,7 @@ impl Control {
             tally: self.tally,
             intent: &self.intent,
             floor: &self.floor,
+            tiers: &self.tiers,
             media: &self.orders.media,
             events: &self.events,
         };
@@ -343,6 +352,26 @@ impl Control {
 
     fn playable(&self, line: Line) -> Result<(), Refusal> {
         if self.settings.can_play(line) { Ok(()) } else { Err(Refusal::NotOnBoard) }
+    }
+
+    /// The quality that was ordered bounds the bitrate from above, and so does the measured uplink.
+    fn follow_tier(&mut self, now: Instant, measured: Option<Bitrate>) {
+        let choice = self.settings.event.tier;
+        let before = self.tiers.tier(choice);
+        if self.tiers.update(now, choice, measured) {
+            self.bound_rate();
+        }
+        if let Some(tier) = self.tiers.tier(choice).filter(|tier| Some(*tier) != before) {
+            self.tell(now, told::tier(tier.name()));
+        }
+    }
+
+    /// The encoder's range: as set, and no more than the tier's ceiling leaves for the picture.
+    fn bound_rate(&mut self) {
+        let (least, most) = self.settings.media.bitrate;
+        let sound = self.settings.media.audio_bitrate;
+        let bound = self.tiers.ceiling().map_or(most, |stream| Rate::picture_of(stream, sound));
+        self.rate.handle_config((least, most.min(bound).max(least)), sound);
     }
 
     /// Somebody else has the floor: a new segment, and everyone hears who it is.

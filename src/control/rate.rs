@@ -70,6 +70,11 @@ impl Rate {
         (self.with_overhead(self.range.0), self.with_overhead(self.range.1))
     }
 
+    /// What a transport stream of this rate leaves for the picture.
+    pub(super) fn picture_of(stream: Bitrate, sound: Bitrate) -> Bitrate {
+        Bitrate::bps(stream.scaled(1.0 / MUX_FACTOR).as_bps().saturating_sub(sound.as_bps()))
+    }
+
     /// The links leave less than the least bitrate.
     pub(super) fn short(&self) -> bool {
         self.room.is_some_and(|room| room < self.range.0)

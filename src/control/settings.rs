@@ -94,6 +94,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("event.zone", Effect::Restarts(Part::Event)),
     ("event.split", Effect::Live),
     ("sound", Effect::Live),
+    ("event.tier", Effect::Live),
     ("mqtt", Effect::Restarts(Part::Mqtt)),
 ];
 

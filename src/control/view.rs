@@ -10,13 +10,14 @@ use super::settings::Settings;
 use super::sound;
 use crate::alarm::Book;
 use crate::bond::LinkPhase;
-use crate::event::{Floor, Talk};
+use crate::event::{Floor, Talk, Tiers};
 use crate::media::Line;
 use crate::message::{
     AgendaStatus, AlarmLine, Event, InputStatus, Intent, LineFault, LineStatus, LinkStatus, MediaOrders, Programme,
-    Reading, RecordingStatus, SoundStatus, Status, TalkStatus, Tally, Verdict,
+    Reading, RecordingStatus, SoundStatus, Status, TalkStatus, Tally, TierStatus, Verdict,
 };
 use crate::time::{Instant, Timestamp};
+use crate::units::Bitrate;
 
 /// From this share of the wanted on, a rate counts as reached; jitter of one picture in a second.
 const REACHED: f64 = 0.96;
@@ -38,6 +39,7 @@ pub(super) struct View<'c> {
     pub(super) tally: Tally,
     pub(super) intent: &'c Intent,
     pub(super) floor: &'c Floor,
+    pub(super) tiers: &'c Tiers,
     pub(super) media: &'c MediaOrders,
     pub(super) events: &'c VecDeque<Event>,
 }
@@ -90,6 +92,7 @@ impl View<'_> {
             next: self.floor.next().map(talk),
             undo_until: self.floor.undo_until(now),
             faults: count(self.known.agenda_faults.len()),
+            tier: self.tier(),
         }
     }
 
@@ -126,6 +129,18 @@ impl View<'_> {
             flashes: stats.flashes,
             lip_sync: stats.lip_sync,
         }
+    }
+
+    fn tier(&self) -> Option<TierStatus> {
+        let tier = self.tiers.tier(self.settings.event.tier)?;
+        Some(TierStatus {
+            name: tier.name().to_owned(),
+            label_kbit: tier.label().as_kbps(),
+            reference_kbit: tier.reference_rate().as_kbps(),
+            measured_kbit: self.tiers.measured().map(Bitrate::as_kbps),
+            ceiling_kbit: self.tiers.ceiling().map_or(0, Bitrate::as_kbps),
+            proposed: self.tiers.proposed().map(|tier| tier.name().to_owned()),
+        })
     }
 
     fn programme(&self, now: Instant) -> Programme {

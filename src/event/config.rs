@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::tier::{Choice, Tier};
 use crate::table::Section;
 
 /// The longest name of an event or a hall, in characters: a file name has to hold both and more.
@@ -30,6 +31,8 @@ pub struct Config {
     pub zone: Zone,
     /// Who moves it on.
     pub split: Split,
+    /// The quality that was ordered.
+    pub tier: Choice,
 }
 
 /// Name of a time zone that the program knows.
@@ -71,6 +74,9 @@ impl Config {
             section.fault(line, "zone", mend);
         }
         let split = section.choice("split", &[("hand", Split::Hand), ("time", Split::Time)], Split::default());
-        Self { name: event, hall, agenda, zone, split }
+        let mut tiers = vec![("off", Choice::Off), ("auto", Choice::Auto)];
+        tiers.extend(Tier::ALL.map(|tier| (tier.name(), Choice::Fixed(tier))));
+        let tier = section.choice("tier", &tiers, Choice::default());
+        Self { name: event, hall, agenda, zone, split, tier }
     }
 }

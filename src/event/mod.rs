@@ -7,6 +7,7 @@ mod ical;
 mod permission;
 mod read;
 mod row;
+mod tier;
 mod zone;
 
 pub use agenda::{Agenda, Talk};
@@ -14,3 +15,4 @@ pub use config::{Config, Split, Zone};
 pub use floor::{Floor, UNDO};
 pub use permission::Permissions;
 pub use read::{MAX_FILE, read};
+pub use tier::{Choice, MARGIN, Tier, Tiers};

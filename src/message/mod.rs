@@ -11,6 +11,6 @@ mod status;
 pub use command::{Ask, Command, Origin, Refusal, Tally};
 pub use fact::{Fact, LossCause, Part, What};
 pub use orders::{Intent, MediaOrders, Orders, RecordOrders, SoundIntent};
-pub use recording::{AgendaStatus, RecordingStatus, TalkStatus};
+pub use recording::{AgendaStatus, RecordingStatus, TalkStatus, TierStatus};
 pub use sound::{LineFault, LineStatus, SoundStatus};
 pub use status::{AlarmLine, Event, FarEnd, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

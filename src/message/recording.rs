@@ -75,6 +75,26 @@ pub struct AgendaStatus {
     pub undo_until: Option<Instant>,
     /// Faults of the agenda file; the first of them stands in an alarm.
     pub faults: u16,
+    /// The quality that was ordered; absent if none was.
+    #[serde(default)]
+    pub tier: Option<TierStatus>,
+}
+
+/// A quality with its figures, in kbit/s of the whole transport stream.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TierStatus {
+    /// Its name: `T2-5M`.
+    pub name: String,
+    /// What is sold under it.
+    pub label_kbit: u64,
+    /// What the line has to carry for it.
+    pub reference_kbit: u64,
+    /// What the links carry.
+    pub measured_kbit: Option<u64>,
+    /// The most that is sent now.
+    pub ceiling_kbit: u64,
+    /// The best tier that the measured uplink carries.
+    pub proposed: Option<String>,
 }
 
 /// One talk, ready to show.

@@ -259,6 +259,9 @@ fn health(topics: &Topics, status: &Status) -> Told {
         let faults: Vec<_> = line.faults.iter().map(|fault| fault.fault).collect();
         (line.line, line.gain_db, line.delay_ms, line.leads, faults)
     });
+    let agenda = &status.agenda;
+    let tier = agenda.tier.as_ref().map(|tier| (&tier.name, &tier.proposed));
+    let agenda = (&agenda.now, &agenda.next, agenda.undo_until, agenda.faults, tier);
     let gist = json(&(
         heard.collect::<Vec<_>>(),
         (
@@ -271,7 +274,7 @@ fn health(topics: &Topics, status: &Status) -> Told {
             programme.output_open,
         ),
         [programme.bitrate, programme.fps, programme.safe_rate].map(|r| r.verdict),
-        (status.recording.wanted, &status.recording.file, &status.agenda),
+        (status.recording.wanted, &status.recording.file, agenda),
         status.inputs.iter().map(|i| (i.source, i.present)).collect::<Vec<_>>(),
         status.alarms.iter().map(|a| (a.kind, &a.subject, a.acknowledged)).collect::<Vec<_>>(),
         verdicts,

@@ -65,6 +65,8 @@ pub(super) struct Writer {
     orders: Arc<RecordOrders>,
     cutter: Cutter,
     running: Option<Running>,
+    /// The cut that the running segment was begun for: it may have found a key picture early.
+    opened_for: u32,
     /// Cut on the reel that waits for its orders.
     held: Option<(u32, Instant)>,
     pieces: VecDeque<Piece>,
@@ -101,6 +103,7 @@ impl Writer {
             orders: Arc::default(),
             cutter: Cutter::default(),
             running: None,
+            opened_for: 0,
             held: None,
             pieces: VecDeque::new(),
             leaving: None,
@@ -195,7 +198,8 @@ impl Writer {
         match piece {
             Piece::Cut(number) => {
                 // of cuts in quick succession the last one counts, it has the name
-                if number == self.orders.cut {
+                let begun = self.running.is_some() && self.opened_for == number;
+                if number == self.orders.cut && !begun {
                     self.cutter.arm();
                 }
             }
@@ -209,6 +213,8 @@ impl Writer {
                     self.close(None);
                     self.ends.state_blocking(What::RecordingGap { lost: Bytes(lost) });
                 }
+                // the gap is told as such, it is not missing in what comes
+                self.cutter.restart();
                 self.cutter.arm();
             }
             Piece::Bytes(bytes) => self.bytes(now, &bytes),
@@ -257,6 +263,7 @@ impl Writer {
                 let file = running.segment().file.clone();
                 tracing::info!(file, "segment opened");
                 self.running = Some(running);
+                self.opened_for = self.orders.cut;
                 self.ends.state_blocking(What::SegmentOpened { file });
             }
             Err(error) => self.fail(now, &error),

@@ -28,6 +28,9 @@ const PROBE_TAIL: Duration = Duration::from_millis(20);
 /// A link that has shown nothing for so long is measured with a train of copies.
 const TRAIN_EVERY: Duration = Duration::from_secs(15);
 
+/// With more under way it is no train of its own that would be measured.
+const FEW: usize = 2;
+
 /// What only such a link knows.
 #[derive(Debug)]
 pub(super) struct Clocked {
@@ -219,7 +222,7 @@ impl Link {
                 && let Some((from, since)) = self.clocked.train_first
                 && from < counter
             {
-                self.capacity.dispersed((counter - from) as f64 * bytes, at.since(since).as_micros() as f64);
+                self.capacity.dispersed(at, (counter - from) as f64 * bytes, at.since(since).as_micros() as f64);
             }
             self.clocked.train = None;
             self.clocked.train_first = None;
@@ -320,8 +323,8 @@ impl Link {
     /// The link has carried nothing for long, and was not measured lately either.
     pub(in crate::bond) fn wants_copies(&self, now: Instant) -> bool {
         let long_ago = self.clocked.train_at.is_none_or(|at| now.since(at) > TRAIN_EVERY);
-        let idle = self.sole().next().is_none() && now.since(self.last_carried) > TRAIN_EVERY;
-        self.usable() && idle && long_ago
+        let stale = self.clocked.clock.is_some_and(|clock| self.capacity.is_stale(clock, TRAIN_EVERY));
+        self.usable() && long_ago && stale && self.live <= FEW
     }
 
     /// A train of copies leaves with these numbers.

@@ -153,8 +153,6 @@ pub(in crate::bond) struct Link {
     pub(in crate::bond) mtu: PathMtu,
     /// The far end has answered anything at all since the link joined.
     proven: bool,
-    /// When a packet of the stream last left here.
-    last_carried: Instant,
     draining: Option<Instant>,
     next_drain: Instant,
     pub(in crate::bond) meter: RateMeter,
@@ -199,7 +197,6 @@ impl Link {
             clocked: Clocked::new(now),
             mtu: PathMtu::new(now, MOST_DATAGRAM),
             proven: false,
-            last_carried: now,
             draining: None,
             next_drain: now,
             meter: RateMeter::new(),
@@ -293,7 +290,6 @@ impl Link {
             self.next_keepalive = self.next_keepalive.min(now + PACE_BUSY);
         }
         self.clocked.last_sent = now;
-        self.last_carried = now;
         self.sent.push_back(Sent { cargo: Cargo::Packet(seq), at: now, bytes, fate: Fate::Live, doubt: None });
         self.in_flight += bytes;
         self.live += 1;

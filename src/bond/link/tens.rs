@@ -21,7 +21,7 @@ impl Link {
         self.proof(now);
         if let (true, Some(sent_at)) = (self.train.is_empty(), self.train_at) {
             let took = now.since(sent_at).as_micros() as f64 - self.rtt.least_us();
-            self.capacity.dispersed(f64::from(srtla::ACK_COUNT as u32) * bytes, took);
+            self.capacity.dispersed(now, f64::from(srtla::ACK_COUNT as u32) * bytes, took);
         }
     }
 

@@ -31,6 +31,9 @@ const TRAIN_EVERY: Duration = Duration::from_secs(15);
 /// With more under way it is no train of its own that would be measured.
 const FEW: usize = 2;
 
+/// A short L leaves no more than this part of itself for finding out that a link is silent.
+const SILENCE_SHARE: u32 = 5;
+
 /// What only such a link knows.
 #[derive(Debug)]
 pub(super) struct Clocked {
@@ -248,8 +251,9 @@ impl Link {
         }
     }
 
-    /// Judges silence and measures, by the far end's clock; `roomy` if the group can spare a moment of this link. True if the link became suspect just now.
-    pub(in crate::bond) fn judge(&mut self, now: Instant, clock: Instant, roomy: bool) -> bool {
+    /// Judges silence and measures, by the far end's clock; `roomy` if the group can spare a
+    /// moment of this link; `latency` is L. True if the link became suspect just now.
+    pub(in crate::bond) fn judge(&mut self, now: Instant, clock: Instant, roomy: bool, latency: Duration) -> bool {
         let last = self.clocked.clock.replace(clock);
         if !self.carrier || !self.is_inside() {
             return false;
@@ -268,7 +272,8 @@ impl Link {
             self.queue_us = 0.0;
         }
         self.clocked.tail = overdue > PROBE_TAIL;
-        let patience = SILENCE.max(Duration::from_micros((JITTERS * self.rtt.jitter_us()) as u64));
+        let patience =
+            SILENCE.min(latency / SILENCE_SHARE).max(Duration::from_micros((JITTERS * self.rtt.jitter_us()) as u64));
         if overdue > patience && self.suspect.is_none() {
             self.suspect = Some(now);
             return true;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{BUSY, Cargo, Fate, JITTERS, LATER, LATER_PACKETS, Link, SILENCE};
+use super::life::{BUSY, Cargo, Fate, JITTERS, LATER, LATER_PACKETS, Link, SILENCE};
 use crate::bond::capacity::IP_UDP;
 use crate::time::Instant;
 use crate::wire::native::LinkSeen;

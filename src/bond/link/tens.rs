@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
+use super::life::{
     BUSY, Cargo, DOUBT, FORGOTTEN, Fate, JITTERS, LATER, LATER_PACKETS, Link, MOST_KEEPALIVES, PACE_BUSY, PACE_IDLE,
     PACE_QUIET, REGISTER_AGAIN, SILENCE,
 };

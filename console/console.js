@@ -184,7 +184,19 @@ function renderFigures() {
     figure("bitrate", programme?.bitrate, "Mbit/s", 2),
     figure("fps", programme?.fps, "fps", 1),
     figure("safe_rate", programme?.safe_rate, "Mbit/s", 2),
-    make("p", { id: "output", class: output ? "good" : "" }, programme ? word(output ? "outputOpen" : "outputClosed") : "", make("small", {}, encoder)));
+    make("p", { id: "output", class: output ? "good" : "" }, programme ? word(output ? "outputOpen" : "outputClosed") : "", make("small", {}, encoder)),
+    ...(view.health?.far_end?.streams ?? []).map(heard));
+}
+
+/** What the gateway hears of one stream, and where it goes on to. */
+function heard(echo) {
+  const sense = (what) => make("span", { class: { ok: "good", absent: "bad", still: "warn" }[echo[what]] ?? "" },
+    `${word(what)} ${word("senses")[echo[what]] ?? echo[what]}`);
+  const seen = echo.kind === "ts" ? ["flow", "clock", "picture", "sound"] : ["flow"];
+  const gaps = echo.gaps || echo.missing ? make("span", { class: "warn" }, `${word("gaps")} ${echo.gaps + echo.missing}`) : null;
+  const places = (echo.destinations ?? []).map((d) => make("span", { class: d.session === "open" ? "good" : "bad", "data-destination": d.name },
+    `→ ${d.name} ${word("sessions")[d.session] ?? d.session}`));
+  return make("p", { class: "heard", "data-stream": echo.stream }, `${word("farEnd")} ${echo.stream}: `, ...seen.map(sense), gaps, ...places);
 }
 
 function renderHand(stale) {
@@ -206,6 +218,13 @@ function renderHand(stale) {
     button.classList.toggle("dead", input ? !input.present : false);
     button.querySelector(".meter i").style.width = `${meter(input?.level)}%`;
   }
+  const recording = view.health?.recording;
+  const undo = view.health?.agenda?.undo_until;
+  $("next-speaker").disabled = stale;
+  $("undo-speaker").disabled = stale || undo === null || undo === undefined;
+  $("record").disabled = stale;
+  $("record").classList.toggle("on", recording?.running === true);
+  $("record").firstElementChild.textContent = word(recording?.wanted ? "recordOff" : "recordOn");
   const box = $("answer");
   box.className = answer?.kind ?? "";
   const said = answer?.message;
@@ -232,6 +251,22 @@ function renderLinks() {
       make("p", {}, `${number(link?.rtt_ms?.measured, 0)} ms · ${number((link?.loss?.measured ?? NaN) * 100, 1).replace("NaN", "–")} %`),
       make("p", {}, `${word("room")} ${number(link?.capacity_mbit?.measured, 1)}`));
   }));
+}
+
+function renderAgenda() {
+  const { agenda, recording } = view.health ?? {};
+  const talk = (which) => {
+    const talk = agenda?.[which];
+    const said = talk ? [talk.clock, talk.speaker, talk.title].filter(Boolean).join(" · ") : word("nobody");
+    return make("li", { "data-talk": which }, make("span", { class: "grade" }, word(which)), make("b", {}, said),
+      talk && !talk.allowed?.record ? make("small", {}, word("noRecord")) : null);
+  };
+  const standing = recording?.running ? "recording" : recording?.wanted ? "recordFailed" : "notRecording";
+  const minutes = recording?.room_min?.measured;
+  const room = typeof minutes === "number" ? `${word("room")} ${number(minutes, 0)} ${word("minutes")}` : "";
+  $("agenda").querySelector("ul").replaceChildren(...(agenda?.talks ? [talk("now"), talk("next")] : []),
+    make("li", { class: standing === "recordFailed" ? "bad" : "", "data-recording": standing },
+      make("span", { class: "grade" }, word(standing)), make("b", {}, recording?.file ?? ""), make("small", {}, room)));
 }
 
 function renderLists(stale) {
@@ -294,6 +329,9 @@ $("stop").onclick = () => {
   render();
 };
 for (const button of document.querySelectorAll("[data-layout]")) button.onclick = () => send("layout", { layout: button.dataset.layout });
+$("next-speaker").onclick = () => send("next_speaker");
+$("undo-speaker").onclick = () => send("undo_speaker");
+$("record").onclick = () => send("record", { on: !view.health?.recording?.wanted });
 for (const button of document.querySelectorAll("[data-line]")) button.onclick = () => send("audio", { line: button.dataset.line });
 $("open-door").onclick = () => {
   $("door").hidden = !$("door").hidden;

@@ -67,3 +67,400 @@ pub(crate) fn sender(mut life: &[u8]) {
         let _ = sender.stats(now);
     }
 }
+
+/// Reads a datagram, a frame and a handshake's payload of the native dialect, and walks through all that can be
+/// walked through; what was read, written again, reads the same.
+pub(crate) fn native(datagram: &[u8]) {
+    use livebox::wire::native::{Clear, Frame, Hello, Opening, Sealed, Welcome, parse};
+
+    let mut again = Vec::new();
+    match Clear::parse(datagram) {
+        Ok(Clear::Sealed(Sealed { link, session, counter, body })) => {
+            Sealed::emit_header(link, session, u64::from(counter), &mut again);
+            again.extend_from_slice(body);
+            assert_eq!(again, datagram);
+        }
+        Ok(Clear::Opening { token, step }) => {
+            step.emit(token, &mut again);
+            assert_eq!(Clear::parse(&again), Ok(Clear::Opening { token, step }));
+        }
+        Ok(Clear::UnknownSession(session)) => Opening::emit_unknown_session(session, &mut again),
+        Ok(Clear::UnknownVersion { .. }) | Err(_) => {}
+    }
+    assert!(Clear::parse(datagram).is_err() || Clear::is_native(datagram));
+    if let Ok(hello) = Hello::parse(datagram) {
+        assert!((1..=16).contains(&hello.streams.iter().count()));
+    }
+    let _ = Welcome::parse(datagram);
+    let Ok(frame) = parse(datagram) else { return };
+    again.clear();
+    frame.emit(&mut again);
+    assert_eq!(parse(&again), Ok(frame));
+    match frame {
+        Frame::Feedback(feedback) => {
+            assert!(feedback.streams().count() <= datagram.len());
+            for link in feedback.links() {
+                for highest in [0, u64::from(link.highest), u64::MAX] {
+                    assert!(link.ranges(highest).count() <= datagram.len());
+                    assert!(link.arrivals(highest).count() <= datagram.len());
+                }
+            }
+        }
+        Frame::Settled(settled) => assert!(settled.links().count() <= datagram.len()),
+        Frame::Echo(echo) => assert!(echo.items().count() <= datagram.len()),
+        _ => {}
+    }
+}
+
+/// Bytes that say what happens, one after the other; none left is the end.
+struct Fate<'a>(&'a [u8]);
+
+impl<'a> Fate<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn take(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+}
+
+/// The two sides of a session, as the lives below need them.
+mod sides {
+    use std::collections::BTreeMap;
+
+    use livebox::bond::native::{Initiator, InitiatorConfig, Offer, PrivateKey, PublicKey, Responder, ResponderConfig};
+    use livebox::rng::Rng;
+    use livebox::time::{Duration, Instant};
+
+    pub(super) fn key(seed: u64) -> PrivateKey {
+        PrivateKey::generate(&mut Rng::simulated(seed))
+    }
+
+    pub(super) fn allowed() -> BTreeMap<PublicKey, String> {
+        BTreeMap::from([(key(1).public(), "hall-1".to_owned()), (key(3).public(), "hall-3".to_owned())])
+    }
+
+    pub(super) fn responder(now: Instant, seed: u64) -> Responder {
+        let config = ResponderConfig { key: key(2), allow: allowed(), most_groups: 2, idle: Duration::from_secs(20) };
+        Responder::new(now, config, Rng::simulated(seed))
+    }
+
+    pub(super) fn initiator(now: Instant, offer: Offer, seed: u64) -> Initiator {
+        Initiator::new(now, InitiatorConfig { key: key(1), peer: key(2).public(), offer }, Rng::simulated(seed))
+    }
+}
+
+/// A random life of both sides of a session: datagrams are lost, swapped, doubled, changed, and made up; links get
+/// new addresses; box and gateway begin anew. What comes out was put in, and only once; how much did is told.
+pub(crate) fn handshake(life: &[u8]) -> usize {
+    use std::collections::BTreeSet;
+    use std::net::SocketAddr;
+
+    use livebox::bond::LinkId;
+    use livebox::bond::native::{Heard, Offer, Received};
+    use livebox::time::{Duration, Instant};
+
+    let mut fate = Fate(life);
+    let mut now = Instant::from_millis(1000);
+    let offer = Offer::srt(Duration::from_secs(1), "main");
+    let (mut a_box, mut gateway) = (sides::initiator(now, offer.clone(), 5), sides::responder(now, 6));
+    // what is under way, and over which link it goes
+    type Way = Vec<(u8, Vec<u8>)>;
+    let (mut up, mut down) = (Way::new(), Way::new());
+    let (mut sealed, mut opened, mut seeds, mut port) = (0_u64, BTreeSet::new(), 100, 5000);
+    let mut room = vec![0; 2048];
+    a_box.set_links(now, &[LinkId(0), LinkId(1)]);
+    while let Some(what) = fate.byte() {
+        let link = what >> 6;
+        match what & 0x0f {
+            0 => {
+                let links: Vec<LinkId> = (0..fate.byte().unwrap_or(0) % 5).map(LinkId).collect();
+                a_box.set_links(now, &links);
+            }
+            1..=3 => now += Duration::from_millis(u64::from(fate.byte().unwrap_or(0))),
+            4 | 5 => {
+                let (frame, mut out) = (sealed.to_be_bytes(), Vec::new());
+                if a_box.seal(now, LinkId(link), sealed, &frame, &mut out).is_ok() {
+                    assert!(a_box.seal(now, LinkId(link), sealed, &frame, &mut Vec::new()).is_err());
+                    sealed += 1;
+                    up.push((link, out));
+                }
+            }
+            6..=13 => {
+                // a datagram arrives: the first, or any, whole or changed, and maybe again later
+                let how = fate.byte().unwrap_or(0);
+                let (way, up_way) = if what & 1 == 0 { (&mut up, true) } else { (&mut down, false) };
+                if way.is_empty() {
+                    continue;
+                }
+                let at = if how & 1 == 0 { 0 } else { usize::from(how >> 1) % way.len() };
+                let (link, mut datagram) = way.remove(at);
+                match how >> 4 {
+                    10 => continue,
+                    11..=13 => way.push((link, datagram.clone())),
+                    14 => datagram.truncate(usize::from(fate.byte().unwrap_or(0))),
+                    15 => {
+                        let place = usize::from(fate.byte().unwrap_or(0)) % datagram.len();
+                        datagram[place] ^= fate.byte().unwrap_or(0);
+                    }
+                    _ => {}
+                }
+                if up_way {
+                    let from: SocketAddr = ([192, 0, 2, link], port).into();
+                    match gateway.handle_datagram(now, from, &datagram, &mut room) {
+                        Received::Nothing => {}
+                        Received::Answer(answer) => {
+                            assert!(answer.len() <= datagram.len(), "{} for {}", answer.len(), datagram.len());
+                            down.push((link, answer.to_vec()));
+                        }
+                        Received::Frame { group, link, counter, frame } => {
+                            assert_eq!(frame, counter.to_be_bytes());
+                            assert!(opened.insert((group, link, counter)), "{counter} of link {link} twice");
+                            let mut out = Vec::new();
+                            if gateway.seal(group, link, b"heard", &mut out).is_ok() {
+                                down.push((link, out));
+                            }
+                        }
+                    }
+                } else if let Heard::Frame { frame, .. } =
+                    a_box.handle_datagram(now, LinkId(link), &datagram, &mut room)
+                {
+                    assert!(matches!(frame, b"heard" | [0x0a] | [0x0b]));
+                }
+            }
+            14 => match fate.byte().unwrap_or(0) % 64 {
+                0 => {
+                    (a_box, seeds) = (sides::initiator(now, offer.clone(), seeds), seeds + 1);
+                    // a box that began anew counts anew, and what it sealed then is of other sessions
+                    sealed += 1 << 20;
+                }
+                1 => (gateway, seeds) = (sides::responder(now, seeds), seeds + 1),
+                2 => gateway.set_allowed(Default::default()),
+                3 => gateway.set_allowed(sides::allowed()),
+                _ => port += 1,
+            },
+            _ => {
+                let length = usize::from(fate.byte().unwrap_or(0));
+                let stranger: SocketAddr = ([203, 0, 113, 1], 9).into();
+                let made_up = fate.take(length);
+                let _ = gateway.handle_datagram(now, stranger, made_up, &mut room);
+                let _ = a_box.handle_datagram(now, LinkId(link), made_up, &mut room);
+            }
+        }
+        for _ in 0..100 {
+            if gateway.next_timeout().is_none_or(|at| at > now) && a_box.next_timeout().is_none_or(|at| at > now) {
+                break;
+            }
+            gateway.handle_timeout(now);
+            a_box.handle_timeout(now);
+        }
+        while let Some((link, datagram)) = a_box.poll_transmit() {
+            up.push((link.0, datagram));
+        }
+        while let Some((to, datagram)) = gateway.poll_transmit() {
+            let SocketAddr::V4(to) = to else { continue };
+            down.push((to.ip().octets()[3], datagram));
+        }
+        while gateway.poll_event().is_some() {}
+        while a_box.poll_event().is_some() {}
+        assert!(gateway.groups() <= 2 && gateway.sessions_known() <= 16);
+        let over = |way: &Way| way.len().saturating_sub(256);
+        up.drain(..over(&up));
+        down.drain(..over(&down));
+    }
+    opened.len()
+}
+
+/// A frame of any type, with numbers that lie near one another; or any bytes.
+fn frame(fate: &mut Fate<'_>, what: u8, out: &mut Vec<u8>) {
+    use livebox::wire::native::{Anchor, Control, Data, DataKind, Fragment, Frame, Parity, emit_settled};
+
+    let (near, length) = (u32::from(fate.byte().unwrap_or(0)), usize::from(fate.byte().unwrap_or(0)));
+    let seq = 0xff_ff80_u32.wrapping_add(near) & 0xff_ffff;
+    let stamp = near * 10_000;
+    let payload = fate.take(length);
+    let data = |stream, kind| Frame::Data(Data { stream, seq, stamp, kind, payload });
+    match what % 12 {
+        0..=2 => data(what >> 4 & 1, DataKind::Ts).emit(out),
+        3 => data(0, DataKind::Srt { anchor: what >> 5, key: 0, resent: false }).emit(out),
+        4 => data(0, DataKind::Whole).emit(out),
+        5 => Frame::Anchor(Anchor { id: what >> 5, stream: 0, seq, word: 0xe000_0001, socket: 7 }).emit(out),
+        6 => {
+            Frame::Control(Control { stream: 0, number: near as u16, next: seq, stamp, packet: payload }).emit(out);
+        }
+        7 => emit_settled([(what >> 4, u64::from(near))], out),
+        8 => {
+            let (count, repairs, index) = (1 + (what >> 4), 1 + (what >> 6), what & 3);
+            Frame::Parity(Parity { stream: 0, first: seq, count, repairs, index, shard: payload }).emit(out);
+        }
+        9 => Frame::Fragment(Fragment { id: near as u16 % 8, second: what > 127, part: payload }).emit(out),
+        10 => Frame::Bye.emit(out),
+        _ => out.extend_from_slice(payload),
+    }
+}
+
+/// A random life of a Receiver, with streams of either kind; how many bytes came out is told.
+pub(crate) fn receiver(life: &[u8]) -> usize {
+    use livebox::bond::{Output, Receiver, ReceiverConfig};
+    use livebox::time::{Duration, Instant};
+    use livebox::wire::native::StreamKind;
+
+    let mut fate = Fate(life);
+    let mut now = Instant::from_millis(1000);
+    let streams = match fate.byte() {
+        Some(kind) if kind > 127 => vec![(0, StreamKind::Srt)],
+        Some(_) => vec![(0, StreamKind::Ts), (1, StreamKind::Ts)],
+        None => return 0,
+    };
+    let mut receiver = Receiver::new(now, ReceiverConfig { latency: Duration::from_millis(200), streams });
+    let (mut counters, mut bytes, mut given) = ([0_u64; 17], 0, 0);
+    while let Some(what) = fate.byte() {
+        match what % 8 {
+            0 => now += Duration::from_millis(u64::from(fate.byte().unwrap_or(0)) * 4),
+            1 => receiver.handle_control(now, what >> 6, fate.take(20)),
+            _ => {
+                let link = usize::from(what >> 3) % 17;
+                let mut out = Vec::new();
+                frame(&mut fate, (what / 8).wrapping_mul(13) ^ what, &mut out);
+                counters[link] += u64::from(fate.byte().unwrap_or(1) % 5);
+                bytes += out.len();
+                let out = bytes::Bytes::from(out);
+                let _ = receiver.handle_frame(now, link as u8, counters[link], out.len() + 24, &out);
+                if what > 200 {
+                    // and once more, as if it had come in halves
+                    receiver.handle_whole(now, link as u8, &out);
+                }
+            }
+        }
+        for _ in 0..1000 {
+            match receiver.next_timeout() {
+                Some(at) if at <= now => receiver.handle_timeout(now),
+                _ => break,
+            }
+        }
+        while let Some(output) = receiver.poll_output() {
+            if let Output::Payload { payload, .. } = output {
+                given += payload.len();
+            }
+        }
+        while let Some((link, frame)) = receiver.poll_frame() {
+            assert!(link < 16 && frame.len() <= 1200);
+        }
+        let waiting: u64 = receiver.stats().streams.values().map(|stream| stream.waiting).sum();
+        // an SRT packet gets its header of 16 bytes back, and has given up one of 8
+        assert!(given as u64 + waiting <= 2 * bytes as u64, "more comes out than went in");
+        assert!(waiting <= 2 * Receiver::MOST_BYTES as u64);
+    }
+    given
+}
+
+/// A random life of a Gateway: a native box, an SRTLA box, strangers, and what their listeners answer; how much it
+/// passed on is told.
+pub(crate) fn gateway(life: &[u8]) -> usize {
+    use std::collections::BTreeMap;
+    use std::net::SocketAddr;
+
+    use livebox::bond::LinkId;
+    use livebox::bond::native::Offer;
+    use livebox::gateway::{Gateway, GroupKey, Limits, Registry};
+    use livebox::rng::Rng;
+    use livebox::time::{Duration, Instant};
+    use livebox::wire::srtla::{GroupId, Repr};
+
+    let mut fate = Fate(life);
+    let mut now = Instant::from_millis(1000);
+    let limits = Limits { groups: 2, links: 3, streams: 2, ..Limits::default() };
+    let registry = Registry { key: sides::key(2), allow: sides::allowed() };
+    let mut gateway = Gateway::new(now, limits, Some(registry), Rng::simulated(7));
+    let offer = match fate.byte() {
+        Some(kind) if kind > 127 => Offer::srt(Duration::from_millis(300), "main"),
+        _ => Offer::ts(Duration::from_millis(300), &["main", "slides"]),
+    };
+    let mut a_box = sides::initiator(now, offer, 8);
+    a_box.set_links(now, &[LinkId(0), LinkId(1), LinkId(2)]);
+    let (mut counter, mut passed, mut known, mut room) = (0, 0, BTreeMap::<GroupKey, ()>::new(), vec![0; 2048]);
+    let from = |net: u8, host: u8| -> SocketAddr { ([192, 0, net, host], 5000).into() };
+    while let Some(what) = fate.byte() {
+        let link = what >> 6;
+        match what % 10 {
+            0 => now += Duration::from_millis(u64::from(fate.byte().unwrap_or(0)) * 16),
+            1..=4 => {
+                let (mut inner, mut out) = (Vec::new(), Vec::new());
+                frame(&mut fate, (what / 10).wrapping_mul(7) ^ what, &mut inner);
+                if a_box.seal(now, LinkId(link), counter, &inner, &mut out).is_ok() {
+                    gateway.handle_datagram(now, from(2, link), &out);
+                }
+                counter += 1;
+            }
+            5 => {
+                // a sender of the field, as it registers and as it speaks
+                let id = GroupId([fate.byte().unwrap_or(0) % 4; 256]);
+                let step = if what > 127 { Repr::Reg1(id) } else { Repr::Reg2(id) };
+                gateway.handle_datagram(now, from(3, link), &step.to_vec());
+            }
+            6 => {
+                let length = usize::from(fate.byte().unwrap_or(0));
+                gateway.handle_datagram(now, from(2 + link, what >> 4), fate.take(length));
+            }
+            7 => {
+                let length = usize::from(fate.byte().unwrap_or(0));
+                let packet = bytes::Bytes::copy_from_slice(fate.take(length));
+                let group = known.keys().next().copied().unwrap_or(GroupKey(u64::from(what)));
+                gateway.handle_local(now, group, &packet);
+            }
+            8 => gateway.handle_second(now, &|_, _| Vec::new()),
+            _ => {
+                let allow = if what > 200 { BTreeMap::new() } else { sides::allowed() };
+                gateway.handle_allowed(now, allow);
+            }
+        }
+        // datagrams go to and fro until there are none: bounded, since nothing answers an answer
+        for round in 0.. {
+            assert!(round < 1000, "an endless conversation");
+            if gateway.next_timeout() <= now {
+                gateway.handle_timeout(now);
+            }
+            if a_box.next_timeout().is_some_and(|at| at <= now) {
+                a_box.handle_timeout(now);
+            }
+            let mut moved = gateway.next_timeout() <= now;
+            while let Some((link, datagram)) = a_box.poll_transmit() {
+                gateway.handle_datagram(now, from(2, link.0), &datagram);
+                moved = true;
+            }
+            while let Some(transmit) = gateway.poll_transmit() {
+                if let SocketAddr::V4(to) = transmit.to
+                    && to.ip().octets()[2] == 2
+                {
+                    let link = LinkId(to.ip().octets()[3]);
+                    a_box.handle_datagram(now, link, &transmit.payload, &mut room);
+                    moved = true;
+                }
+            }
+            while let Some((group, _)) = gateway.poll_local() {
+                known.insert(group, ());
+                passed += 1;
+            }
+            while let Some(group) = gateway.poll_closed() {
+                known.remove(&group);
+            }
+            while gateway.poll_opened().is_some() {}
+            while gateway.poll_release().is_some() {
+                passed += 1;
+            }
+            while a_box.poll_event().is_some() {}
+            if !moved {
+                break;
+            }
+        }
+        let stats = gateway.stats();
+        assert!(stats.groups <= 4, "{} groups where two of each dialect may be", stats.groups);
+        assert_eq!(gateway.figures().count(), stats.groups);
+    }
+    passed
+}

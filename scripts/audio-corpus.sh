@@ -1,6 +1,6 @@
 #!/bin/bash
 # audio-corpus.sh [FOLDER]: makes the sounds that the line detectors are judged by, into FOLDER
-# (target/audio-corpus). Done once; about 60 MB, from Debian's packages alone, nothing of it is stored here.
+# (target/audio-corpus). Done once; about 300 MB, from Debian's packages alone, nothing of it is stored here.
 #
 #   speech-N.wav  six espeak-ng voices in four languages, one and a half minutes each, pauses of 0.3 s and more
 #   music-N.wav   a minute each out of the middle of game music (asc-music, drascula-music: free packages)

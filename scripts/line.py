@@ -3,8 +3,8 @@
 
     flow -> SRT caller -> sender -> emulated links -> receiver -> studio leg -> SRT listener -> flow
 
-Everything runs on the loopback and ends with the script. `scripts/tunnel.sh`, `scripts/peers.sh` and
-`scripts/sockets.sh` are its three uses; each says with --help what it takes.
+Everything runs on the loopback and ends with the script. `scripts/tunnel.sh`, `scripts/peers.sh`,
+`scripts/sockets.sh` and `scripts/flood.sh` are its uses; each says with --help what it takes.
 """
 import argparse
 import concurrent.futures
@@ -83,7 +83,8 @@ def bits(text):
 class Line:
     """Processes from the caller to the listener; everything ends when the `with` block does."""
 
-    def __init__(self, name, latency, rate):
+    def __init__(self, name, latency, rate, dialect="srtla"):
+        self.dialect = dialect
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"livebox-{name}-"))
         self.latency = latency  # of the SRT session, ms
         self.rate = rate  # bit/s
@@ -164,11 +165,25 @@ class Line:
                    "--stats-json", self.stats, *self.keys_of_bond(), *more)
         return port
 
+    def public_key(self, whose):
+        """Of the box or the gateway; made when it is asked for first."""
+        file = self.folder / f"{whose}.key"
+        what = "show" if file.exists() else "new"
+        ran = subprocess.run([LIVEBOX, "keys", what, file], capture_output=True, text=True, check=True)
+        return ran.stdout.split()[-1]
+
     def keys_of_gateway(self):
-        return []
+        if self.dialect != "native":
+            return []
+        self.public_key("gateway")
+        allowed = self.scenario("allow", f"{self.public_key('box')} box\n")
+        return ["--key", self.folder / "gateway.key", "--allow", allowed]
 
     def keys_of_bond(self):
-        return []
+        if self.dialect != "native":
+            return []
+        self.public_key("box")
+        return ["--dialect", "native", "--key", self.folder / "box.key", "--peer", self.public_key("gateway")]
 
     def caller(self, to):
         port, self.caller_stats = free_port(), self.folder / "caller.json"
@@ -234,9 +249,9 @@ def fixed(value, digits=1):
 LISTENERS = ["srt-live-transmit", "ffmpeg", "gstreamer"]
 
 
-def through_the_tunnel(kind, latency, loss, seconds, rate):
+def through_the_tunnel(kind, latency, loss, seconds, rate, dialect):
     """One listener at one L; the row, and whether all is as it must be."""
-    with Line("tunnel", latency + BEYOND, rate) as line:
+    with Line("tunnel", latency + BEYOND, rate, dialect) as line:
         port = line.listener(kind)
         port = line.leg(port, loss)
         port = line.gateway(port)
@@ -258,7 +273,8 @@ def through_the_tunnel(kind, latency, loss, seconds, rate):
             and abs(bond["latency_ms"] - latency) < 1)
     row = [kind, fixed(latency / 1000), "clean" if clean else f"{loss:.0%} lost", flow["made"], flow["missing"],
            flow["late"], caller["dropped"], caller["again"], bond["naks_swallowed"], bond["resent"],
-           fixed(flow["offset_ms"]), fixed(flow["drift_ms"]), fixed(noticed), fixed(lateness, 2), "good" if good else "BAD"]
+           fixed(flow["offset_ms"]), fixed(flow["drift_ms"]), fixed(noticed), fixed(lateness, 2),
+           fixed(flow["made_late_ms"]), f"{flow['hole']} at {flow['hole_at_s']:.1f} s", "good" if good else "BAD"]
     return row, good
 
 
@@ -266,9 +282,9 @@ def tunnel(args):
     """SRT inside the tunnel: stock listeners at several L, over a clean and a lossy studio leg."""
     cases = [(kind, int(l * 1000), loss) for loss in args.loss for l in args.latency for kind in args.listener]
     head = ["listener", "L s", "studio leg", "payloads", "missing", "late", "sender drops", "sent again by the caller",
-            "NAKs swallowed", "resent by the engine", "offset ms", "it moved ms", "kill noticed s", "emulator p99 ms", ""]
+            "NAKs swallowed", "resent by the engine", "offset ms", "it moved ms", "kill noticed s", "emulator p99 ms", "stall ms", "hole", ""]
     with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
-        done = [pool.submit(attempt, case[0], through_the_tunnel, *case, args.seconds, bits(args.rate)) for case in cases]
+        done = [pool.submit(attempt, case[0], through_the_tunnel, *case, args.seconds, bits(args.rate), args.dialect) for case in cases]
         rows = [future.result() for future in done]
     return told(head, rows)
 
@@ -331,7 +347,7 @@ def with_a_peer(program, folder, seconds, rate):
         flow = line.flow(line.caller(port), seconds, within=2400)
         joined = len(set(re.findall(r"link joined.*?(127\.0\.0\.1:\d+)", line.said("receiver"))))
         if receives:
-            joined = sum(link["phase"] in ("up", "probing") for link in line.bond_figures()["links"])
+            joined = sum(link["sent_packets"] > 100 for link in line.bond_figures()["links"])
         caller = line.caller_figures()
         lateness = line.lateness()
     # what a sender of the field loses when a link falls silent is its own; ours may lose nothing
@@ -372,7 +388,7 @@ def on_sockets(scenario, args):
     latency = int(args.latency * 1000)
     limit = of_the_simulator(scenario, latency, args.dialect, args.traces, args.seed)
     links = len(tomllib.loads(scenario.read_text())["link"])
-    with Line("sockets", latency + BEYOND, args.share * limit) as line:
+    with Line("sockets", latency + BEYOND, args.share * limit, args.dialect) as line:
         port = line.listener("srt-live-transmit", "&rcvbuf=100000000&fc=80000")
         port = line.gateway(port)
         port = line.emulator("links", scenario.resolve(), port, args.traces, args.seed)
@@ -406,6 +422,62 @@ def sockets(args):
     return told(head, rows)
 
 
+# a flood
+
+def pour(port, rate, seconds):
+    """Garbage at a port: noise of every length, half frames, whole frames of the field's wire for nobody."""
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(8)]
+    for sock in socks:
+        sock.connect(("127.0.0.1", port))
+    noise = os.urandom(65536)
+    garbage = [noise[at:at + length] for at, length in enumerate([0, 1, 2, 15, 16, 44, 100, 258, 700, 1316, 1400])]
+    garbage += [b"\x90\x00" + noise[:36], b"\x92\x01" + noise[:256], b"\x92\x02", b"\x80\x05" + bytes(18), noise[:1360]]
+    began, sent = time.monotonic(), 0
+    while (passed := time.monotonic() - began) < seconds:
+        while sent < passed * rate:
+            try:
+                socks[sent % 8].send(garbage[sent % len(garbage)])
+            except OSError:
+                pass
+            sent += 1
+        time.sleep(0.0005)
+    return sent / (time.monotonic() - began)
+
+
+def flood(args):
+    """A live group while garbage pours onto the gateway's port."""
+    with Line("flood", 1000 + BEYOND, bits(args.rate), args.dialect) as line:
+        port = line.listener("srt-live-transmit")
+        public = line.gateway(port)
+        port = line.emulator("links", line.scenario("links.toml", THREE.format(loss=0, wired="")), public)
+        port = line.bond(port, 3)
+        time.sleep(2)
+        port = line.caller(port)
+        pid, before = line.running["receiver"].pid, None
+        with concurrent.futures.ProcessPoolExecutor(1) as pool:
+            flowing = concurrent.futures.ThreadPoolExecutor(1).submit(line.flow, port, args.seconds + 4)
+            time.sleep(5)
+            before = cpu_seconds(pid)
+            rate = pool.submit(pour, public, args.garbage, args.seconds).result()
+            cpu = 100 * (cpu_seconds(pid) - before) / args.seconds
+            flow = flowing.result()
+        bond = line.bond_figures()
+        lateness = line.lateness()
+        line.stop(line.running["receiver"])
+        counted = re.sub(r"\x1b\[[0-9;]*m", "", line.said("receiver")).strip().splitlines()[-1:]
+    good = flow["missing"] == flow["late"] == 0
+    head = ["garbage/s", "payloads", "missing", "late", "resent by the engine", "gateway CPU %", "emulator p99 ms", "stall ms", ""]
+    row = [int(rate), flow["made"], flow["missing"], flow["late"], bond["resent"], fixed(cpu), fixed(lateness, 2),
+           fixed(flow["made_late_ms"]), "good" if good else "BAD"]
+    done = told(head, [(row, good)])
+    print(*counted)
+    return done
+
+
+def spoken(use):
+    use.add_argument("--dialect", choices=["srtla", "native"], default="srtla")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     uses = parser.add_subparsers(required=True)
@@ -417,6 +489,7 @@ def main():
     use.add_argument("--listener", nargs="+", choices=LISTENERS, default=LISTENERS)
     use.add_argument("--loss", type=float, nargs="+", default=[0, 0.01], help="share lost on the studio leg")
     use.add_argument("--rate", default="3Mbps")
+    spoken(use)
     use.add_argument("--at-once", type=int, default=3, help="lines at a time (3)")
 
     use = uses.add_parser("peers", help=peers.__doc__)
@@ -431,9 +504,16 @@ def main():
     use.add_argument("--seconds", type=int, default=110)
     use.add_argument("--latency", type=float, default=1.0, help="L, seconds (1)")
     use.add_argument("--share", type=float, default=0.95, help="of the simulator's highest rate (0.95)")
-    use.add_argument("--dialect", choices=["srtla"], default="srtla")
+    spoken(use)
     use.add_argument("--traces", type=pathlib.Path, help="where recorded traces are")
     use.add_argument("--seed", type=int, default=0)
+
+    use = uses.add_parser("flood", help=flood.__doc__)
+    use.set_defaults(run=flood)
+    use.add_argument("--seconds", type=int, default=10)
+    spoken(use)
+    use.add_argument("--garbage", type=int, default=100_000, help="datagrams a second (100000)")
+    use.add_argument("--rate", default="6Mbps")
 
     args = parser.parse_args()
     if not pathlib.Path(LIVEBOX).exists():

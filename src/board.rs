@@ -1,7 +1,7 @@
 //! Board: which device hangs where on this hardware, as plain facts from `board/*/profile.toml`.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -97,11 +97,30 @@ pub enum SoundDevice {
     },
     /// A sound card, known by its id and never by its number.
     Alsa {
-        /// Card id, as in `/proc/asound/cards`.
-        card: String,
+        /// Which card.
+        card: CardMatch,
         /// Device on the card.
         device: u32,
+        /// The card's channels that are the line's leads, counted from 1: two, or one that feeds both ears.
+        channels: Vec<u8>,
     },
+}
+
+/// How a sound card is found; never by its number, which changes with the order of the plugs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardMatch {
+    /// By its id, as in `/proc/asound/cards`.
+    Id(String),
+    /// By the place it is plugged in, as its long name ends: `usb-0000:00:14.0-1`.
+    Bus(String),
+}
+
+impl std::fmt::Display for CardMatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(name) | Self::Bus(name) => f.write_str(name),
+        }
+    }
 }
 
 /// How an uplink's interface is found.
@@ -126,19 +145,156 @@ pub struct UplinkSlot {
     pub bind_address: bool,
 }
 
+/// How large a display is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisplaySize {
+    /// 128 × 64 points, lit or not.
+    Mono,
+    /// 320 × 240 points in colour.
+    Colour,
+    /// 20 × 4 characters.
+    Characters,
+}
+
+/// A device on an I²C bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct I2cPlace {
+    /// The bus device, such as `/dev/i2c-1`, or the adapter's name where the number changes.
+    pub bus: PathBuf,
+    /// Its address.
+    pub address: u8,
+}
+
+/// A line of a GPIO chip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GpioLine {
+    /// The chip, such as `/dev/gpiochip0`.
+    pub chip: PathBuf,
+    /// The line's offset on it.
+    pub line: u32,
+}
+
+impl std::str::FromStr for GpioLine {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (chip, line) = text.rsplit_once(':').ok_or(())?;
+        if !chip.starts_with('/') {
+            return Err(());
+        }
+        Ok(Self { chip: chip.into(), line: line.parse().map_err(|_| ())? })
+    }
+}
+
+/// A display on an SPI bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpiPlace {
+    /// The device, such as `/dev/spidev0.0`.
+    pub bus: PathBuf,
+    /// The line that tells data from commands.
+    pub dc: GpioLine,
+    /// The line that resets it, if it is wired.
+    pub reset: Option<GpioLine>,
+    /// Clock, in Hz.
+    pub hertz: u32,
+}
+
+/// Which wire a display hangs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DisplayWire {
+    /// Two wires, shared with others.
+    I2c(I2cPlace),
+    /// Four wires and up.
+    Spi(SpiPlace),
+}
+
+/// Chip of a display with 128 × 64 points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OledChip {
+    /// With a charge pump.
+    Ssd1306,
+    /// Fed from outside, otherwise as the SSD1306.
+    Ssd1309,
+    /// 132 columns of memory, and no window to write into.
+    Sh1106,
+}
+
+/// Chip of a display with 320 × 240 points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TftChip {
+    /// Its colours are inverted on the usual panel.
+    St7789,
+    /// Its red and blue are swapped on the usual panel.
+    Ili9341,
+}
+
 /// The front display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Display {
     /// In memory; the picture is written as PNG into the state folder.
-    Memory,
-    /// SSD1306 128×64 on an I²C bus.
-    Ssd1306 {
-        /// The bus device, such as `/dev/i2c-1`, or the adapter's name where the number changes.
-        bus: PathBuf,
-        /// Its address.
-        address: u8,
+    Memory {
+        /// How large it is.
+        size: DisplaySize,
+        /// Where a page with keys to click is served, on this machine only.
+        page: Option<SocketAddr>,
+    },
+    /// 128 × 64 points.
+    Oled {
+        /// Its chip.
+        chip: OledChip,
+        /// Where it hangs.
+        wire: DisplayWire,
+    },
+    /// 320 × 240 points.
+    Tft {
+        /// Its chip.
+        chip: TftChip,
+        /// Where it hangs.
+        wire: SpiPlace,
+        /// Built in upside down.
+        turned: bool,
+    },
+    /// 20 × 4 characters: an HD44780 behind a PCF8574.
+    Characters {
+        /// Where it hangs.
+        place: I2cPlace,
     },
 }
+
+/// The keys of the front.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keys {
+    /// Input devices by the names that they tell: keys, and the knob.
+    pub devices: Vec<String>,
+    /// Which of the kernel's key codes is which key.
+    pub codes: BTreeMap<String, String>,
+    /// The knob counts the other way round.
+    pub reversed: bool,
+}
+
+/// The keys of every front, and the contacts that bring the studio's tally.
+pub const KEYS: [&str; 9] =
+    ["on_air", "backup", "audio", "slate", "next", "ack", "knob", "tally_program", "tally_preview"];
+
+/// The lamps that a front may have, beside one for each link: `link_` and the slot's name.
+pub const LAMPS: [&str; 17] = [
+    "on_air",
+    "on_air_white",
+    "backup",
+    "audio",
+    "slate",
+    "next",
+    "ack",
+    "alarm_red",
+    "alarm_amber",
+    "tally_red",
+    "tally_green",
+    "tally_out",
+    "camera",
+    "slides",
+    "mixer_a",
+    "mixer_b",
+    "buzzer",
+];
 
 /// Everything that hangs on this hardware.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +315,10 @@ pub struct Board {
     pub uplinks: Vec<UplinkSlot>,
     /// The display, if there is one.
     pub display: Option<Display>,
+    /// The keys, if there are any.
+    pub keys: Keys,
+    /// Lamps and buzzer: the panel's name, and the kernel's under `/sys/class/leds`.
+    pub lamps: BTreeMap<String, String>,
 }
 
 impl Board {
@@ -178,6 +338,7 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Board {
     if root.line_of("camera") == 0 && root.line_of("slides") == 0 {
         root.fault(0, "camera", "no picture hangs on this board; describe one under [camera] or [slides]");
     }
+    let uplinks = uplinks(root);
     Board {
         name: root.required_text("name", "sim"),
         camera: picture(root.section("camera"), folder),
@@ -185,8 +346,10 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Board {
         mixer_a: sound(root.section("mixer_a"), folder),
         mixer_b: sound(root.section("mixer_b"), folder),
         encoders: encoders(root),
-        uplinks: uplinks(root),
         display: display(root.section("display")),
+        keys: keys(root.section("keys")),
+        lamps: lamps(root, &uplinks),
+        uplinks,
     }
 }
 
@@ -232,11 +395,29 @@ fn sound(mut section: Section<'_>, folder: &Path) -> Option<SoundDevice> {
             outages: outages(&mut section),
         },
         "file" => SoundDevice::File { path: folder.join(section.required_text("path", "clip.mp4")) },
-        _ => SoundDevice::Alsa {
-            card: section.required_text("card", "MixerA"),
-            device: u32::try_from(section.integer("device", 0, 0..=31)).unwrap_or_default(),
-        },
+        _ => {
+            let card = match section.text("bus") {
+                Some(bus) => CardMatch::Bus(bus),
+                None => CardMatch::Id(section.required_text("card", "MixerA")),
+            };
+            let device = u32::try_from(section.integer("device", 0, 0..=31)).unwrap_or_default();
+            SoundDevice::Alsa { card, device, channels: channels(&mut section) }
+        }
     })
+}
+
+fn channels(section: &mut Section<'_>) -> Vec<u8> {
+    let line = section.line_of("channels");
+    let texts = section.texts("channels");
+    let numbers: Vec<u8> = texts.iter().filter_map(|t| t.parse().ok()).filter(|n| (1..=32).contains(n)).collect();
+    match (line, numbers.len()) {
+        (0, _) => vec![1, 2],
+        (_, 1 | 2) if numbers.len() == texts.len() => numbers,
+        _ => {
+            section.fault(line, "channels", "is not one or two channels of the card, such as [\"3\", \"4\"] (1 to 32)");
+            vec![1, 2]
+        }
+    }
 }
 
 fn outages(section: &mut Section<'_>) -> Vec<Outage> {
@@ -337,13 +518,99 @@ fn display(mut section: Section<'_>) -> Option<Display> {
         section.pass_over();
         return None;
     }
-    Some(match kind(&mut section, &["memory", "ssd1306"])? {
-        "memory" => Display::Memory,
-        _ => Display::Ssd1306 {
-            bus: PathBuf::from(section.required_text("bus", "/dev/i2c-1")),
-            address: u8::try_from(section.integer("address", 0x3c, 0x08..=0x77)).unwrap_or(0x3c),
+    let kinds = ["memory", "ssd1306", "ssd1309", "sh1106", "st7789", "ili9341", "hd44780"];
+    Some(match kind(&mut section, &kinds)? {
+        "memory" => {
+            let sizes =
+                [("128x64", DisplaySize::Mono), ("320x240", DisplaySize::Colour), ("20x4", DisplaySize::Characters)];
+            let size = section.choice("size", &sizes, DisplaySize::Mono);
+            let line = section.line_of("page");
+            let page = section.parsed::<SocketAddr>("page", "an address such as \"127.0.0.1:8620\"");
+            if page.is_some_and(|page| !page.ip().is_loopback()) {
+                let why = "would let everybody in the network press the keys; write 127.0.0.1 and a port";
+                section.fault(line, "page", why);
+            }
+            Display::Memory { size, page }
+        }
+        chip @ ("st7789" | "ili9341") => Display::Tft {
+            chip: if chip == "st7789" { TftChip::St7789 } else { TftChip::Ili9341 },
+            wire: spi(&mut section, 32_000_000),
+            turned: section.flag("turned", false),
+        },
+        "hd44780" => Display::Characters { place: i2c(&mut section, 0x27) },
+        chip => Display::Oled {
+            chip: match chip {
+                "ssd1309" => OledChip::Ssd1309,
+                "sh1106" => OledChip::Sh1106,
+                _ => OledChip::Ssd1306,
+            },
+            // a display with a data line hangs on SPI
+            wire: if section.line_of("dc") > 0 {
+                DisplayWire::Spi(spi(&mut section, 8_000_000))
+            } else {
+                DisplayWire::I2c(i2c(&mut section, 0x3c))
+            },
         },
     })
+}
+
+fn i2c(section: &mut Section<'_>, usual: u8) -> I2cPlace {
+    I2cPlace {
+        bus: PathBuf::from(section.required_text("bus", "/dev/i2c-1")),
+        address: u8::try_from(section.integer("address", i64::from(usual), 0x08..=0x77)).unwrap_or(usual),
+    }
+}
+
+fn spi(section: &mut Section<'_>, usual: u32) -> SpiPlace {
+    let wanted = "a line of a GPIO chip such as \"/dev/gpiochip0:24\"";
+    let bus = PathBuf::from(section.required_text("bus", "/dev/spidev0.0"));
+    if section.line_of("dc") == 0 {
+        section.fault(0, "dc", format!("is missing; write {wanted}"));
+    }
+    let none = GpioLine { chip: PathBuf::new(), line: 0 };
+    SpiPlace {
+        bus,
+        dc: section.parsed("dc", wanted).unwrap_or(none),
+        reset: section.parsed("reset", wanted),
+        hertz: u32::try_from(section.integer("hertz", i64::from(usual), 100_000..=80_000_000)).unwrap_or(usual),
+    }
+}
+
+fn keys(mut section: Section<'_>) -> Keys {
+    if section.is_absent() {
+        section.pass_over();
+        return Keys::default();
+    }
+    let line = section.line_of("codes");
+    let codes = section.named_texts("codes");
+    for name in codes.keys().filter(|name| !KEYS.contains(&name.as_str())) {
+        section.fault(line, "codes", format!("\"{name}\" is no key; there is {}", KEYS.join(", ")));
+    }
+    let devices = section.texts("devices");
+    if devices.is_empty() {
+        section.fault(
+            0,
+            "devices",
+            "is missing; write devices = [\"gpio-keys\"], as /proc/bus/input/devices names them",
+        );
+    }
+    Keys { devices, codes, reversed: section.flag("reversed", false) }
+}
+
+fn lamps(root: &mut Section<'_>, uplinks: &[UplinkSlot]) -> BTreeMap<String, String> {
+    let line = root.line_of("lamps");
+    let lamps = root.named_texts("lamps");
+    for (name, led) in &lamps {
+        let link = name.strip_prefix("link_").is_some_and(|slot| uplinks.iter().any(|uplink| uplink.slot == slot));
+        if !link && !LAMPS.contains(&name.as_str()) {
+            let why = format!("\"{name}\" is no lamp; there is {}, and link_ with the slot's name", LAMPS.join(", "));
+            root.fault(line, "lamps", why);
+        }
+        if led.is_empty() || led.contains('/') || led.starts_with('.') {
+            root.fault(line, "lamps", format!("\"{led}\" is no name of an LED; ls /sys/class/leds lists them"));
+        }
+    }
+    lamps
 }
 
 #[cfg(test)]
@@ -373,7 +640,8 @@ mod tests {
         assert_eq!(board.encoders, [EncoderKind::Vah264enc]);
         assert_eq!((board.uplinks[0].metered, board.uplinks[1].metered), (false, true));
         assert!(board.uplinks[1].bind_address);
-        assert_eq!(board.display, Some(Display::Ssd1306 { bus: "panel-sim".into(), address: 0x3c }));
+        let wire = DisplayWire::I2c(I2cPlace { bus: "panel-sim".into(), address: 0x3c });
+        assert_eq!(board.display, Some(Display::Oled { chip: OledChip::Ssd1306, wire }));
     }
 
     #[test]
@@ -405,5 +673,38 @@ mod tests {
         ]
         .map(|(line, key)| (line, key.to_owned()));
         assert!(wanted.iter().all(|w| told.contains(w)), "{told:?}");
+    }
+
+    #[test]
+    fn a_front_is_described_with_its_keys_and_lamps() {
+        let text = "name = \"desk\"\n[camera]\nkind = \"pattern\"\n\
+                    [[uplink]]\nslot = \"lte1\"\naddress = \"127.0.1.2\"\n\
+                    [display]\nkind = \"st7789\"\nbus = \"/dev/spidev0.0\"\ndc = \"/dev/gpiochip0:24\"\n\
+                    [keys]\ndevices = [\"gpio-keys\", \"rotary\"]\ncodes = { ack = \"KEY_F6\" }\n\
+                    [lamps]\non_air = \"front:red\"\nlink_lte1 = \"front:3\"\n";
+
+        let board = Board::read("p.toml", text).unwrap();
+
+        let dc = GpioLine { chip: "/dev/gpiochip0".into(), line: 24 };
+        let wire = SpiPlace { bus: "/dev/spidev0.0".into(), dc, reset: None, hertz: 32_000_000 };
+        assert_eq!(board.display, Some(Display::Tft { chip: TftChip::St7789, wire, turned: false }));
+        assert_eq!(board.keys.codes["ack"], "KEY_F6");
+        assert_eq!(board.lamps["link_lte1"], "front:3");
+    }
+
+    #[test]
+    fn a_wrong_front_tells_every_fault() {
+        let text = "name = \"desk\"\n[camera]\nkind = \"pattern\"\n\
+                    [display]\nkind = \"memory\"\npage = \"0.0.0.0:80\"\n\
+                    [keys]\ncodes = { dance = \"KEY_A\" }\n\
+                    [lamps]\nlink_lte9 = \"x\"\nack = \"../../etc\"\n";
+
+        let told: Vec<_> = Board::read("p.toml", text).unwrap_err().iter().map(|f| f.key.clone()).collect();
+
+        assert_eq!(told.iter().filter(|key| *key == "lamps").count(), 2, "{told:?}");
+        assert!(
+            ["display.page", "keys.codes", "keys.devices"].iter().all(|k| told.contains(&(*k).to_owned())),
+            "{told:?}"
+        );
     }
 }

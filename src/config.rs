@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::board::Board;
 use crate::bond;
+use crate::bond::native::PublicKey;
 use crate::control::{Effect, Settings, effect};
 use crate::event;
 use crate::lang::Lang;
@@ -25,6 +26,15 @@ pub const DEFAULT_BOARD: &str = "/etc/livebox/board";
 /// TS, SRT and UDP headers on top of picture and sound, as a factor, for the check of the ceiling.
 const WIRE_FACTOR: f64 = 1.08;
 
+/// Whom the native dialect speaks with, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// The file of the box's private key.
+    pub key_file: PathBuf,
+    /// The gateway's public key.
+    pub peer: PublicKey,
+}
+
 /// Everything that an operator may set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -36,10 +46,14 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The local socket of `livebox status` and `livebox send`.
     pub socket: PathBuf,
+    /// The console's address as the panel shows it, with gaps; empty if there is none.
+    pub console: String,
     /// The programme.
     pub media: media::Config,
     /// The bonding engine.
     pub bond: bond::Config,
+    /// The gateway of ours that the native dialect speaks with.
+    pub trust: Option<Trust>,
     /// The recording.
     pub record: record::Config,
     /// The event and its agenda.
@@ -76,16 +90,31 @@ impl Config {
         let state_dir = folder(root, "state_dir", "/var/lib/livebox");
         let socket = folder(root, "socket", "/run/livebox/livebox.sock");
 
+        let line = root.line_of("console");
+        let console = root.text("console").unwrap_or_default();
+        if console.len() > 200 || !console.chars().all(|c| c.is_ascii_graphic()) {
+            root.fault(line, "console", "is not an address; write \"http://{address}:8080/\", at most 200 characters");
+        }
+
         let mut media_section = root.section("media");
         let latency_line = media_section.line_of("srt_latency");
-        let (media, passphrase) = media::Config::read(&mut media_section);
+        let (mut media, passphrase) = media::Config::read(&mut media_section);
+        media.sound = media::line::Settings::read(&mut root.section("sound"));
         let mut bond_section = root.section("bond");
         let bond_line = bond_section.line_of("latency");
         let ceiling_line = bond_section.line_of("ceiling");
         let bond = bond::Config::read(&mut bond_section);
+        let trust = trust(&mut bond_section);
+        let native = bond.dialect == bond::Dialect::Native;
+        if native && trust.is_none() {
+            let what = "needs bond.key_file and bond.peer; livebox keys new FILE makes a key, and livebox keys show \
+                        FILE on the gateway prints its public one";
+            bond_section.fault(0, "dialect", what);
+        }
 
         let least = bond.latency + bond::BEYOND;
-        if media.srt_latency < least {
+        // without libsrt on the way nobody waits for it
+        if !native && media.srt_latency < least {
             let what = format!(
                 "srt_latency = {:?} is too short for bond.latency = {:?}; write srt_latency = \"{}ms\" or more, \
                  or a shorter bond.latency",
@@ -120,7 +149,21 @@ impl Config {
         let lines = ["password_file", "ca_file", "cert_file", "key_file"].map(|key| (key, mqtt_section.line_of(key)));
         let mqtt = mqtt::Config::read(&mut mqtt_section);
         let mqtt_files = mqtt.iter().flat_map(|mqtt| mqtt_files(mqtt, &lines)).collect();
-        Self { device, lang, state_dir, socket, media, bond, record, event, mqtt, passphrase, mqtt_files }
+        Self {
+            device,
+            lang,
+            state_dir,
+            socket,
+            console,
+            media,
+            bond,
+            trust,
+            record,
+            event,
+            mqtt,
+            passphrase,
+            mqtt_files,
+        }
     }
 
     /// Every secret that has to be there before this config can be used.
@@ -153,12 +196,15 @@ impl Config {
     #[must_use]
     pub fn changes(&self, new: &Self) -> Vec<(&'static str, Effect)> {
         let (a, b) = (&self.media, &new.media);
+        let key_file = |config: &Self| config.trust.as_ref().map(|trust| trust.key_file.clone());
+        let peer = |config: &Self| config.trust.as_ref().map(|trust| trust.peer);
         let secret = self.passphrase.as_ref().map(|s| &s.keeper) != new.passphrase.as_ref().map(|s| &s.keeper);
         [
             ("name", self.device != new.device),
             ("language", self.lang != new.lang),
             ("state_dir", self.state_dir != new.state_dir),
             ("socket", self.socket != new.socket),
+            ("console", self.console != new.console),
             ("media.size", a.size != b.size),
             ("media.rate", a.rate != b.rate),
             ("media.gop", a.gop != b.gop),
@@ -170,6 +216,8 @@ impl Config {
             ("media.passphrase_file", secret || a.passphrase != b.passphrase),
             ("media.destination", a.destination != b.destination),
             ("bond.dialect", self.bond.dialect != new.bond.dialect),
+            ("bond.key_file", key_file(self) != key_file(new)),
+            ("bond.peer", peer(self) != peer(new)),
             ("bond.latency", self.bond.latency != new.bond.latency),
             ("record.folder", self.record.folder != new.record.folder),
             ("record.when", self.record.when != new.record.when),
@@ -182,6 +230,7 @@ impl Config {
             ("event.agenda", self.event.agenda != new.event.agenda),
             ("event.zone", self.event.zone != new.event.zone),
             ("event.split", self.event.split != new.event.split),
+            ("sound", a.sound != b.sound),
             ("mqtt", self.mqtt != new.mqtt),
             ("bond.ceiling", self.bond.ceiling != new.bond.ceiling),
         ]
@@ -199,8 +248,27 @@ impl Config {
         self.lang = old.lang;
         self.state_dir.clone_from(&old.state_dir);
         self.socket.clone_from(&old.socket);
+        self.bond.dialect = old.bond.dialect;
         self
     }
+}
+
+/// Both keys of `[bond]` about who trusts whom, or none.
+fn trust(section: &mut Section<'_>) -> Option<Trust> {
+    let lines = (section.line_of("key_file"), section.line_of("peer"));
+    let key_file = section.text("key_file").filter(|text| !text.is_empty()).map(PathBuf::from);
+    if let Some(path) = key_file.as_ref().filter(|path| !path.is_absolute()) {
+        section.fault(lines.0, "key_file", format!("{} is not an absolute path", path.display()));
+    }
+    let peer = section.text("peer").filter(|text| !text.is_empty());
+    let peer = peer.and_then(|text| match text.parse() {
+        Ok(peer) => Some(peer),
+        Err(why) => {
+            section.fault(lines.1, "peer", format!("{why}; livebox keys show FILE on the gateway prints it"));
+            None
+        }
+    });
+    Some(Trust { key_file: key_file?, peer: peer? })
 }
 
 fn folder(root: &mut Section<'_>, key: &'static str, default: &str) -> PathBuf {

@@ -17,9 +17,9 @@ const PACKET: usize = 188;
 const HEAD: [u8; 8] = [0x47, 0x1f, 0xff, 0x10, b'f', b'l', b'o', b'w'];
 /// Payloads judged at most: an hour of 40 Mbit/s; later ones are made and not judged.
 const MOST: usize = 14_000_000;
-/// The way in which the offset of playout is looked at: the delay that so many payloads of a second stay below. A low
+/// The way in which the offset of playout is looked at: the delay that so many payloads of a second stay below. A very low
 /// one, since a busy machine makes single payloads later and none earlier.
-const LOW: f64 = 0.1;
+const LOW: f64 = 0.01;
 /// The second by which playout must have settled.
 const SETTLED: usize = 5;
 
@@ -66,6 +66,8 @@ pub struct Flow {
     doubled: u64,
     misordered: u64,
     strange: u64,
+    /// The most by which a payload was made too late, µs: the machine's doing, and no line's.
+    made_late: u64,
 }
 
 impl Flow {
@@ -88,6 +90,7 @@ impl Flow {
             doubled: 0,
             misordered: 0,
             strange: 0,
+            made_late: 0,
         }
     }
 
@@ -105,6 +108,7 @@ impl Flow {
                 self.first = number;
             }
             self.journeys.push((due, None));
+            self.made_late = self.made_late.max(now.since(due).as_micros() as u64);
         }
         Some(payload(number, due))
     }
@@ -176,6 +180,7 @@ impl Flow {
         let made = self.journeys.len();
         let missing = made - delays.len();
         delays.sort_unstable();
+        let (hole, hole_at_s) = self.hole();
         let share = |q: f64| quantile(&delays, q).map(|micros| f64::from(micros) / 1e3);
         Report {
             made,
@@ -190,10 +195,24 @@ impl Flow {
             max_ms: share(1.0),
             offset_ms,
             drift_ms,
+            hole,
+            hole_at_s,
+            made_late_ms: self.made_late as f64 / 1e3,
         }
     }
 
-    /// The low delay of the second in which playout must have settled, and how far that of any later second is from it.
+    /// The longest run of payloads that never came, and in which second it began.
+    fn hole(&self) -> (usize, f64) {
+        let (mut longest, mut run) = ((0, 0), (0, 0));
+        for (at, (_, took)) in self.journeys.iter().enumerate() {
+            run = if took.is_some() { (0, at + 1) } else { (run.0 + 1, run.1) };
+            longest = longest.max((run.0, run.1));
+        }
+        let second = self.every.as_secs_f64() * longest.1 as f64;
+        (longest.0, if longest.0 > 0 { second } else { 0.0 })
+    }
+
+    /// The least delay of the second in which playout must have settled, and how far that of any later second is from it.
     fn drift(&self) -> (Option<f64>, Option<f64>) {
         let Some((begin, _)) = self.journeys.first().copied() else { return (None, None) };
         let mut seconds: Vec<Vec<u32>> = Vec::new();
@@ -246,10 +265,16 @@ pub struct Report {
     pub p99_ms: Option<f64>,
     /// The slowest.
     pub max_ms: Option<f64>,
-    /// The delay below which a tenth of the payloads of second 5 stayed, ms.
+    /// The delay below which a hundredth of the payloads of second 5 stayed, ms.
     pub offset_ms: Option<f64>,
     /// The most by which any later second differed from that, ms.
     pub drift_ms: Option<f64>,
+    /// The longest run of payloads that never came.
+    pub hole: usize,
+    /// Seconds after the first that counts, when that run began.
+    pub hole_at_s: f64,
+    /// The most by which a payload was made too late, ms: the machine stood still so long.
+    pub made_late_ms: f64,
 }
 
 #[cfg(test)]
@@ -291,6 +316,7 @@ mod tests {
         });
 
         assert_eq!((report.made, report.missing, report.late), (200, 2, 1));
+        assert_eq!((report.hole, report.hole_at_s), (2, 0.48));
         assert_eq!(report.misordered, 2, "160 and 170 came after later ones");
         assert!((report.in_time - 197.0 / 200.0).abs() < 1e-9);
         assert_eq!(report.p50_ms, Some(20.0));

@@ -185,6 +185,57 @@ pub mod told {
         }
     }
 
+    /// The programme left a mixer line at fault.
+    #[must_use]
+    pub fn switched(name: &str) -> Text {
+        Text::new(
+            format!("故障自动切换：音频改用 {name} 路"),
+            format!("fault on the other line; mixer line {name} on air"),
+        )
+    }
+
+    /// Another gain for a mixer line.
+    #[must_use]
+    pub fn gain(name: &str, db: f64) -> Text {
+        Text::new(format!("{name} 路增益 {db:+.1} dB"), format!("gain of mixer line {name}: {db:+.1} dB"))
+    }
+
+    /// The sound is cut off, or back.
+    #[must_use]
+    pub fn mute(on: bool) -> Text {
+        if on {
+            Text::new("节目声音已静音", "the sound is muted")
+        } else {
+            Text::new("节目声音已恢复", "the sound is back")
+        }
+    }
+
+    /// The programme leaves a mixer line at fault by itself, or not.
+    #[must_use]
+    pub fn auto(on: bool) -> Text {
+        if on {
+            Text::new("音频故障自动切换：开", "a mixer line at fault is left by itself")
+        } else {
+            Text::new("音频故障自动切换：关", "mixer lines are changed by hand only")
+        }
+    }
+
+    /// An input comes later, or earlier.
+    #[must_use]
+    pub fn delay(source: &str, ms: i64) -> Text {
+        Text::new(format!("{source} 延时 {ms} 毫秒"), format!("delay of {source}: {ms} ms"))
+    }
+
+    /// The lip-sync test begins or ends.
+    #[must_use]
+    pub fn lip_sync(on: bool) -> Text {
+        if on {
+            Text::new("声画同步测试开始，请播放闪光短片", "lip-sync test: play the flash clip now")
+        } else {
+            Text::new("声画同步测试结束", "lip-sync test ended")
+        }
+    }
+
     /// Which encoder is in use.
     #[must_use]
     pub fn encoder(name: &str) -> Text {
@@ -297,6 +348,17 @@ pub mod said {
         /// A destination behind the gateway.
         session_slow(dropped) = "过慢，已丢弃 {dropped} 个数据包", "too slow, {dropped} payloads left out";
 
+        /// The gateway.
+        no_gateway() = "没有链路可达云端网关", "no link reaches the gateway";
+        /// The gateway, of the box's key or of its own.
+        gateway_key() = "云端网关不认识本机的密钥，或本机配置的网关公钥有误", "the gateway does not know this box's key, or bond.peer is not the gateway's";
+        /// The gateway.
+        gateway_full() = "云端网关的设备数已满", "the gateway carries as many boxes as it may";
+        /// The gateway, of another release.
+        gateway_version() = "云端网关的版本与本机不兼容", "the gateway speaks another version of the dialect";
+        /// The gateway.
+        gateway_unfit() = "云端网关不接受本机请求的流或延迟", "the gateway does not take these streams or this latency";
+
         /// The session ended because the box left the air.
         left_the_air() = "已停止推流", "left the air";
         /// The session ended.
@@ -322,6 +384,30 @@ pub mod said {
         refused(code) = "服务器拒绝连接（{code}）；请检查用户名、密码或证书", "the broker refused: {code}; check user, password or certificate";
         /// The panel.
         display_silent() = "显示屏没有应答，请检查排线和地址", "the display does not answer; check its cable and address";
+        /// An agenda that is no agenda.
+        agenda_too_large(name) = "{name} 过大（超过1 MB），不是日程文件", "{name} is larger than 1 MB and no agenda";
+        /// An agenda in nobody's script.
+        agenda_no_text(name) = "{name} 不是文本；请另存为 UTF-8", "{name} is no text; save it as UTF-8";
+        /// An agenda without a head.
+        agenda_no_head(name) = "{name} 第一行没有列名；需要 speaker（讲者）和 title（题目）等列名", "{name}: the first line names no columns; it needs at least speaker or title";
+        /// An agenda that its format refuses.
+        agenda_unreadable(place, why) = "{place}：无法读取（{why}）", "{place}: not readable ({why})";
+        /// An agenda without talks.
+        agenda_empty(name) = "{name} 没有本会场的场次；检查 event.hall", "{name} has no talk for this hall; check event.hall";
+        /// An agenda of a city.
+        agenda_too_long(name, most) = "{name} 超过 {most} 场，其余未读", "{name} has more than {most} talks; the rest is left out";
+        /// A talk of nobody about nothing.
+        talk_unnamed(place) = "{place}：没有讲者也没有题目，已跳过；请补上", "{place}: neither speaker nor title, left out; write one of them";
+        /// A talk whose time makes no sense.
+        talk_bad_time(place, text) = "{place}：时间 {text} 无法识别；请写成 09:30 或 2026-11-22 09:30", "{place}: {text} is no time; write 09:30 or 2026-11-22 09:30";
+        /// A talk without a time among others that have one.
+        talk_no_time(place) = "{place}：没有开始时间，只能手动切换；请补上", "{place}: no start time, it moves by hand only; write one";
+        /// A talk that ends before it begins.
+        talk_backwards(place) = "{place}：结束时间早于开始时间，已忽略结束时间", "{place}: ends before it begins; its end is left out, mend it";
+        /// Two talks at once.
+        talks_overlap(place, other) = "{place} 与 {other} 时间重叠；请改正其中一场", "{place} and {other} overlap; mend one of them";
+        /// A permission that is neither.
+        talk_bad_permission(place, text) = "{place}：{text} 不是“是”或“否”，按“否”处理", "{place}: {text} is neither yes nor no; taken as no";
         /// A part that ended without a reason.
         by_itself() = "自行退出", "it ended by itself";
         /// Why, stands in the log only.

@@ -459,6 +459,21 @@ impl<'d> Section<'d> {
         .unwrap_or_default()
     }
 
+    /// A table of names with a text each; empty if it is absent.
+    pub fn named_texts(&mut self, key: &'static str) -> BTreeMap<String, String> {
+        self.scalar(key, "names with a text each, such as { ack = \"KEY_F6\" }", |v| match v {
+            Value::Table(entries) => entries
+                .iter()
+                .map(|entry| match &entry.node.value {
+                    Value::Text(text) => Ok((entry.key.clone(), text.clone())),
+                    _ => Err(Some(format!("{} is not a text in quotes", entry.key))),
+                })
+                .collect(),
+            _ => Err(None),
+        })
+        .unwrap_or_default()
+    }
+
     /// A section inside this one; empty if it is not written.
     pub fn section(&mut self, key: &'static str) -> Section<'d> {
         let path = self.dotted(key);

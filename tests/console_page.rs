@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use livebox::alarm::{AlarmKind, Severity};
 use livebox::bond::LinkPhase;
+use livebox::bond::echo::{Destination, Echo, Kind, Sense};
 use livebox::lang::{Text, said};
-use livebox::message::{AlarmLine, Event, Reading, Status, Verdict};
+use livebox::message::{AlarmLine, Event, FarEnd, Reading, Status, Verdict};
 use livebox::mqtt::Config;
 use livebox::time::Instant;
 
@@ -118,6 +119,21 @@ fn harm(status: &mut Status) {
     status.inputs[0].detail = said::no_video_device("usb-1");
     status.programme.slate = true;
     status.programme.bitrate = Reading { measured: Some(3.1), wanted: Some(4.9), verdict: Verdict::Warn };
+    status.far_end = Some(FarEnd {
+        heard: status.at,
+        streams: vec![Echo {
+            stream: 0,
+            kind: Kind::Ts,
+            flow: Sense::Ok,
+            clock: Sense::Ok,
+            picture: Sense::Still,
+            sound: Sense::Ok,
+            bytes: 1,
+            missing: 0,
+            gaps: 0,
+            destinations: vec![Destination { name: "studio".to_owned(), ..Destination::default() }],
+        }],
+    });
     status.alarms = vec![AlarmLine {
         kind: AlarmKind::UplinkDown,
         subject: "wired".to_owned(),

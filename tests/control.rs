@@ -1,6 +1,7 @@
 //! Stories of what the box decides: facts and commands in, orders and status out, no clock.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use livebox::alarm::{AlarmKind, Severity};
@@ -11,21 +12,21 @@ use livebox::health::Sample;
 use livebox::lang::{Text, said};
 use livebox::media::{Config, Layout, Line, SourceId};
 use livebox::message::{Ask, Command, Fact, Intent, LossCause, Origin, Part, Phase, Refusal, Status, What};
-use livebox::time::Instant;
+use livebox::time::{Instant, Timestamp};
 use livebox::units::{Bitrate, Bytes, Celsius, Percent};
 use livebox::uplink::Uplink;
 
 const UPLINKS: [&str; 3] = ["wired", "lte1", "lte2"];
 
 /// A control with its own time.
-struct House {
-    control: Control,
-    now: Instant,
+pub(crate) struct House {
+    pub(crate) control: Control,
+    pub(crate) now: Instant,
 }
 
 impl House {
-    fn started(intent: Intent) -> Self {
-        let settings = Settings {
+    fn settings() -> Settings {
+        Settings {
             device: "hall-1".into(),
             sources: vec![SourceId::Camera, SourceId::Slides, SourceId::MixerA],
             uplinks: UPLINKS.iter().map(|slot| ((*slot).to_owned(), *slot != "wired")).collect(),
@@ -34,8 +35,11 @@ impl House {
             media: Config::default(),
             record: livebox::record::Config::default(),
             event: livebox::event::Config::default(),
-        };
-        Self { control: Control::new(Instant::ZERO, settings, intent), now: Instant::ZERO }
+        }
+    }
+
+    fn started(intent: Intent) -> Self {
+        Self { control: Control::new(Instant::ZERO, Self::settings(), intent), now: Instant::ZERO }
     }
 
     /// Every source, uplink and the broker there, links proven, and time for all of it to settle.
@@ -46,7 +50,7 @@ impl House {
         house
     }
 
-    fn everything_arrives(&mut self) {
+    pub(crate) fn everything_arrives(&mut self) {
         for part in Part::ALL {
             self.says(part, What::PartStarted);
         }
@@ -60,11 +64,11 @@ impl House {
         self.links_carry(Bitrate::mbps(10));
     }
 
-    fn says(&mut self, part: Part, what: What) {
+    pub(crate) fn says(&mut self, part: Part, what: What) {
         self.control.handle_fact(self.now, &Fact { at: self.now, part, what });
     }
 
-    fn links_carry(&mut self, target: Bitrate) {
+    pub(crate) fn links_carry(&mut self, target: Bitrate) {
         self.says(Part::Bond, What::GroupMeasured(group(target, LinkPhase::Up)));
     }
 
@@ -80,12 +84,12 @@ impl House {
         }
     }
 
-    fn passes(&mut self, millis: u64) {
+    pub(crate) fn passes(&mut self, millis: u64) {
         self.passes_with(millis, Bitrate::mbps(10));
     }
 
     /// Time goes by in silence, timeouts handled when they are due.
-    fn goes(&mut self, millis: u64) {
+    pub(crate) fn goes(&mut self, millis: u64) {
         let until = self.now + Duration::from_millis(millis);
         while let Some(due) = self.control.next_timeout(self.now).filter(|due| *due <= until) {
             self.now = due.max(self.now + Duration::from_micros(1));
@@ -99,7 +103,7 @@ impl House {
         self.says(Part::Media, What::OutputOpened);
     }
 
-    fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.control.status(self.now, None)
     }
 
@@ -688,4 +692,116 @@ fn a_gateway_that_falls_silent_is_an_alarm_of_its_own_and_so_is_a_destination_th
     assert_eq!(house.status().far_end, None);
     seconds(&mut house, 4, Some(Session::Open));
     assert!(house.status().alarms.iter().all(|alarm| alarm.kind == AlarmKind::SourceLost));
+}
+
+/// A healthy house with three talks by the clock, the second not to be recorded.
+fn congress(split: livebox::event::Split) -> House {
+    let mut settings = House::settings();
+    settings.event = livebox::event::Config { hall: "主会场".into(), split, ..Default::default() };
+    let mut house = House { control: Control::new(Instant::ZERO, settings, Intent::default()), now: Instant::ZERO };
+    house.everything_arrives();
+    house.passes(12_000);
+    let talk = |speaker: &str, starts, record| livebox::event::Talk {
+        speaker: speaker.into(),
+        starts: Some(Timestamp(starts)),
+        allowed: livebox::event::Permissions { record, ..Default::default() },
+        ..Default::default()
+    };
+    let talks = vec![talk("张三", 100_000, true), talk("李四", 200_000, false), talk("Ann", 300_000, true)];
+    let agenda = Arc::new(livebox::event::Agenda { event: "年会".into(), talks });
+    house.says(Part::Event, What::AgendaRead { agenda, faults: vec![] });
+    house
+}
+
+#[test]
+fn the_next_speaker_is_a_new_segment_at_a_key_picture_and_a_step_taken_back_a_rename() {
+    let mut house = congress(livebox::event::Split::Hand);
+    house.goes_live();
+    let orders = |house: &House| {
+        let orders = house.control.orders();
+        (orders.record.on, orders.record.cut, orders.media.key, orders.record.label.speaker.clone())
+    };
+    let (on, cut, key, speaker) = orders(&house);
+    assert_eq!((on, cut, speaker.as_str()), (true, key, ""), "recorded with the live, nobody announced yet");
+
+    house.asks(Ask::NextSpeaker).unwrap();
+    assert_eq!(orders(&house), (true, cut + 1, key + 1, "张三".into()));
+    assert_eq!(house.control.orders().record.label.event, "年会");
+    let agenda = house.status().agenda;
+    assert_eq!((agenda.number, agenda.next.unwrap().speaker.as_str()), (1, "李四"));
+
+    house.passes(9_000);
+    house.asks(Ask::UndoSpeaker).unwrap();
+    assert_eq!(orders(&house), (true, cut + 1, key + 1, String::new()), "the cut stays, the name goes back");
+    assert_eq!(house.asks(Ask::UndoSpeaker), Err(Refusal::NothingToUndo));
+    house.asks(Ask::NextSpeaker).unwrap();
+    house.passes(10_000);
+    assert_eq!(house.asks(Ask::UndoSpeaker), Err(Refusal::NothingToUndo), "too late");
+    assert_eq!((house.control.intent().talk, house.alarms()), (1, vec![]));
+}
+
+#[test]
+fn by_the_clock_a_talk_is_cut_at_its_time_and_who_does_not_want_to_be_recorded_is_not() {
+    let mut house = congress(livebox::event::Split::Time);
+    house.control.handle_clock(house.now, Some(Timestamp(99_000)));
+    house.goes_live();
+    let record = |house: &House| house.control.orders().record.clone();
+    let first = record(&house).cut;
+
+    let due = house.control.next_timeout(house.now).unwrap();
+    assert!(due <= house.now + Duration::from_secs(1), "it wakes for the talk");
+    house.passes(1_000);
+    house.control.handle_clock(house.now, Some(Timestamp(100_000)));
+    assert_eq!((record(&house).cut, record(&house).label.speaker.as_str()), (first + 1, "张三"));
+    house.control.handle_clock(house.now, Some(Timestamp(200_000)));
+    assert!(!record(&house).on, "the live goes on, the disk stands still");
+    assert!(house.control.orders().media.on_air && house.status().recording.wanted);
+    house.control.handle_clock(house.now, Some(Timestamp(300_000)));
+    assert!(record(&house).on && record(&house).label.speaker == "Ann");
+}
+
+#[test]
+fn a_segment_is_never_longer_than_its_span_and_a_hand_overrules_the_automatic_until_the_next_start_or_stop() {
+    let mut house = House::healthy();
+    house.goes_live();
+    let record = |house: &House| (house.control.orders().record.on, house.control.orders().record.cut);
+    let (_, first) = record(&house);
+
+    house.passes(15 * 60 * 1000);
+    assert_eq!(record(&house), (true, first + 1));
+    house.asks(Ask::Record { on: false }).unwrap();
+    assert!(!record(&house).0);
+    house.asks(Ask::Stop).unwrap();
+    house.says(Part::Media, What::OutputClosed { why: Text::default() });
+    assert!(!record(&house).0);
+    house.asks(Ask::Record { on: true }).unwrap();
+    assert!(record(&house).0, "a rehearsal, off air");
+    house.asks(Ask::Start).unwrap();
+    house.asks(Ask::Stop).unwrap();
+    assert!(!record(&house).0);
+}
+
+#[test]
+fn a_full_disk_a_read_only_one_and_a_wrong_agenda_are_alarms_with_a_mend_and_nothing_else_stops() {
+    use livebox::record::StopCause;
+    let mut house = House::healthy();
+    house.goes_live();
+    let kinds = |house: &House| house.alarms().into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+
+    let stopped = |cause| What::RecordingStopped { cause, why: Text::raw("/media/ssd: no space") };
+    house.says(Part::Record, stopped(StopCause::DiskFull));
+    assert_eq!((kinds(&house), house.phase()), (vec![AlarmKind::RecordDiskFull], Phase::Live));
+    house.says(Part::Record, stopped(StopCause::Unwritable));
+    house.passes(3_000);
+    assert_eq!(kinds(&house), [AlarmKind::RecordFailed]);
+    assert!(house.status().recording.trouble.is_some());
+    house.says(Part::Record, What::SegmentOpened { file: "1.ts".into() });
+    house.passes(3_000);
+    assert_eq!(kinds(&house), []);
+
+    let faults = vec![said::talks_overlap("day.csv:2", "day.csv:3"), said::talk_unnamed("day.csv:5")];
+    house.says(Part::Event, What::AgendaRead { agenda: Arc::default(), faults });
+    assert_eq!(kinds(&house), [AlarmKind::AgendaWrong]);
+    assert!(house.status().alarms[0].text.en.contains("day.csv:2 and day.csv:3 overlap"));
+    assert!(house.bitrate() > Bitrate::mbps(1) && house.control.orders().record.on);
 }

@@ -13,7 +13,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[test]
 fn units_start_the_binary_by_its_name_with_options_it_knows() {
-    for unit in ["systemd/livebox.service", "systemd/livebox-gateway.service"] {
+    for unit in ["systemd/livebox.service", "systemd/livebox-gateway.service", "systemd/livebox-panel.service"] {
         let start = value(&read(unit), "ExecStart").unwrap();
         let mut words = start.split_whitespace();
         let binary = words.next().unwrap();

@@ -44,7 +44,10 @@ fn a_score_has_exactly_the_promised_keys() {
         "max_ms",
         "longest_gap_ms",
         "overhead",
+        "redundancy",
         "metered_share",
+        "metered_share_both",
+        "queue_p95_ms",
         "oracle_mbit",
     ];
     wanted.sort_unstable();

@@ -44,7 +44,7 @@ const IO_ALSO: &[(&str, &[&str])] = &[
 ];
 
 /// Drivers that other drivers may use.
-const IO_SHARED: &[&str] = &["clock", "seed", "task", "udp"];
+const IO_SHARED: &[&str] = &["clock", "reel", "seed", "task", "udp"];
 
 /// What touches the world, and so is spoken in `io` and `cmd` only.
 const OF_THE_WORLD: &[&str] = &[

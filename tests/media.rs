@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use livebox::board::{Board, Outage, PictureDevice, SoundDevice};
+use livebox::board::{Board, Keys, Outage, PictureDevice, SoundDevice};
 use livebox::io::clock;
 use livebox::io::media::{self, judge::judge_file};
 use livebox::io::task::{Ends, Pulse};
@@ -57,6 +57,8 @@ fn board() -> Board {
         encoders: vec![],
         uplinks: vec![],
         display: None,
+        keys: Keys::default(),
+        lamps: BTreeMap::new(),
     }
 }
 
@@ -127,7 +129,8 @@ impl Show {
             }
         });
         let ends = Ends { orders: listen, facts: send, part: Part::Media, pulse: Pulse::default() };
-        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), port, ends));
+        let exit = media::Exit::Srt(port);
+        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), exit, Arc::default(), ends));
         Self { runtime, orders, facts, task }
     }
 
@@ -461,7 +464,11 @@ fn devices_that_are_absent_at_start_are_named_and_taken_up_when_they_appear() {
     let board = Board {
         camera: Some(PictureDevice::V4l2 { bus: "usb-none".into(), controls: BTreeMap::new() }),
         slides: Some(PictureDevice::File { path: broken }),
-        mixer_a: Some(SoundDevice::Alsa { card: "NoSuchCard".into(), device: 0 }),
+        mixer_a: Some(SoundDevice::Alsa {
+            card: livebox::board::CardMatch::Id("NoSuchCard".into()),
+            device: 0,
+            channels: vec![1, 2],
+        }),
         mixer_b: Some(SoundDevice::File { path: later.clone() }),
         ..board()
     };
@@ -505,7 +512,7 @@ fn capture_devices_of_this_machine_reach_the_receiver() {
     let card = named("LIVEBOX_CARD").expect("LIVEBOX_CARD names an ALSA card id");
     let board = Board {
         camera: Some(PictureDevice::V4l2 { bus, controls: BTreeMap::new() }),
-        mixer_a: Some(SoundDevice::Alsa { card, device: 0 }),
+        mixer_a: Some(SoundDevice::Alsa { card: livebox::board::CardMatch::Id(card), device: 0, channels: vec![1, 2] }),
         slides: None,
         mixer_b: None,
         ..board()

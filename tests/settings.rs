@@ -92,6 +92,32 @@ fn the_reference_explains_every_key_the_box_knows_and_no_other() {
 }
 
 #[test]
+fn the_gateways_reference_loads_with_its_optional_section_taken_in() {
+    let text = fs::read_to_string(root().join("config/gateway.toml")).unwrap();
+    let taken = |line: &str| match line.strip_prefix("# ") {
+        // called or calling, not both
+        Some(key) if key.starts_with("listen = ") => line.to_owned(),
+        Some(key) if key == "[[destination]]" => key.to_owned(),
+        Some(key) if key.split_once(" = ").is_some_and(|(name, _)| !name.contains(' ')) => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    let text: String = text.lines().map(|line| taken(line) + "\n").collect();
+
+    let document = Document::parse("gateway.toml", &text);
+    let config = livebox::gateway::Config::read_root(&mut document.root());
+
+    assert_eq!(document.faults(), []);
+    assert_eq!(config.destinations.len(), 1);
+    let wanted: BTreeSet<_> = document.asked().into_iter().filter(|key| key != "destination[0].listen").collect();
+    let written: BTreeSet<_> = document.written().into_iter().collect();
+    let unexplained: Vec<_> = wanted
+        .iter()
+        .filter(|key| !written.contains(*key) && !text.contains(&format!("{} = ", key.rsplit('.').next().unwrap())))
+        .collect();
+    assert!(unexplained.is_empty(), "not in the reference: {unexplained:?}");
+}
+
+#[test]
 fn the_reference_holds_the_defaults() {
     let written = Config::read("livebox.toml", &reference()).unwrap();
     let defaults = Config::read("livebox.toml", "").unwrap();

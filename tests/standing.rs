@@ -39,6 +39,7 @@ pub(crate) fn standing(device: &str) -> Status {
                 level: (!source.is_picture()).then_some(-14.0),
             })
             .to_vec(),
+        sound: livebox::message::SoundStatus::default(),
         links: (0..7)
             .map(|n| LinkStatus {
                 slot: if n == 0 { "wired".to_owned() } else { format!("lte{n}") },

@@ -18,8 +18,15 @@ mod corpus;
 mod deploy;
 /// One seed, one run.
 mod determinism;
+/// The cloud side with native boxes and stock SRT peers.
+#[cfg(feature = "gstreamer")]
+mod gateway_native;
 /// The never arrows, the map, and what no file may hold.
 mod house;
+/// Which mixer line is on air, and when the programme leaves one by itself.
+mod line_choice;
+/// What is wrong with a mixer line is found in time, and what is right is left alone.
+mod lines;
 /// Sender and gateway on real sockets.
 mod loopback;
 /// Pictures and sound, from the devices to a stock receiver.
@@ -32,10 +39,14 @@ mod native;
 mod native_session;
 /// The native dialect, byte by byte.
 mod native_wire;
-/// The home screen as pictures, nothing cut off.
+/// The front panel: pictures, hands, displays.
 mod panel;
 /// Who they speak with.
 mod peers;
+/// What is recorded, byte by byte, and what a killed box or a full disk costs.
+mod record;
+/// What the bonding reaches, beside what is kept of it.
+mod score;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.
 mod settings;
 /// The field's wire, byte by byte.

@@ -1,14 +1,18 @@
 //! SRT through the tunnel as stock programs speak it, judged by stamps in the payloads at the far end.
 
-use std::net::UdpSocket;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use livebox::sim::{Scenario, oracle};
 use livebox::units::Bitrate;
 
-use crate::peers::{Emulator, LIVEBOX, PATIENCE, Process, at, bond, figures, free_port, gateway};
+use crate::peers::{Emulator, LIVEBOX, PATIENCE, Process, at, bond, figures, free_port, gateway_with};
 
 const LIVE_TRANSMIT: &str = "srt-live-transmit";
 
@@ -43,13 +47,44 @@ struct Line {
     ends: (u16, u16),
     caller: Process,
     bond: Process,
-    _rest: (Process, Process, Emulator, tempfile::TempDir),
+    gateway: Process,
+    _rest: (Process, Option<Hostile>, Emulator, tempfile::TempDir),
+}
+
+/// A key file in the folder, and its public half.
+fn key(folder: &Path, whose: &str) -> (String, String) {
+    let file = folder.join(whose).display().to_string();
+    let made = Command::new(LIVEBOX).args(["keys", "new", &file]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    (file, String::from_utf8(made.stdout).unwrap().trim().to_owned())
 }
 
 impl Line {
     fn open(scenario: &str, links: u8, session_ms: u32, more: &[&str]) -> Self {
-        assert!(Command::new(LIVE_TRANSMIT).arg("-version").output().is_ok(), "run scripts/needs.sh test");
+        Self::lay(tempfile::tempdir().unwrap(), scenario, links, session_ms, &[], more, false)
+    }
+
+    /// In the native dialect, the keys made for the occasion.
+    fn sealed(scenario: &str, links: u8, session_ms: u32, hostile: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let ((gateway, peer), (own, public)) = (key(folder.path(), "gateway"), key(folder.path(), "box"));
+        let allow = folder.path().join("allow").display().to_string();
+        std::fs::write(&allow, format!("{public} hall\n")).unwrap();
+        let theirs = ["--key", &gateway, "--allow", &allow];
+        let ours = ["--dialect", "native", "--key", &own, "--peer", &peer];
+        Self::lay(folder, scenario, links, session_ms, &theirs, &ours, hostile)
+    }
+
+    fn lay(
+        folder: tempfile::TempDir,
+        scenario: &str,
+        links: u8,
+        session_ms: u32,
+        gateways: &[&str],
+        more: &[&str],
+        hostile: bool,
+    ) -> Self {
+        assert!(Command::new(LIVE_TRANSMIT).arg("-version").output().is_ok(), "run scripts/needs.sh test");
         let (stats, caller_stats) = (folder.path().join("bond.json"), folder.path().join("caller.json"));
         let (srt, near, far) = (free_port(), free_port(), free_port());
         let listener = Process::start(
@@ -60,8 +95,9 @@ impl Line {
                 &format!("udp://127.0.0.1:{far}"),
             ],
         );
-        let (gateway, to) = gateway(srt);
-        let emulator = Emulator::start(scenario, to);
+        let (gateway, to) = gateway_with(srt, gateways);
+        let hostile = hostile.then(|| Hostile::start(to));
+        let emulator = Emulator::start(scenario, hostile.as_ref().map_or(to, |hostile| hostile.port));
         let (bond, port) = bond(emulator.port, links, &stats, more);
         let caller = Process::start(
             LIVE_TRANSMIT,
@@ -78,7 +114,8 @@ impl Line {
                 &format!("srt://127.0.0.1:{port}?mode=caller&latency={session_ms}&snddropdelay=-1&sndbuf=24000000"),
             ],
         );
-        Self { stats, caller_stats, ends: (near, far), caller, bond, _rest: (listener, gateway, emulator, folder) }
+        let _rest = (listener, hostile, emulator, folder);
+        Self { stats, caller_stats, ends: (near, far), caller, bond, gateway, _rest }
     }
 
     /// Stamped payloads from one end to the other; what came of them.
@@ -116,6 +153,112 @@ fn a_stock_listener_gets_all_in_order_and_the_caller_neither_drops_nor_repeats_a
     assert_eq!(bond["latency_ms"], 2000.0, "L is what the session has negotiated, less 250 ms");
     assert_eq!(bond["dropped_late"], 0);
     assert!(bond["naks_swallowed"].as_u64() > Some(0), "a stock listener asks at once for what is only late: {bond:#}");
+}
+
+#[test]
+fn in_the_native_dialect_too_the_caller_neither_drops_nor_repeats_and_l_is_the_sessions() {
+    let line = Line::sealed(THREE, 3, 2250, false);
+
+    let flow = line.flow(Bitrate::mbps(3), 10);
+
+    let bond = figures(&line.stats, |f| f["packets"].as_u64() > Some(0));
+    assert_eq!([&flow["missing"], &flow["doubled"], &flow["misordered"]], [0, 0, 0], "{flow}\n{bond:#}");
+    assert_eq!((line.caller_figure("packetsDropped"), line.caller_figure("packetsRetransmitted")), (0, 0));
+    assert_eq!((&bond["latency_ms"], &bond["dropped_late"]), (&2000.0.into(), &0.into()));
+    assert_eq!(bond["naks_swallowed"], 0, "the listener gets all in order and has nothing to ask for: {bond:#}");
+}
+
+/// Between links and gateway: passes everything, from a port of each link's own as a NAT does, and makes mischief of it.
+struct Hostile {
+    port: u16,
+    end: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Hostile {
+    fn start(to: u16) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
+        socket.set_nonblocking(true).unwrap();
+        let (port, end) = (socket.local_addr().unwrap().port(), Arc::new(AtomicBool::new(false)));
+        let over = Arc::clone(&end);
+        let thread = std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                pass(&socket, to, &over);
+            }
+        });
+        Self { port, end, thread: Some(thread) }
+    }
+}
+
+impl Drop for Hostile {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn pass(public: &UdpSocket, to: u16, over: &AtomicBool) {
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut links: BTreeMap<SocketAddr, UdpSocket> = BTreeMap::new();
+    let (mut room, mut passed, mut kept) = ([0; 2048], 0_usize, VecDeque::new());
+    while !over.load(Ordering::Relaxed) {
+        let mut idle = true;
+        while let Ok((len, from)) = public.recv_from(&mut room) {
+            idle = false;
+            let upstream = links.entry(from).or_insert_with(|| {
+                let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+                socket.connect(at(to)).unwrap();
+                socket.set_nonblocking(true).unwrap();
+                socket
+            });
+            let genuine = room[..len].to_vec();
+            // cut, changed, of a later version, for nobody, of nobody: from the link's own address, and before it
+            let mut forged = genuine.clone();
+            match passed % 6 {
+                0 => forged.truncate(len / 3 % 24),
+                1 => *forged.last_mut().unwrap() ^= 1,
+                2 => forged[0] = 0xe0,
+                3 => forged[2..6].fill(0xaa),
+                4 => forged.iter_mut().for_each(|byte| *byte ^= 0x55),
+                _ => forged[len / 2] ^= 0x80,
+            }
+            let _ = upstream.send(&forged);
+            let _ = upstream.send(&genuine);
+            // said again at once, by somebody else, and long after
+            let _ = upstream.send(&genuine);
+            let _ = stranger.send_to(&genuine, at(to));
+            kept.push_back(genuine);
+            if kept.len() > 3000 {
+                let _ = upstream.send(&kept.pop_front().unwrap());
+            }
+            passed += 1;
+        }
+        for (link, upstream) in &links {
+            while let Ok(len) = upstream.recv(&mut room) {
+                idle = false;
+                let _ = public.send_to(&room[..len], link);
+            }
+        }
+        if idle {
+            crate::peers::pause(1);
+        }
+    }
+}
+
+#[test]
+fn whoever_replays_cuts_changes_and_forges_the_boxs_datagrams_costs_its_programme_nothing() {
+    let mut line = Line::sealed(THREE, 3, 2250, true);
+
+    let flow = line.flow(Bitrate::mbps(3), 14);
+
+    let bond = figures(&line.stats, |f| f["packets"].as_u64() > Some(0));
+    assert_eq!([&flow["missing"], &flow["doubled"], &flow["misordered"]], [0, 0, 0], "{flow}\n{bond:#}");
+    assert_eq!(line.caller_figure("packetsRetransmitted"), 0);
+    let reasons =
+        ["bad_tag", "replayed", "truncated", "unknown_session", "unknown_version"].map(|r| format!("native_{r}"));
+    let told = line.gateway.says(&reasons.iter().map(String::as_str).chain(["so far"]).collect::<Vec<_>>());
+    assert!(told.contains("groups=1 links=3"), "{told}");
 }
 
 #[test]

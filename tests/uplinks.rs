@@ -184,3 +184,158 @@ fn an_uplink_that_is_absent_at_the_start_is_taken_up_when_it_appears() {
 
     bond.says(&["socket opened", "10.77.1.2"]);
 }
+
+/// Two modems that both give the box 10.77.0.2 and call themselves 10.77.0.1, each in a namespace of its own; behind
+/// each, a NAT of our own making with 10 ms of delay towards the one gateway.
+struct Twins {
+    box_side: String,
+    modems: [String; 2],
+    cloud: String,
+}
+
+impl Twins {
+    fn lay(test: &str) -> Option<Self> {
+        // the cables of others are not needed, only their ways of becoming root
+        let one = Cables::lay(test, 0)?;
+        let name = |side: &str| one.home.replace("home", side);
+        let twins = Self { box_side: name("twin"), modems: [name("modem0"), name("modem1")], cloud: name("cloud") };
+        for namespace in twins.all() {
+            assert!(
+                ip(&["netns", "add", namespace]) && ip(&["-n", namespace, "link", "set", "lo", "up"]),
+                "{namespace}"
+            );
+        }
+        for (n, modem) in twins.modems.iter().enumerate() {
+            let (eth, far) = (format!("eth{n}"), format!("wan{n}"));
+            twins.cable(&twins.box_side, &eth, "10.77.0.2/24", modem, "lan", "10.77.0.1/24");
+            twins.cable(modem, "wan", &format!("10.88.{n}.2/24"), &twins.cloud, &far, &format!("10.88.{n}.1/24"));
+            let metric = format!("{}", 10 + n);
+            let route =
+                ["-n", &twins.box_side, "route", "add", "default", "via", "10.77.0.1", "dev", &eth, "metric", &metric];
+            assert!(ip(&route));
+        }
+        twins.cable(&twins.box_side, "studio", "10.99.0.1/24", &twins.cloud, "out", "10.99.0.2/24");
+        Some(twins)
+    }
+
+    fn all(&self) -> [&String; 4] {
+        [&self.box_side, &self.modems[0], &self.modems[1], &self.cloud]
+    }
+
+    fn cable(&self, near: &str, here: &str, address: &str, far: &str, there: &str, other: &str) {
+        assert!(ip(&["-n", near, "link", "add", here, "type", "veth", "peer", "name", there, "netns", far]));
+        for (namespace, device, address) in [(near, here, address), (far, there, other)] {
+            assert!(ip(&["-n", namespace, "addr", "add", address, "dev", device]));
+            assert!(ip(&["-n", namespace, "link", "set", device, "up"]));
+        }
+    }
+}
+
+impl Drop for Twins {
+    fn drop(&mut self) {
+        for namespace in self.all() {
+            ip(&["netns", "del", namespace]);
+        }
+    }
+}
+
+#[test]
+fn two_modems_with_the_same_address_both_carry_and_a_carrier_that_goes_costs_no_payload() {
+    let test = "two_modems_with_the_same_address_both_carry_and_a_carrier_that_goes_costs_no_payload";
+    let Some(twins) = Twins::lay(test) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (stats, link) = (folder.path().join("stats.json"), folder.path().join("link.toml"));
+    let text = "name = \"modem\"\nduration = \"60s\"\n[[link]]\nname = \"l\"\nrate = \"10Mbps\"\ndelay = \"10ms\"\n";
+    std::fs::write(&link, text).unwrap();
+    let inside = |namespace: &str, args: &[&str]| Process::start("ip", &[&["netns", "exec", namespace], args].concat());
+    let stats_json = stats.display().to_string();
+
+    let _studio = inside(
+        &twins.cloud,
+        &[
+            "srt-live-transmit",
+            "-loglevel:fatal",
+            "srt://127.0.0.1:7000?mode=listener&latency=2250",
+            "udp://10.99.0.1:7001",
+        ],
+    );
+    let mut gateway = inside(&twins.cloud, &[LIVEBOX, "gateway", "--listen", "0.0.0.0:5000", "--to", "127.0.0.1:7000"]);
+    gateway.says(&["gateway", "0.0.0.0:5000"]);
+    let mut modems = Vec::new();
+    for (n, namespace) in twins.modems.iter().enumerate() {
+        let (to, file) = (format!("10.88.{n}.1:5000"), link.display().to_string());
+        let mut modem = inside(
+            namespace,
+            &[LIVEBOX, "sim", "--live", &file, "--listen", "10.77.0.1:5000", "--to", &to, "--forever"],
+        );
+        modem.says(&["emulating"]);
+        modems.push(modem);
+    }
+    let mut bond = inside(
+        &twins.box_side,
+        &[
+            LIVEBOX,
+            "bond",
+            "--listen",
+            "127.0.0.1:6000",
+            "--to",
+            "10.77.0.1:5000",
+            "--uplink",
+            "eth0",
+            "--uplink",
+            "eth1",
+            "--stats-json",
+            &stats_json,
+        ],
+    );
+    figures(&stats, |f| links_up(f, 2));
+    let _caller = inside(
+        &twins.box_side,
+        &[
+            "srt-live-transmit",
+            "-loglevel:fatal",
+            "udp://127.0.0.1:6001",
+            "srt://127.0.0.1:6000?mode=caller&latency=2250&snddropdelay=-1",
+        ],
+    );
+    // the studio's output comes back to the box by a cable of its own, so that one clock judges both ends
+    let mut flow = inside(
+        &twins.box_side,
+        &[
+            LIVEBOX,
+            "flow",
+            "--json",
+            "--to",
+            "127.0.0.1:6001",
+            "--listen",
+            "10.99.0.1:7001",
+            "--rate",
+            "2Mbps",
+            "--lasts",
+            "9s",
+            "--warmup",
+            "0s",
+            "--within",
+            "20s",
+        ],
+    );
+
+    let carried = |f: &serde_json::Value, at: usize| f["links"][at]["sent_packets"].as_u64().unwrap_or(0);
+    figures(&stats, |f| f["packets"].as_u64() > Some(400));
+    assert!(ip(&["-n", &twins.modems[1], "link", "set", "lan", "down"]));
+    bond.says(&["uplink", "eth1", "carrier=false"]);
+    let down = figures(&stats, |f| f["links"][1]["phase"] == "down");
+    figures(&stats, |f| f["packets"].as_u64() > Some(800));
+    assert!(ip(&["-n", &twins.modems[1], "link", "set", "lan", "up"]));
+    bond.says(&["uplink", "eth1", "carrier=true"]);
+    figures(&stats, |f| links_up(f, 2));
+    let (code, said) = flow.ended();
+
+    assert_eq!(code, Some(0), "{said}");
+    let report: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert!(report["made"].as_u64() > Some(1500), "{report}");
+    let after = figures(&stats, |f| f["packets"].as_u64() > Some(1500));
+    assert_eq!((&report["missing"], &after["dropped_late"]), (&0.into(), &0.into()), "{report}\n{after:#}");
+    // the quicker of the two carries most; the other is known and used
+    assert!(carried(&down, 0) > 50 && carried(&down, 1) > 50, "{down:#}");
+}

@@ -67,11 +67,33 @@ pub enum AlarmKind {
     RecordRemoved,
     /// The agenda has faults.
     AgendaWrong,
+    /// The noise of a mixer line is gone.
+    LineUnplugged,
+    /// A mixer line is silent while it should not be.
+    LineSilent,
+    /// One channel of a mixer line is dead.
+    LineDeadChannel,
+    /// A mixer line is cut off at full scale.
+    LineClipping,
+    /// A mixer line has an offset.
+    LineOffset,
+    /// A mixer line hums.
+    LineHum,
+    /// A mixer line carries a microphone's level.
+    LineMicLevel,
+    /// One channel of a mixer line is upside down.
+    LinePolarity,
+    /// A mixer line howls.
+    LineHowl,
+    /// A mixer line loses samples.
+    LineGlitches,
+    /// The programme went to this mixer line by itself.
+    LineSwitched,
 }
 
 impl AlarmKind {
     /// All of them, in the order of the catalog.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 31] = [
         Self::SourceLost,
         Self::UplinkDown,
         Self::NoDefaultRoute,
@@ -92,6 +114,17 @@ impl AlarmKind {
         Self::RecordGap,
         Self::RecordRemoved,
         Self::AgendaWrong,
+        Self::LineUnplugged,
+        Self::LineSilent,
+        Self::LineDeadChannel,
+        Self::LineClipping,
+        Self::LineOffset,
+        Self::LineHum,
+        Self::LineMicLevel,
+        Self::LinePolarity,
+        Self::LineHowl,
+        Self::LineGlitches,
+        Self::LineSwitched,
     ];
 
     /// How grave it is, on air or not.
@@ -101,6 +134,27 @@ impl AlarmKind {
             Self::NoLinks | Self::OutputClosed | Self::RateShort if on_air => Severity::Critical,
             Self::SourceLost | Self::PartFailed | Self::EchoSilent | Self::DestinationDown if on_air => Severity::Major,
             Self::RecordDiskFull | Self::RecordFailed => Severity::Major,
+            Self::LineUnplugged
+            | Self::LineSilent
+            | Self::LineClipping
+            | Self::LineHum
+            | Self::LineMicLevel
+            | Self::LineHowl
+            | Self::LineGlitches
+                if on_air =>
+            {
+                Severity::Major
+            }
+            Self::LineUnplugged
+            | Self::LineSilent
+            | Self::LineClipping
+            | Self::LineHum
+            | Self::LineMicLevel
+            | Self::LineHowl
+            | Self::LineGlitches
+            | Self::LineSwitched => Severity::Minor,
+            // the box makes these right by itself
+            Self::LineDeadChannel | Self::LineOffset | Self::LinePolarity => Severity::Warning,
             Self::RecordGap => Severity::Minor,
             Self::RecordRemoved | Self::AgendaWrong => Severity::Warning,
             Self::NoLinks | Self::OutputClosed | Self::RateShort | Self::PartFailed | Self::DiskLow | Self::TooHot => {
@@ -132,7 +186,18 @@ impl AlarmKind {
             Self::RateShort => (5000, 5000),
             Self::BrokerLost => (3000, 1000),
             Self::PanelLost => (1000, 2000),
-            Self::ConfigRejected | Self::AgendaWrong => (0, 0),
+            Self::ConfigRejected | Self::AgendaWrong | Self::LineSwitched => (0, 0),
+            // the detectors have weighed their evidence, and let go of it slowly
+            Self::LineUnplugged
+            | Self::LineSilent
+            | Self::LineDeadChannel
+            | Self::LineClipping
+            | Self::LineOffset
+            | Self::LineHum
+            | Self::LineMicLevel
+            | Self::LinePolarity
+            | Self::LineHowl
+            | Self::LineGlitches => (0, 1000),
             // the recorder has tried, and says so; what it says later takes it back
             Self::RecordDiskFull | Self::RecordFailed | Self::RecordGap | Self::RecordRemoved => (0, 2000),
             // a part that lives so long after a start is taken as mended
@@ -175,6 +240,37 @@ impl AlarmKind {
                 ("新配置有误，已保留原配置".into(), "the new settings are wrong; the old ones stand".into())
             }
             Self::PartFailed => (format!("{zh}出现故障，正在自动重启"), format!("{en} failed and is started again")),
+            Self::LineUnplugged => (
+                format!("{zh}的底噪消失，可能线被拔出或在调音台被静音"),
+                format!("{en} went dead: its lead was pulled, or it was muted at the mixer"),
+            ),
+            Self::LineSilent => (format!("{zh}没有声音"), format!("{en} is silent")),
+            Self::LineDeadChannel => (
+                format!("{zh}只有一个声道有声音，已同时送到左右声道"),
+                format!("only one channel of {en} lives; it feeds both ears"),
+            ),
+            Self::LineClipping => (format!("{zh}过载削波"), format!("{en} clips")),
+            Self::LineOffset => (
+                format!("{zh}有直流偏移，已由高通滤波去除"),
+                format!("{en} has a DC offset; the high-pass takes it away"),
+            ),
+            Self::LineHum => (format!("{zh}有 50 Hz 电流声"), format!("{en} hums at 50 Hz and its multiples")),
+            Self::LineMicLevel => (
+                format!("{zh}电平过低，像是话筒电平接入了线路输入"),
+                format!("{en} is far too quiet, like a microphone in a line input"),
+            ),
+            Self::LinePolarity => (
+                format!("{zh}左右声道极性相反，已自动纠正"),
+                format!("one channel of {en} is upside down; it is turned"),
+            ),
+            Self::LineHowl => (format!("{zh}有啸叫"), format!("{en} howls")),
+            Self::LineGlitches => {
+                (format!("{zh}数字信号有断续或爆音"), format!("{en} loses samples: clicks and dropouts"))
+            }
+            Self::LineSwitched => (
+                format!("另一路有故障，已自动切换到{zh}"),
+                format!("the other line was at fault; the sound went to {en} by itself"),
+            ),
             Self::DiskLow => ("磁盘空间不足".into(), "the disk is nearly full".into()),
             Self::TooHot => ("设备温度过高".into(), "the box is too hot".into()),
             Self::RecordDiskFull => (
@@ -204,6 +300,7 @@ impl AlarmKind {
     /// What to do.
     #[must_use]
     pub fn advice(self, subject: &str, detail: &Text) -> Text {
+        let line = if subject == "mixer_b" { "B" } else { "A" };
         let interface = &detail.en;
         match self {
             Self::SourceLost if subject.starts_with("mixer") => Text::new(
@@ -285,6 +382,50 @@ impl AlarmKind {
             Self::AgendaWrong => Text::new(
                 "按提示改正日程文件并保存，无需重启；其余场次照常",
                 "mend the agenda file as told and save it, no restart needed; the other talks go on",
+            ),
+            Self::LineUnplugged => Text::new(
+                "检查音频线两端的插头，以及调音台该路输出是否被静音",
+                "push both plugs of the lead in, and see whether the mixer mutes that output",
+            ),
+            Self::LineSilent => Text::new(
+                "检查调音台该路输出的推子、编组和音频线；另一路正常时可切换",
+                "check the fader and the bus that feed this output, and the lead; use the other line meanwhile",
+            ),
+            Self::LineDeadChannel => Text::new(
+                "检查另一根音频线和它的插头；直播声音不受影响",
+                "check the other lead and its plug; the programme is not touched",
+            ),
+            Self::LineClipping => Text::new(
+                "请音响师降低该路输出电平，直到峰值不超过 -6 dBFS",
+                "ask the sound engineer to turn this output down until it peaks below -6 dBFS",
+            ),
+            Self::LineOffset => Text::new(
+                "更换音频线或接口；若反复出现，请检修声卡",
+                "try another lead or input; if it stays, have the sound card looked at",
+            ),
+            Self::LineHum => Text::new(
+                format!("请在{line}路串入音频隔离器，并让调音台与本机使用同一电源插座"),
+                format!("insert the isolator on line {line}, and power mixer and box from the same outlet"),
+            ),
+            Self::LineMicLevel => Text::new(
+                "请音响师把该路改为线路电平输出；不要接话筒输出",
+                "ask the sound engineer for line level on this output; do not plug in a microphone's",
+            ),
+            Self::LinePolarity => Text::new(
+                "检查平衡线的 2、3 脚是否接反；直播声音已纠正",
+                "check whether pins 2 and 3 of the balanced lead are swapped; the programme is already right",
+            ),
+            Self::LineHowl => Text::new(
+                "请音响师降低现场话筒增益，或让话筒远离音箱",
+                "ask the sound engineer to turn the microphone down, or move it away from the loudspeaker",
+            ),
+            Self::LineGlitches => Text::new(
+                "检查 USB 线和采样率（48 kHz）设置，更换 USB 接口",
+                "check the USB lead and that the desk runs at 48 kHz; try another USB socket",
+            ),
+            Self::LineSwitched => Text::new(
+                "排除原线路故障后，用“音频”命令手动切回",
+                "mend the other line, then go back by hand with the audio command",
             ),
             Self::DiskLow => Text::new("清理旧录像或更换磁盘", "remove old recordings or change the disk"),
             Self::TooHot => Text::new(

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
 
@@ -69,6 +70,7 @@ pub(super) struct Capacity {
     /// When a queue, or a train, last showed what the link carries.
     measured: Option<Instant>,
     limited: bool,
+    pub(super) without: Without,
 }
 
 impl Capacity {
@@ -82,6 +84,7 @@ impl Capacity {
             starting: true,
             measured: None,
             limited: false,
+            without: Without::default(),
         }
     }
 
@@ -230,7 +233,7 @@ impl Capacity {
 
     /// Bytes per microsecond to place packets by.
     pub(super) fn believed(&self) -> f64 {
-        if self.is_busy() { self.rate } else { self.rate.max(RESTART) }
+        if self.is_busy() || self.without.has(Without::RESTART) { self.rate } else { self.rate.max(RESTART) }
     }
 
     /// The measured rate as a bitrate.
@@ -245,9 +248,12 @@ impl Capacity {
 
     /// Bytes that may be under way.
     pub(super) fn window(&self, least_rtt_us: f64, latency_us: f64, suspect: bool) -> f64 {
+        if self.without.has(Without::WINDOW) {
+            return f64::INFINITY;
+        }
         let turn = least_rtt_us + FEEDBACK;
         let own = self.rate * (turn + STANDING);
-        let window = if suspect {
+        let window = if suspect || self.without.has(Without::PEAK) {
             own
         } else {
             own.max((self.peak * (turn + STANDING)).min(self.rate * (turn + AHEAD * latency_us)))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::without::Without;
 use crate::table::Section;
 use crate::units::Bitrate;
 
@@ -32,7 +33,7 @@ pub const BEYOND: Duration = Duration::from_millis(250);
 
 /// The least L that a session's latency leads to; a session that waits for less than this and [`BEYOND`]
 /// has no time for a repair anyway.
-const LEAST: Duration = Duration::from_millis(50);
+pub(super) const LEAST: Duration = Duration::from_millis(50);
 
 /// What one group of links needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Config {
     pub follows_session: bool,
     /// The most that the encoder target may rise to.
     pub ceiling: Bitrate,
+    /// Nothing, except in a simulation.
+    pub without: Without,
 }
 
 impl Default for Config {
@@ -55,6 +58,7 @@ impl Default for Config {
             latency: Duration::from_secs(1),
             follows_session: false,
             ceiling: Bitrate::mbps(20),
+            without: Without::default(),
         }
     }
 }
@@ -73,6 +77,7 @@ impl Config {
             latency: section.duration("latency", default.latency, ms(100)..=ms(10_000)),
             follows_session: false,
             ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),
+            without: default.without,
         }
     }
 

@@ -22,6 +22,7 @@ use super::scheduler::{Choice, MOST_LINKS, Seat, choose};
 use super::stats::{LinkId, RateMeter};
 use super::target::{Target, View};
 use super::tunnel::Tunnel;
+use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::native::OVERHEAD;
@@ -94,12 +95,13 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn new(now: Instant, config: Config, tunnel: Option<Tunnel>) -> Self {
+        let budget = Budget::new(now, config.without.has(Without::BUDGET));
         Self {
             config,
             links: Vec::new(),
             store: Store::default(),
             queue: Queue::default(),
-            budget: Budget::new(now),
+            budget,
             target: Target::new(now),
             counters: Counters::default(),
             tunnel,
@@ -228,7 +230,7 @@ impl Core {
         let mut booked = [0.0; MOST_LINKS];
         // repairs that travel ahead are the better second copy
         let coded = self.tunnel.is_some() && self.config.latency <= PARITY_UP_TO;
-        let doubling = self.overload_us < DOUBLING && !coded;
+        let doubling = self.overload_us < DOUBLING && !coded && !self.config.without.has(Without::DOUBLING);
         let mut place = 0;
         // each wait books on one closed link; after a few rounds over all links nothing new can come of it
         for _ in 0..4 * MOST_LINKS {

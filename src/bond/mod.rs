@@ -28,6 +28,7 @@ mod srtla;
 mod stats;
 mod target;
 mod tunnel;
+mod without;
 
 pub use crate::wire::echo;
 pub use config::{BEYOND, Config, Dialect, LinkConfig};
@@ -37,3 +38,4 @@ pub use scheduler::MOST_LINKS;
 pub use seal::Plain;
 pub use sender::Sender;
 pub use stats::{GroupStats, LinkId, LinkPhase, LinkStats};
+pub use without::Without;

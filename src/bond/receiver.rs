@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::config::{BEYOND, LEAST};
 use super::lane::{Lane, ticks};
 use super::native::Reassembly;
 use super::parity::{Held, ParityDecoder};
@@ -57,7 +58,8 @@ pub(super) const PARITY_UP_TO: Duration = Duration::from_millis(300);
 /// What a receiver needs to know of its session, as the hello told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverConfig {
-    /// L: payloads of a `ts` stream leave so long after their stamp, those of an `srt` stream at the latest.
+    /// L: payloads of a `ts` stream leave so long after their stamp, those of an `srt` stream at the latest; never later
+    /// than what its session has negotiated as latency, less [`BEYOND`].
     pub latency: Duration,
     /// The streams by number.
     pub streams: Vec<(u8, StreamKind)>,
@@ -154,6 +156,7 @@ struct Stream {
     /// Only where L is too short to ask again.
     parity: Option<ParityDecoder>,
     shutdown: Option<(Instant, u64, Bytes)>,
+    latency: Duration,
     /// Counts the control packets that go back.
     told: u16,
 }
@@ -172,12 +175,18 @@ pub struct Receiver {
     flowed: Option<Instant>,
     heard: Option<Instant>,
     next_feedback: Instant,
+    pace: Duration,
     turn: u32,
     halves: Reassembly,
     ended: bool,
 }
 
 impl Receiver {
+    /// Feedback so often while data flows: 10 ms, unless a simulation wants to see what that is worth.
+    pub fn set_pace(&mut self, pace: Duration) {
+        self.pace = pace;
+    }
+
     /// Most payload bytes that one stream's row keeps.
     pub const MOST_BYTES: usize = reorder::MOST_BYTES;
 
@@ -194,6 +203,7 @@ impl Receiver {
                 control_stamps: Stamps::default(),
                 parity: (config.latency <= PARITY_UP_TO).then(|| ParityDecoder::new(*number)),
                 shutdown: None,
+                latency: config.latency,
                 told: 0,
             };
             (*number, stream)
@@ -210,6 +220,7 @@ impl Receiver {
             flowed: None,
             heard: None,
             next_feedback: now,
+            pace: PACE,
             turn: 0,
             halves: Reassembly::default(),
             ended: false,
@@ -232,7 +243,7 @@ impl Receiver {
         lane.take(now, counter, len);
         self.heard = Some(now);
         // the first after a pause is told soon
-        self.next_feedback = self.next_feedback.min(now + PACE);
+        self.next_feedback = self.next_feedback.min(now + self.pace);
         let read = parse(frame);
         match read {
             Ok(read) => self.take(now, link, &read, frame),
@@ -243,6 +254,15 @@ impl Receiver {
         }
         self.release(now);
         Ok(())
+    }
+
+    /// A frame that came over `link` in two halves, whole again; their counters were told already.
+    pub fn handle_whole(&mut self, now: Instant, link: u8, frame: &Bytes) {
+        match parse(frame) {
+            Ok(read) if link < 16 => self.take(now, link, &read, frame),
+            _ => self.strange += 1,
+        }
+        self.release(now);
     }
 
     fn take(&mut self, now: Instant, link: u8, read: &Frame<'_>, frame: &Bytes) {
@@ -323,7 +343,6 @@ impl Receiver {
     }
 
     fn take_control(&mut self, now: Instant, control: &Control<'_>) {
-        let latency = self.config.latency;
         let Some(stream) = self.streams.get_mut(&control.stream) else {
             self.strange += 1;
             return;
@@ -339,7 +358,7 @@ impl Receiver {
             Ok(Packet::Handshake(_)) => stream.row.starts_at(control.next),
             Ok(Packet::Shutdown) => {
                 let until = stream.row.number(control.next);
-                stream.shutdown = Some((now + latency + LINGER, until, packet));
+                stream.shutdown = Some((now + stream.latency + LINGER, until, packet));
                 return;
             }
             _ => {}
@@ -350,6 +369,13 @@ impl Receiver {
     /// A packet of the SRT peer behind this receiver, for the box: it travels at once.
     pub fn handle_control(&mut self, now: Instant, stream: u8, packet: &[u8]) {
         let Some(state) = self.streams.get_mut(&stream) else { return };
+        if let Ok(Packet::Handshake(handshake)) = srt::peek(packet)
+            && let Some(negotiated) = handshake.negotiated_latency()
+        {
+            // what leaves later the listener gives up on; the box reckons with the same
+            state.latency = self.config.latency.min(negotiated.saturating_sub(BEYOND).max(LEAST));
+            state.row.set_latency(state.latency);
+        }
         state.told = state.told.wrapping_add(1);
         let next = state.row.next().unwrap_or(0) as u32;
         let stamp = now.as_micros() as u32;
@@ -375,7 +401,7 @@ impl Receiver {
         if self.is_told(now) && now >= self.next_feedback {
             self.feed_back(now);
             let flows = self.flowed.is_some_and(|at| now.since(at) < FLOWS);
-            self.next_feedback = now + if flows { PACE } else { PACE_QUIET };
+            self.next_feedback = now + if flows { self.pace } else { PACE_QUIET };
         }
         self.release(now);
     }

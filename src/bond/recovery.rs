@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::link::{Fate, Link};
+use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::Seq;
@@ -44,11 +45,12 @@ const LONG_QUEUE: f64 = 0.2;
 pub(super) struct Budget {
     bytes: f64,
     last: Instant,
+    unlimited: bool,
 }
 
 impl Budget {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { bytes: LEAST_STORE, last: now }
+    pub(super) fn new(now: Instant, unlimited: bool) -> Self {
+        Self { bytes: LEAST_STORE, last: now, unlimited }
     }
 
     pub(super) fn tick(&mut self, now: Instant, rate: Bitrate) {
@@ -59,7 +61,7 @@ impl Budget {
     }
 
     fn spend(&mut self, bytes: f64, urgent: bool) -> bool {
-        let granted = self.bytes >= bytes || urgent;
+        let granted = self.bytes >= bytes || urgent || self.unlimited;
         if granted {
             self.bytes = (self.bytes - bytes).max(0.0);
         }
@@ -149,6 +151,9 @@ impl Core {
 
     /// Sends elsewhere what silent and failing links hold, as late as the deadline allows or as early as there is room.
     pub(super) fn rescue(&mut self, now: Instant) {
+        if self.config.without.has(Without::RESCUE) {
+            return;
+        }
         let usable: Vec<&Link> = self.links.iter().filter(|l| l.usable()).collect();
         let Some(freshest) = usable.iter().map(|l| l.last_proof()).max() else { return };
         let sum: f64 = usable.iter().map(|l| l.capacity.believed()).sum();
@@ -188,7 +193,7 @@ impl Core {
         let latency_us = self.config.latency.as_micros() as f64;
         let sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
         let held_bytes: f64 = self.links[at].in_flight();
-        let patient = self.config.latency >= PATIENT;
+        let patient = self.config.latency >= PATIENT && !self.config.without.has(Without::JUST_IN_TIME);
         let needed = if patient { wait + held_bytes / sum + RESERVE * latency_us } else { HALF * latency_us };
         let held_off = !patient && !calm && self.links[at].suspect.is_some_and(|since| now.since(since) < SURELY);
         for (number, seq) in sole {

@@ -153,6 +153,11 @@ impl Reorder {
         }
     }
 
+    /// Another L, for what waits too.
+    pub(super) fn set_latency(&mut self, latency: Duration) {
+        self.latency = latency;
+    }
+
     /// The first number that has neither arrived in its turn nor been given up.
     pub(super) fn next(&self) -> Option<u64> {
         self.next

@@ -6,6 +6,7 @@
 
 use super::held::Held;
 use super::link::Link;
+use super::without::Without;
 use crate::time::Instant;
 
 /// Most links of a group.
@@ -33,6 +34,7 @@ pub(super) struct Seat {
     one_way: f64,
     jitter: f64,
     metered: bool,
+    nearest_first: bool,
     loss_cost: f64,
     staleness: f64,
     room: bool,
@@ -48,7 +50,8 @@ impl Seat {
             rate: link.capacity.believed(),
             one_way: link.one_way(),
             jitter: link.rtt.jitter_us(),
-            metered: link.config.metered,
+            metered: link.config.metered && !link.without.has(Without::METERED),
+            nearest_first: link.without.has(Without::EARLIEST),
             loss_cost: LOSS_COST * link.loss,
             staleness: (now.since(link.last_proof()).as_micros() as f64 - link.rtt.latest_us()).max(0.0),
             room: usable && link.has_room(size, latency_us),
@@ -101,7 +104,7 @@ pub(super) fn choose(now: Instant, seats: &[Seat], held: &Held, booked: &[f64; M
         }
         let arrival = seat.arrival(size, booked[at]);
         earliest = earliest.min(arrival);
-        let mut score = arrival + seat.loss_cost;
+        let mut score = if seat.nearest_first { seat.one_way } else { arrival } + seat.loss_cost;
         if seat.metered {
             score += metered_cost;
         }

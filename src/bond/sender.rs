@@ -108,6 +108,8 @@ impl Sender {
         self.remove_link(now, id);
         if self.core.links.len() < MOST_LINKS {
             let mut link = Link::new(now, id, config, self.core.config.dialect);
+            link.without = self.core.config.without;
+            link.capacity.without = link.without;
             if let Some(tunnel) = &self.core.tunnel {
                 link.count_from(tunnel.counter(id));
                 if tunnel.seal.is_up() {

@@ -11,9 +11,10 @@ use tokio::sync::watch;
 
 use super::stopped;
 use crate::board::{UplinkMatch, UplinkSlot};
+use crate::bond::native::{InitiatorConfig, Offer, PublicKey};
 use crate::bond::{Config, GroupStats, MOST_LINKS};
 use crate::io;
-use crate::io::bond::Road;
+use crate::io::bond::{Load, News, Road};
 use crate::units::parse_duration;
 use crate::uplink::Kernel;
 
@@ -23,7 +24,10 @@ const WRITE: Duration = Duration::from_secs(1);
 /// So long after SIGTERM what was taken from the caller may still leave.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Takes an SRT caller's datagrams on a UDP port and sends them over all uplinks to an SRTLA receiver.
+/// The longest L. A gateway that is told of it takes what each SRT session negotiates, as this side does.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Takes an SRT caller's datagrams on a UDP port and sends them over all uplinks to a gateway or SRTLA receiver.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where the SRT caller sends to, such as 127.0.0.1:6000
@@ -41,6 +45,12 @@ pub(crate) struct Args {
     /// The frames spoken on the uplinks
     #[arg(long, value_name = "srtla|native", default_value = "srtla")]
     dialect: Dialect,
+    /// The private key of this sender, for the native dialect (livebox keys new FILE)
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The gateway's public key, for the native dialect (livebox keys show FILE)
+    #[arg(long, value_name = "KEY")]
+    peer: Option<PublicKey>,
     /// A packet is worth sending until so long after it came; at most, and if not given, what the SRT session
     /// has negotiated as its latency less 250ms
     #[arg(long, value_name = "TIME", value_parser = latency)]
@@ -58,7 +68,7 @@ enum Dialect {
 
 fn latency(text: &str) -> Result<Duration, String> {
     let span = parse_duration(text).map_err(|wrong| wrong.to_string())?;
-    if (Duration::from_millis(50)..=Duration::from_secs(30)).contains(&span) {
+    if (Duration::from_millis(50)..=LONGEST).contains(&span) {
         Ok(span)
     } else {
         Err(format!("{text} is not within 50ms and 30s"))
@@ -66,16 +76,32 @@ fn latency(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if args.dialect == Dialect::Native {
-        eprintln!("livebox bond: the native dialect is not built yet; leave --dialect out, or write --dialect srtla");
-        return Ok(ExitCode::from(2));
-    }
     // the engine is one task: a second thread would only hand wakeups back and forth
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(bond(args))
 }
 
+/// With which gateway, and as whom, in the native dialect.
+fn session(args: &Args) -> anyhow::Result<Option<InitiatorConfig>> {
+    match (args.dialect, &args.key, args.peer) {
+        (Dialect::Srtla, None, None) => Ok(None),
+        (Dialect::Srtla, ..) => anyhow::bail!("--key and --peer belong to the native dialect; add --dialect native"),
+        (Dialect::Native, Some(key), Some(peer)) => {
+            let key = io::keys::private(key).context("--key")?;
+            Ok(Some(InitiatorConfig { key, peer, offer: Offer::srt(args.latency.unwrap_or(LONGEST), "srt") }))
+        }
+        (Dialect::Native, ..) => anyhow::bail!(
+            "--dialect native needs --key FILE and --peer KEY: livebox keys new FILE makes a key here, livebox keys \
+             show FILE on the gateway prints its public one"
+        ),
+    }
+}
+
 async fn bond(args: Args) -> anyhow::Result<ExitCode> {
+    let session = match session(&args) {
+        Ok(session) => session,
+        Err(error) => return refused(&format!("{error:#}")),
+    };
     let slots = match listed(&args) {
         Ok(slots) => slots,
         Err(error) => return refused(&format!("{error:#}")),
@@ -105,14 +131,21 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
     let (told, uplinks) = watch::channel(Vec::new());
     let (_settings, config) = watch::channel(bonding(args.latency));
     let (stats, mut measured) = watch::channel(None::<GroupStats>);
-    let road = Road { config, destination, listener, uplinks, farewell: FAREWELL };
+    let load = Load::Srt { listener, session };
+    let road = Road { config, destination, load, uplinks, farewell: FAREWELL };
     let drive = io::bond::drive(
         road,
         io::seed::fresh()?,
         stop,
         || true,
-        move |s| {
-            stats.send_replace(Some(s));
+        move |news| match news {
+            News::Measured(measured) => {
+                stats.send_replace(Some(measured));
+            }
+            News::Heard(echo) => {
+                tracing::debug!(?echo, "the gateway hears");
+            }
+            News::Refused(_) => {}
         },
     );
     let reread = async {

@@ -123,8 +123,12 @@ fn told(faults: Vec<Fault>) -> Vec<String> {
     faults.iter().map(ToString::to_string).collect()
 }
 
+/// Settings of a gateway with its key, boxes and passphrases, and whether this build can pass streams on.
 fn far_end(file: &Path) -> Result<gateway::Config, Vec<String>> {
-    let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
-    gateway::Config::read(&name, &text)
+    let config = super::gateway::read(file)?;
+    super::gateway::registry(&config)?;
+    if !config.destinations.is_empty() {
+        io::gateway::destinations_work().map_err(|error| vec![format!("{}: {error:#}", file.display())])?;
+    }
+    Ok(config)
 }

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::io::console::Request;
 use crate::lang::Lang;
-use crate::media::{Layout, Line};
+use crate::media::line::{Delay, Gain};
+use crate::media::{Layout, Line, SourceId};
 use crate::message::{Ask, Tally};
 
 /// Where a box that systemd started listens.
@@ -90,10 +91,45 @@ enum What {
     NextSpeaker,
     /// The latest step to another speaker was a mistake (within 10 s).
     UndoSpeaker,
+    /// Set the gain of a mixer line in the programme, -20 to 20 dB; the mixer is not touched.
+    Gain {
+        /// Which line: a or b.
+        line: Line,
+        /// Decibels.
+        #[arg(value_parser = decibels, allow_negative_numbers = true)]
+        db: Gain,
+    },
+    /// Cut the programme's sound off, or let it back: on or off.
+    Mute {
+        /// on or off.
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
+        wanted: bool,
+    },
+    /// Leave a mixer line at fault by itself, or do not: on or off.
+    Auto {
+        /// on or off.
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
+        wanted: bool,
+    },
+    /// Let an input come later, or earlier, -500 to 2000 ms.
+    Delay {
+        /// camera, slides, mixer_a or mixer_b.
+        #[arg(value_parser = source)]
+        source: SourceId,
+        /// Milliseconds.
+        #[arg(value_parser = millis, allow_negative_numbers = true)]
+        ms: Delay,
+    },
+    /// Begin or end the lip-sync test, for which the slides laptop plays the flash clip: on or off.
+    Lipsync {
+        /// on or off.
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
+        wanted: bool,
+    },
     /// Record, or do not: on or off.
     Record {
         /// on or off.
-        #[arg(value_parser = on_or_off)]
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
         wanted: bool,
     },
 }
@@ -139,6 +175,11 @@ pub(crate) fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
         What::NextSpeaker => Ask::NextSpeaker,
         What::UndoSpeaker => Ask::UndoSpeaker,
         What::Record { wanted } => Ask::Record { on: wanted },
+        What::Gain { line, db } => Ask::Gain { line, gain: db },
+        What::Mute { wanted } => Ask::Mute { on: wanted },
+        What::Auto { wanted } => Ask::Auto { on: wanted },
+        What::Delay { source, ms } => Ask::Delay { source, delay: ms },
+        What::Lipsync { wanted } => Ask::Lipsync { on: wanted },
     };
     let Some(mut door) = Door::open(&args.reach) else { return Ok(NOT_REACHABLE.into()) };
     door.ask(Request::Send { command })?;
@@ -176,6 +217,21 @@ fn on_or_off(text: &str) -> Result<bool, String> {
         "off" => Ok(false),
         _ => Err("there is on and off".to_owned()),
     }
+}
+
+fn decibels(text: &str) -> Result<Gain, String> {
+    let db = text.parse::<f64>().ok().filter(|db| Gain::RANGE.contains(db));
+    db.map(Gain::db).ok_or_else(|| "a gain is -20 to 20 dB".to_owned())
+}
+
+fn millis(text: &str) -> Result<Delay, String> {
+    let ms = text.parse::<i64>().ok().filter(|ms| Delay::RANGE.contains(ms));
+    ms.map(Delay::ms).ok_or_else(|| "a delay is -500 to 2000 ms".to_owned())
+}
+
+fn source(text: &str) -> Result<SourceId, String> {
+    let names = SourceId::ALL.map(SourceId::name).join(", ");
+    SourceId::ALL.into_iter().find(|s| s.name() == text).ok_or_else(|| format!("there is {names}"))
 }
 
 fn lang(text: &str) -> Result<Lang, String> {

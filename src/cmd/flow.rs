@@ -60,6 +60,7 @@ fn table(report: &Report) {
     let ms = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |ms| format!("{ms:.1} ms"));
     row("payloads", report.made.to_string());
     row("missing", report.missing.to_string());
+    row("longest hole", format!("{}, from {:.2} s", report.hole, report.hole_at_s));
     row("late", report.late.to_string());
     row("in time", format!("{:.4} %", report.in_time * 100.0));
     row("doubled", report.doubled.to_string());
@@ -69,4 +70,5 @@ fn table(report: &Report) {
     row("delay p50, p99, max", delays);
     row("offset in second 5", ms(report.offset_ms));
     row("its largest change after", ms(report.drift_ms));
+    row("made too late at most", ms(Some(report.made_late_ms)));
 }

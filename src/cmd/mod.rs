@@ -7,7 +7,10 @@ mod flow;
 mod gateway;
 #[cfg(feature = "gstreamer")]
 mod judge;
+mod keys;
 mod live;
+mod panel;
+mod record;
 #[cfg(feature = "gstreamer")]
 mod run;
 mod sim;
@@ -37,9 +40,12 @@ enum Verb {
     Bond(bond::Args),
     Sim(sim::Args),
     Flow(flow::Args),
+    Keys(keys::Args),
     Status(ctl::StatusArgs),
     Send(ctl::SendArgs),
     Check(check::Args),
+    Record(record::Args),
+    Panel(panel::Args),
     #[cfg(feature = "gstreamer")]
     Judge(judge::Args),
 }
@@ -60,9 +66,12 @@ pub fn main() -> ExitCode {
         Verb::Bond(args) => bond::run(args),
         Verb::Sim(args) => sim::run(args),
         Verb::Flow(args) => flow::run(args),
+        Verb::Keys(args) => keys::run(args),
         Verb::Status(args) => ctl::status(args),
         Verb::Send(args) => ctl::send(args),
         Verb::Check(args) => check::run(args),
+        Verb::Record(args) => record::run(args),
+        Verb::Panel(args) => panel::run(args),
         #[cfg(feature = "gstreamer")]
         Verb::Judge(args) => judge::run(args),
     };

@@ -8,18 +8,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::board::Board;
+use crate::bond::Dialect;
+use crate::bond::native::{InitiatorConfig, Offer};
 use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
 use crate::io;
+use crate::io::bond::Source;
+use crate::io::media::Exit;
+use crate::io::reel::Reel;
 use crate::io::task::{Commander, Ends, Pulse, supervise};
 use crate::lang::said;
 use crate::message::Part;
+use crate::record::RECORDINGS;
 
 /// How often the start is looked at.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// Payloads between mux and engine: a second and more at the highest rate, should the engine stand so long.
+const PAYLOADS: usize = 1024;
+
+/// The box's `ts` streams by their numbers.
+const STREAMS: [&str; 1] = ["main"];
 
 /// So long the local socket is waited for.
 const SOCKET_WITHIN: Duration = Duration::from_secs(5);
@@ -50,6 +62,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
+    if let Err(error) = session(&config) {
+        eprintln!("{}: bond.key_file: {error:#}", args.config.display());
+        return Ok(ExitCode::from(2));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -59,6 +75,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     // a device that does not let go must not hold the end up
     runtime.shutdown_timeout(Duration::from_secs(1));
     end.map(|()| ExitCode::SUCCESS)
+}
+
+/// What the native dialect needs; nothing if it is not spoken.
+fn session(config: &Config) -> anyhow::Result<Option<InitiatorConfig>> {
+    let Some(trust) = config.trust.as_ref().filter(|_| config.bond.dialect == Dialect::Native) else {
+        return Ok(None);
+    };
+    let key = io::keys::private(&trust.key_file)?;
+    Ok(Some(InitiatorConfig { key, peer: trust.peer, offer: Offer::ts(config.bond.latency, &STREAMS) }))
 }
 
 async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Result<()> {
@@ -87,12 +112,37 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
     loopback.set_nonblocking(true).context("opening a UDP port on the loopback")?;
     let srt_port = loopback.local_addr().context("opening a UDP port on the loopback")?.port();
     let (uplinks, uplinks_out) = watch::channel(Vec::new());
+    let (payloads, payloads_out) = mpsc::channel(PAYLOADS);
+    let payloads_out = Arc::new(Mutex::new(payloads_out));
+    let (closed, closed_out) = watch::channel(Some(said::no_gateway()));
+    let exit = match config.bond.dialect {
+        Dialect::Native => Exit::Ts { payloads, closed: closed_out },
+        Dialect::Srtla => Exit::Srt(srt_port),
+    };
+
+    // what is sent is what is recorded
+    let reel = Arc::new(Reel::default());
 
     // the parts, in the order of the journey
     let mut parts = JoinSet::new();
     parts.spawn(supervise(ends(Part::Media), {
-        let (board, settings) = (board.clone(), settings_out.clone());
-        move |ends| io::media::run(board.clone(), Arc::new(settings.borrow().media.clone()), srt_port, ends)
+        let (board, settings, reel) = (board.clone(), settings_out.clone(), reel.clone());
+        move |ends| {
+            let media = Arc::new(settings.borrow().media.clone());
+            io::media::run(board.clone(), media, exit.clone(), reel.clone(), ends)
+        }
+    }));
+    parts.spawn(supervise(ends(Part::Record), {
+        let (settings, reel, state) = (settings_out.clone(), reel.clone(), config.state_dir.clone());
+        move |ends| {
+            let record = settings.borrow().record.clone();
+            let folder = record.folder.clone().unwrap_or_else(|| state.join(RECORDINGS));
+            io::record::run(folder, record, reel.clone(), ends)
+        }
+    }));
+    parts.spawn(supervise(ends(Part::Event), {
+        let settings = settings_out.clone();
+        move |ends| io::event::run(settings.borrow().event.clone(), ends)
     }));
     parts.spawn(supervise(ends(Part::Uplink), {
         let board = board.clone();
@@ -103,14 +153,19 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
         move |mut ends| {
             let (config, listener) = (settings.borrow().clone(), loopback.try_clone());
             let (uplinks, pulse) = (uplinks_out.clone(), ends.pulse.clone());
+            let (payloads, closed) = (payloads_out.clone(), closed.clone());
             async move {
                 let listener = listener.context("sharing the loopback port")?;
+                let source = match session(&config).context(said::gateway_key())? {
+                    Some(session) => Source::Ts { session, payloads, closed },
+                    None => Source::Srt(listener),
+                };
                 let name = config.media.destination.to_string();
                 let destination = tokio::select! {
                     found = pulse.during(io::udp::resolved(&name)) => found.map_err(anyhow::Error::msg).context(said::bad_destination(&name))?,
                     () = ends.shutdown() => return Ok(()),
                 };
-                io::bond::run(config.bond.clone(), destination, listener, uplinks, ends).await
+                io::bond::run(config.bond.clone(), destination, source, uplinks, ends).await
             }
         }
     }));
@@ -141,9 +196,10 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
         move |ends| io::console::run(socket.clone(), status.clone(), commander.clone(), ends)
     }));
     parts.spawn(supervise(ends(Part::Panel), {
-        let (display, lang, folder) = (board.display.clone(), config.lang, config.state_dir.clone());
-        let status = status_out.clone();
-        move |ends| io::panel::run(display.clone(), lang, folder.clone(), status.clone(), ends)
+        let setup = crate::panel::Setup { lang: config.lang, console: config.console.clone() };
+        let front = io::panel::Front { board: board.clone(), setup, state_dir: config.state_dir.clone() };
+        let (status, commander) = (status_out.clone(), commander.clone());
+        move |ends| io::panel::run(front.clone(), status.clone(), commander.clone(), ends)
     }));
 
     // settings, the disk, and the system underneath

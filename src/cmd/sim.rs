@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::live;
-use crate::bond::Dialect;
+use crate::bond::{Dialect, Without};
 use crate::sim::{Followed, Play, Scenario, Score, World, follow, highest_share, interval_bound, lowest_bad, oracle};
 use crate::units::{Bitrate, parse_duration};
 
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// The frames spoken on the links.
     #[arg(long, default_value = "srtla", value_parser = dialect)]
     dialect: Dialect,
+    /// Leave an element of the engine out, to see what it is worth; docs/bonding.md names them. May be repeated.
+    #[arg(long, value_name = "ELEMENT", value_parser = element)]
+    without: Vec<Without>,
     /// Pictures of varying size instead of a constant rate.
     #[arg(long)]
     vbr: bool,
@@ -100,6 +103,21 @@ fn dialect(text: &str) -> Result<Dialect, String> {
     }
 }
 
+fn element(text: &str) -> Result<Without, String> {
+    let names = || Without::ALL.map(|(name, _)| name).join(", ");
+    Without::ALL
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, element)| *element)
+        .ok_or_else(|| format!("there is no element \"{text}\"; there are {}", names()))
+}
+
+impl Args {
+    fn leaves_out(&self) -> Without {
+        self.without.iter().fold(Without::default(), |all, one| all.and(*one))
+    }
+}
+
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.live {
         return live::run(&args.live_args, read(file, args.traces.as_deref())?, args.seed);
@@ -108,13 +126,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.limit {
         print_each(&args, &scenarios, Limit::head(), |scenario| find_limit(&args, scenario), Limit::row)?;
     } else if args.follow {
-        let start = Play {
-            seed: args.seed,
-            rate: Bitrate::mbps(3),
-            latency: args.latency,
-            variable: false,
-            dialect: args.dialect,
-        };
+        let start = play_at(&args, Bitrate::mbps(3));
         print_each(&args, &scenarios, Followed::head(), |scenario| follow(scenario, start), Followed::row)?;
     } else {
         print_each(&args, &scenarios, Score::head(), |scenario| scored(&args, scenario), Score::row)?;
@@ -163,7 +175,14 @@ fn print_each<T: Send + serde::Serialize>(
 }
 
 fn play_at(args: &Args, rate: Bitrate) -> Play {
-    Play { seed: args.seed, rate, latency: args.latency, variable: args.vbr, dialect: args.dialect }
+    Play {
+        seed: args.seed,
+        rate,
+        latency: args.latency,
+        variable: args.vbr,
+        dialect: args.dialect,
+        without: args.leaves_out(),
+    }
 }
 
 fn scored(args: &Args, scenario: &Scenario) -> Score {

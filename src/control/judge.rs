@@ -12,7 +12,8 @@ use crate::bond::LinkPhase;
 use crate::bond::echo::Session;
 use crate::health::{DISK_FREE, TEMPERATURE};
 use crate::lang::{Text, said};
-use crate::media::SourceId;
+use crate::media::line::Fault;
+use crate::media::{Line, SourceId};
 use crate::message::{Part, Phase};
 use crate::record::StopCause;
 use crate::time::Instant;
@@ -29,6 +30,8 @@ pub(super) struct Scene {
     /// The links leave less than the least bitrate.
     pub(super) short: bool,
     pub(super) ending: bool,
+    /// The programme went to this line by itself.
+    pub(super) switched: Option<Line>,
 }
 
 impl Scene {
@@ -51,6 +54,17 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
         let detail = || input.map(|input| input.detail.clone()).unwrap_or_default();
         let gone = !input.is_some_and(|input| input.present);
         note(AlarmKind::SourceLost, source.name(), gone.then(detail));
+    }
+
+    for line in [Line::A, Line::B].into_iter().filter(|line| settings.can_play(*line)) {
+        let present = known.inputs.get(&line.source()).is_some_and(|input| input.present);
+        for fault in Fault::ALL {
+            // a line that gives nothing at all has its own alarm
+            let wrong = present && known.findings(line).iter().any(|finding| finding.fault == fault);
+            note(alarm_of(fault), line.source().name(), wrong.then(Text::default));
+        }
+        let moved = scene.switched == Some(line);
+        note(AlarmKind::LineSwitched, line.source().name(), moved.then(Text::default));
     }
 
     let patient = now < scene.born + GRACE && !known.ever_connected;
@@ -116,4 +130,19 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
     book.note(now, AlarmKind::TooHot, "", words);
     let words = free.filter(|f| DISK_FREE.too_low(*f, was_low)).map(|f| Text::raw(format!("{f:.0} %")));
     book.note(now, AlarmKind::DiskLow, "", words);
+}
+
+const fn alarm_of(fault: Fault) -> AlarmKind {
+    match fault {
+        Fault::Unplugged => AlarmKind::LineUnplugged,
+        Fault::Silent => AlarmKind::LineSilent,
+        Fault::DeadChannel => AlarmKind::LineDeadChannel,
+        Fault::Clipping => AlarmKind::LineClipping,
+        Fault::DcOffset => AlarmKind::LineOffset,
+        Fault::Hum => AlarmKind::LineHum,
+        Fault::MicLevel => AlarmKind::LineMicLevel,
+        Fault::Polarity => AlarmKind::LinePolarity,
+        Fault::Howl => AlarmKind::LineHowl,
+        Fault::Glitches => AlarmKind::LineGlitches,
+    }
 }

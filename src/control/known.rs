@@ -8,7 +8,8 @@ use crate::bond::echo::Echo;
 use crate::bond::{GroupStats, LinkPhase, LinkStats};
 use crate::health::Sample;
 use crate::lang::Text;
-use crate::media::{EncoderKind, SourceId};
+use crate::media::line::{Finding, SoundStats};
+use crate::media::{EncoderKind, Line, SourceId};
 use crate::message::{FarEnd, Part, What};
 use crate::time::Instant;
 use crate::units::{Bitrate, Dbfs};
@@ -57,6 +58,8 @@ pub(super) struct Known {
     pub(super) agenda_faults: Vec<Text>,
     programme: Option<(Instant, Measured)>,
     levels: Option<(Instant, [Option<Dbfs>; 2])>,
+    sound: Option<(Instant, SoundStats)>,
+    findings: [Vec<Finding>; 2],
     group: Option<(Instant, GroupStats)>,
     /// Every destination that the gateway ever named.
     pub(super) destinations: BTreeSet<String>,
@@ -78,6 +81,8 @@ impl Known {
                 self.programme = Some((now, Measured { fps: *fps, bitrate: *bitrate, slate: *slate }));
             }
             What::AudioMeasured { a, b } => self.levels = Some((now, [*a, *b])),
+            What::SoundMeasured(stats) => self.sound = Some((now, *stats)),
+            What::LineJudged { line, findings } => self.findings[super::sound::index(*line)].clone_from(findings),
             What::OutputOpened => {
                 self.output_open = true;
                 self.output_why = Text::default();
@@ -135,6 +140,8 @@ impl Known {
                 self.output_open = false;
                 self.programme = None;
                 self.levels = None;
+                self.sound = None;
+                self.findings = Default::default();
                 for input in self.inputs.values_mut() {
                     input.present = false;
                 }
@@ -161,6 +168,20 @@ impl Known {
             SourceId::MixerB => levels[1],
             SourceId::Camera | SourceId::Slides => None,
         }
+    }
+
+    /// What is wrong with a line.
+    pub(super) fn findings(&self, line: Line) -> &[Finding] {
+        &self.findings[super::sound::index(line)]
+    }
+
+    /// Listeners suffer from what is wrong with a line.
+    pub(super) fn harmed(&self, line: Line) -> bool {
+        self.findings(line).iter().any(|finding| finding.fault.harms())
+    }
+
+    pub(super) fn sound(&self, now: Instant) -> Option<&SoundStats> {
+        self.sound.as_ref().filter(|(at, _)| now.since(*at) <= FRESH).map(|(_, stats)| stats)
     }
 
     pub(super) fn group(&self, now: Instant) -> Option<&GroupStats> {

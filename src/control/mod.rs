@@ -19,17 +19,19 @@ mod rate;
 mod recording;
 mod restart;
 mod settings;
+mod sound;
 mod view;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
 use crate::alarm::{Book, Turn};
 use crate::event::Floor;
 use crate::lang::{Text, told};
-use crate::media::{Layout, Line};
+use crate::media::{Layout, Line, SourceId};
 use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
 use crate::time::{Instant, Timestamp};
 use judge::Scene;
@@ -38,6 +40,7 @@ use lifecycle::Lifecycle;
 use rate::Rate;
 use recording::Recording;
 use restart::Restarts;
+use sound::Sound;
 use view::View;
 
 /// So many events are kept for slow faces: a minute of a very bad evening.
@@ -57,6 +60,7 @@ pub struct Control {
     book: Book,
     tally: Tally,
     floor: Floor,
+    sound: Sound,
     /// What the wall clock said, and when.
     clock: Option<(Instant, Timestamp)>,
     orders: Arc<Orders>,
@@ -78,6 +82,7 @@ impl Control {
             book: Book::new(),
             tally: Tally::default(),
             floor: Floor::new(settings.event.split, intent.talk),
+            sound: Sound::default(),
             clock: None,
             orders: Arc::default(),
             intent: settings.fitting(intent),
@@ -145,6 +150,32 @@ impl Control {
                     self.tell(now, told::record(on));
                 }
                 self.intent.record = Some(on);
+            }
+            Ask::Gain { line, gain } => {
+                self.playable(line)?;
+                self.intent.sound.gain[sound::index(line)] = Some(gain);
+                self.tell(now, told::gain(line_name(line), gain.as_db()));
+            }
+            Ask::Mute { on } => {
+                if self.intent.sound.mute != on {
+                    self.intent.sound.mute = on;
+                    self.tell(now, told::mute(on));
+                }
+            }
+            Ask::Auto { on } => {
+                self.intent.sound.auto = Some(on);
+                self.tell(now, told::auto(on));
+            }
+            Ask::Delay { source, delay } => {
+                let at =
+                    SourceId::ALL.iter().position(|s| *s == source).filter(|_| self.settings.sources.contains(&source));
+                let Some(at) = at else { return Err(Refusal::NotOnBoard) };
+                self.intent.sound.delay[at] = Some(delay);
+                self.tell(now, told::delay(source.name(), delay.as_ms()));
+            }
+            Ask::Lipsync { on } => {
+                self.sound.set_lip_sync(on);
+                self.tell(now, told::lip_sync(on));
             }
         }
         self.tell_phase(now, phase);
@@ -240,7 +271,13 @@ impl Control {
         let lifecycle = self.lifecycle.next_timeout();
         let patience = self.scene().next_timeout(now);
         let span = self.known.recording.next_timeout(&self.settings.record).filter(|_| !self.lifecycle.ending());
-        [lifecycle, restarts, patience, span, self.book.next_timeout(), self.known.next_stale(now)]
+        let line =
+            self.sound.next_timeout(self.born, &self.intent).filter(|due| *due > now && !self.lifecycle.ending());
+        let talk = self.clock.zip(self.floor.next_start());
+        let talk = talk.map(|((at, wall), starts)| at + Duration::from_millis(starts.0.saturating_sub(wall.0)));
+        // a clock that was set back makes it later; handle_clock alone steps on
+        let talk = talk.filter(|due| *due > now);
+        [lifecycle, restarts, patience, span, talk, line, self.book.next_timeout(), self.known.next_stale(now)]
             .into_iter()
             .flatten()
             .min()
@@ -294,14 +331,18 @@ impl Control {
     }
 
     fn choose_line(&mut self, now: Instant, line: Line) -> Result<(), Refusal> {
-        if !self.settings.can_play(line) {
-            return Err(Refusal::NotOnBoard);
-        }
+        self.playable(line)?;
+        self.intent.sound.switched = false;
+        self.sound.chosen(line);
         if self.intent.line != line {
             self.intent.line = line;
-            self.tell(now, told::line(if line == Line::A { "A" } else { "B" }));
+            self.tell(now, told::line(line_name(line)));
         }
         Ok(())
+    }
+
+    fn playable(&self, line: Line) -> Result<(), Refusal> {
+        if self.settings.can_play(line) { Ok(()) } else { Err(Refusal::NotOnBoard) }
     }
 
     /// Somebody else has the floor: a new segment, and everyone hears who it is.
@@ -323,11 +364,17 @@ impl Control {
             since: self.lifecycle.since(),
             short: self.rate.short(),
             ending: self.lifecycle.ending(),
+            switched: self.intent.sound.switched.then_some(self.intent.line),
         }
     }
 
     /// What follows from any input: the alarms that turn, and the orders.
     fn conclude(&mut self, now: Instant) {
+        if let Some(line) = self.sound.decide(now, self.born, &self.settings, &self.known, &self.intent) {
+            self.intent.line = line;
+            self.intent.sound.switched = true;
+            self.tell(now, told::switched(line_name(line)));
+        }
         let scene = self.scene();
         judge::judge(now, &mut self.book, &self.settings, &self.known, &scene);
         for turn in self.book.settle(now) {
@@ -343,6 +390,7 @@ impl Control {
         orders.media.layout = self.intent.layout;
         orders.media.line = self.intent.line;
         orders.media.slate = self.intent.slate;
+        orders.media.sound = self.sound.orders(&self.settings, &self.intent.sound);
         orders.media.bitrate = self.rate.told();
         let wanted = Recording::wanted(&self.intent, self.lifecycle.on_air(), self.settings.record.when);
         let label = recording::label(&self.floor, &self.settings.event);
@@ -384,5 +432,12 @@ impl Control {
             self.events.pop_front();
         }
         self.events.push_back(Event { seq: self.seq, at: now, text });
+    }
+}
+
+const fn line_name(line: Line) -> &'static str {
+    match line {
+        Line::A => "A",
+        Line::B => "B",
     }
 }

@@ -66,6 +66,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("language", Effect::Process),
     ("state_dir", Effect::Process),
     ("socket", Effect::Process),
+    ("console", Effect::Process),
     ("media.size", Effect::Restarts(Part::Media)),
     ("media.rate", Effect::Restarts(Part::Media)),
     ("media.gop", Effect::Restarts(Part::Media)),
@@ -76,7 +77,9 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("media.stream_id", Effect::Restarts(Part::Media)),
     ("media.passphrase_file", Effect::Restarts(Part::Media)),
     ("media.destination", Effect::Restarts(Part::Bond)),
-    ("bond.dialect", Effect::Restarts(Part::Bond)),
+    ("bond.dialect", Effect::Process),
+    ("bond.key_file", Effect::Restarts(Part::Bond)),
+    ("bond.peer", Effect::Restarts(Part::Bond)),
     ("bond.latency", Effect::Restarts(Part::Bond)),
     ("bond.ceiling", Effect::Restarts(Part::Bond)),
     ("record.folder", Effect::Restarts(Part::Record)),
@@ -90,6 +93,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("event.agenda", Effect::Restarts(Part::Event)),
     ("event.zone", Effect::Restarts(Part::Event)),
     ("event.split", Effect::Live),
+    ("sound", Effect::Live),
     ("mqtt", Effect::Restarts(Part::Mqtt)),
 ];
 

@@ -7,12 +7,14 @@ use super::lifecycle::Lifecycle;
 use super::rate::Rate;
 use super::recording::{self, Recording};
 use super::settings::Settings;
+use super::sound;
 use crate::alarm::Book;
 use crate::bond::LinkPhase;
 use crate::event::{Floor, Talk};
+use crate::media::Line;
 use crate::message::{
-    AgendaStatus, AlarmLine, Event, InputStatus, Intent, LinkStatus, MediaOrders, Programme, Reading, RecordingStatus,
-    Status, TalkStatus, Tally, Verdict,
+    AgendaStatus, AlarmLine, Event, InputStatus, Intent, LineFault, LineStatus, LinkStatus, MediaOrders, Programme,
+    Reading, RecordingStatus, SoundStatus, Status, TalkStatus, Tally, Verdict,
 };
 use crate::time::{Instant, Timestamp};
 
@@ -53,6 +55,7 @@ impl View<'_> {
             recording: self.recording(now),
             agenda: self.agenda(now),
             inputs: self.inputs(now),
+            sound: self.sound(now),
             links: self.links(now),
             far_end: self.known.far_end(now),
             health: self.known.health.clone(),
@@ -87,6 +90,41 @@ impl View<'_> {
             next: self.floor.next().map(talk),
             undo_until: self.floor.undo_until(now),
             faults: count(self.known.agenda_faults.len()),
+        }
+    }
+
+    fn sound(&self, now: Instant) -> SoundStatus {
+        let stats = self.known.sound(now).copied().unwrap_or_default();
+        let orders = &self.media.sound;
+        let line = |line: Line| {
+            let measured = stats.lines[sound::index(line)];
+            LineStatus {
+                line,
+                levels: measured.map(|m| m.levels),
+                leads: measured.map(|m| m.leads).unwrap_or_default(),
+                ppm: measured.and_then(|m| m.ppm),
+                gain_db: orders.gain_of(line).as_db(),
+                delay_ms: orders.delay[2 + sound::index(line)].as_ms(),
+                faults: self
+                    .known
+                    .findings(line)
+                    .iter()
+                    .map(|f| LineFault { fault: f.fault, since_s: f.since.as_secs_f64(), confidence: f.confidence })
+                    .collect(),
+            }
+        };
+        SoundStatus {
+            lines: [Line::A, Line::B].into_iter().filter(|l| self.settings.can_play(*l)).map(line).collect(),
+            programme: stats.programme,
+            reduction_db: stats.reduction,
+            mute: orders.mute,
+            auto_switch: sound::auto(self.settings, &self.intent.sound),
+            switched: self.intent.sound.switched,
+            lag_ms: stats.lag_ms,
+            inverted: stats.inverted,
+            lip_sync_running: orders.lip_sync,
+            flashes: stats.flashes,
+            lip_sync: stats.lip_sync,
         }
     }
 

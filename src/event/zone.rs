@@ -33,8 +33,13 @@ pub(super) fn stamp(at: jiff::Timestamp) -> Option<Timestamp> {
     u64::try_from(at.as_millisecond()).ok().map(Timestamp)
 }
 
+/// What calendar and clock there show.
+pub(super) fn at(rules: &TimeZone, at: Timestamp) -> Option<civil::DateTime> {
+    let at = i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())?;
+    Some(rules.to_datetime(at))
+}
+
 /// What a clock there shows, to the minute.
 pub(super) fn shown(rules: &TimeZone, at: Timestamp) -> String {
-    let at = i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    at.map(|at| rules.to_datetime(at)).map_or_else(String::new, |at| format!("{:02}:{:02}", at.hour(), at.minute()))
+    self::at(rules, at).map_or_else(String::new, |at| format!("{:02}:{:02}", at.hour(), at.minute()))
 }

@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 
 use crate::wire::Seq;
-use crate::wire::echo::{Destination, Echo, Kind, Sense};
+use crate::wire::echo::{Destination, Echo, Kind, Sense, Session};
 use crate::wire::ts::{self, AAC, H264, H265, Nal, Packet, Pes};
 
 /// Bytes of a picture in which everything is skipped, at the most, many slices included.
@@ -382,6 +382,11 @@ impl Opaque {
         // the listener is the one place where an opaque session goes
         for destination in &mut destinations {
             destination.answered = sense(self.answer_came, self.answer_went_on);
+            destination.session = match self.answered {
+                Some(_) if self.answer_came => Session::Open,
+                Some(_) => Session::Broken,
+                None => Session::Waiting,
+            };
         }
         let echo = Echo {
             stream,
@@ -605,6 +610,8 @@ mod tests {
         assert_eq!((stuck_listener.0, stuck_listener.1), (Sense::Ok, Sense::Still));
         assert_eq!((stuck_sender.0, stuck_sender.1), (Sense::Still, Sense::Ok));
         assert_eq!((silent.0, silent.1), (Sense::Absent, Sense::Absent));
+        let sessions = [&first, &dead_listener, &stuck_listener].map(|(_, _, echo)| echo.destinations[0].session);
+        assert_eq!(sessions, [Session::Open, Session::Broken, Session::Open]);
         for (_, _, echo) in [first, dead_listener, stuck_listener, stuck_sender, silent] {
             assert_eq!([echo.clock, echo.picture, echo.sound], [Sense::Unknown; 3]);
         }

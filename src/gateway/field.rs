@@ -53,11 +53,6 @@ impl Field {
         }
     }
 
-    /// Settings of the file read again; what is over a lowered limit stays until it ends by itself.
-    pub(super) fn handle_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-    }
-
     /// A datagram of SRTLA or SRT from the public side.
     pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8], out: &mut Outlet) {
         if !srtla::is_srtla(datagram) {
@@ -126,7 +121,12 @@ impl Field {
             links: group
                 .links
                 .iter()
-                .map(|(address, link)| LinkFigures { address: *address, bytes: link.bytes, packets: link.packets })
+                .map(|(address, link)| LinkFigures {
+                    number: None,
+                    address: *address,
+                    bytes: link.bytes,
+                    packets: link.packets,
+                })
                 .collect(),
             copies: group.copies,
             echoes: group.echo.iter().cloned().collect(),

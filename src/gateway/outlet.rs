@@ -21,6 +21,28 @@ pub struct Transmit {
     pub payload: Bytes,
 }
 
+/// A group with transport streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Which group.
+    pub group: GroupKey,
+    /// The box's name in the registry.
+    pub name: String,
+    /// Its `ts` streams: number and name.
+    pub streams: Vec<(u8, String)>,
+}
+
+/// A payload of a `ts` stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Of which group.
+    pub group: GroupKey,
+    /// Of which of its streams.
+    pub stream: u8,
+    /// Whole packets of 188 bytes.
+    pub payload: Bytes,
+}
+
 /// What the machines have made and nobody has fetched yet.
 #[derive(Debug, Default)]
 pub(super) struct Outlet {
@@ -28,6 +50,8 @@ pub(super) struct Outlet {
     /// For a group's SRT listener.
     pub(super) local: VecDeque<(GroupKey, Bytes)>,
     pub(super) closed: VecDeque<GroupKey>,
+    pub(super) opened: VecDeque<Opened>,
+    pub(super) released: VecDeque<Release>,
     last_key: u64,
     room: BytesMut,
 }

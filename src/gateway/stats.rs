@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::outlet::GroupKey;
+use crate::bond::native::Drops;
 use crate::wire::Echo;
 
 /// What came from people who have no business here, or made no sense; since the start.
@@ -26,6 +27,27 @@ pub struct Stats {
     pub packets: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Native datagrams that came though no key was given.
+    pub keyless: u64,
+    /// Native datagrams dropped, by reason.
+    pub native: Drops,
+}
+
+impl Stats {
+    /// Everything dropped, by reason.
+    #[must_use]
+    pub fn dropped(&self) -> Vec<(String, u64)> {
+        let ours = [
+            ("stranger", self.strangers),
+            ("unreadable", self.unreadable),
+            ("refused", self.refused),
+            ("over_quota", self.over_quota),
+            ("copy", self.copies),
+            ("keyless", self.keyless),
+        ];
+        let ours = ours.into_iter().map(|(reason, count)| (reason.to_owned(), count));
+        ours.chain(self.native.iter().map(|(reason, count)| (format!("native_{}", reason.name()), count))).collect()
+    }
 }
 
 /// Which wire a group speaks.
@@ -51,6 +73,8 @@ impl Speaks {
 /// One link of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkFigures {
+    /// The box's number of it; SRTLA has none.
+    pub number: Option<u8>,
     /// Where it comes from at present.
     pub address: SocketAddr,
     /// Bytes that came on it.

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::gateway::{Gateway, GroupKey, Limits, Transmit};
+use crate::bond::LinkId;
+use crate::bond::native::{Heard, Initiator, InitiatorConfig, Offer};
+use crate::gateway::{DestinationEcho, Echo, Gateway, GroupKey, Limits, PrivateKey, Registry, Transmit};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Seq;
 use crate::wire::echo::Sense;
+use crate::wire::native::{Data, DataKind, Frame};
 use crate::wire::srt;
 use crate::wire::srtla::{self, GroupId, PADDED_LEN, Repr};
 
@@ -39,7 +42,7 @@ fn data(seq: u32) -> Bytes {
 impl Story {
     fn new(limits: Limits) -> Self {
         let now = Instant::ZERO;
-        Self { now, gateway: Gateway::new(now, limits, Rng::simulated(1)) }
+        Self { now, gateway: Gateway::new(now, limits, None, Rng::simulated(1)) }
     }
 
     fn says(&mut self, from: SocketAddr, datagram: impl Into<Bytes>) -> Vec<Transmit> {
@@ -155,11 +158,11 @@ fn acknowledgements_and_losses_go_to_all_links_and_the_rest_to_the_latest() {
     let (key, _) = story.local()[0];
 
     let ack = srt::emit_ack(srt::Ack { seq: Seq::new(2), number: Some(1) }, 0, 7);
-    story.gateway.handle_local(key, &ack.into());
+    story.gateway.handle_local(story.now, key, &ack.into());
     let acks = story.sent();
-    story.gateway.handle_local(key, &srt::emit_nak(&[(Seq::new(3), Seq::new(5))], 0, 7).into());
+    story.gateway.handle_local(story.now, key, &srt::emit_nak(&[(Seq::new(3), Seq::new(5))], 0, 7).into());
     let naks = story.sent();
-    story.gateway.handle_local(key, &srt::emit_keepalive(0, 7).into());
+    story.gateway.handle_local(story.now, key, &srt::emit_keepalive(0, 7).into());
     let rest = story.sent();
 
     let all = [link(1), link(2), link(3)];
@@ -266,7 +269,7 @@ fn copies_on_other_links_go_no_further_unless_the_listener_asked_or_the_caller_s
     }
     let first = story.local();
     let key = first[0].0;
-    story.gateway.handle_local(key, &srt::emit_nak(&[(Seq::new(5), Seq::new(6))], 0, 7).into());
+    story.gateway.handle_local(story.now, key, &srt::emit_nak(&[(Seq::new(5), Seq::new(6))], 0, 7).into());
     for n in [1, 2] {
         (0..20).for_each(|seq| drop(story.says(link(n), data(seq))));
     }
@@ -288,7 +291,7 @@ fn of_an_opaque_group_the_gateway_knows_whether_the_listener_answers() {
     (0..20).for_each(|seq| drop(story.says(link(1), data(seq))));
     let (key, _) = story.local()[0];
     let ack = srt::emit_ack(srt::Ack { seq: Seq::new(20), number: Some(1) }, 0, 7);
-    story.gateway.handle_local(key, &ack.into());
+    story.gateway.handle_local(story.now, key, &ack.into());
 
     story.waits(Duration::from_secs(1));
     let heard = story.gateway.figures().next().unwrap().echoes.remove(0);
@@ -322,4 +325,141 @@ proptest! {
         prop_assert!(stats.groups <= 4 && stats.links <= 8);
         prop_assert!(story.gateway.field.flushes() <= 1);
     }
+}
+
+/// A native box that speaks with a gateway in virtual time, over one link.
+struct Native {
+    now: Instant,
+    gateway: Gateway,
+    initiator: Initiator,
+    counter: u64,
+}
+
+impl Native {
+    fn new(limits: Limits, offer: Offer) -> Self {
+        let now = Instant::from_millis(10);
+        let (gateway, own) = (PrivateKey::from_bytes([1; 32]), PrivateKey::from_bytes([2; 32]));
+        let allow = [(own.public(), "hall-1".to_owned())].into();
+        let config = InitiatorConfig { key: own, peer: gateway.public(), offer };
+        let mut initiator = Initiator::new(now, config, Rng::simulated(5));
+        initiator.set_links(now, &[LinkId(0)]);
+        let registry = Some(Registry { key: gateway, allow });
+        let mut native =
+            Self { now, gateway: Gateway::new(now, limits, registry, Rng::simulated(1)), initiator, counter: 1 };
+        native.turn();
+        native
+    }
+
+    /// Whatever is on its way both ways; the frames that the box hears.
+    fn turn(&mut self) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        loop {
+            let mut quiet = true;
+            while let Some((_, datagram)) = self.initiator.poll_transmit() {
+                self.gateway.handle_datagram(self.now, link(1), &datagram);
+                quiet = false;
+            }
+            while let Some(transmit) = self.gateway.poll_transmit() {
+                let mut room = [0; 2048];
+                let heard = self.initiator.handle_datagram(self.now, LinkId(0), &transmit.payload, &mut room);
+                if let Heard::Frame { frame, .. } = heard {
+                    frames.push(frame.to_vec());
+                }
+                quiet = false;
+            }
+            if quiet {
+                return frames;
+            }
+        }
+    }
+
+    fn seals(&mut self, frame: &Frame<'_>) -> Vec<u8> {
+        let (mut bytes, mut out) = (Vec::new(), Vec::new());
+        frame.emit(&mut bytes);
+        self.counter += 1;
+        self.initiator.seal(self.now, LinkId(0), self.counter, &bytes, &mut out).unwrap();
+        out
+    }
+
+    fn sends(&mut self, seq: u32) {
+        let stamp = self.now.as_micros() as u32;
+        let data = Data { stream: 0, seq, stamp, kind: DataKind::Ts, payload: &[0x47; 1316] };
+        let datagram = self.seals(&Frame::Data(data));
+        self.gateway.handle_datagram(self.now, link(1), &datagram);
+        // a replayed datagram is nobody's
+        self.gateway.handle_datagram(self.now, link(9), &datagram);
+    }
+
+    fn waits(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.gateway.next_timeout() <= end {
+            self.now = self.gateway.next_timeout().max(self.now);
+            self.gateway.handle_timeout(self.now);
+        }
+        self.now = end;
+    }
+
+    fn released(&mut self) -> usize {
+        std::iter::from_fn(|| self.gateway.poll_release()).count()
+    }
+}
+
+#[test]
+fn a_ts_stream_is_opened_by_name_released_at_l_and_echoed() {
+    let mut native = Native::new(Limits::default(), Offer::ts(Duration::from_millis(300), &["main"]));
+
+    for seq in 0..10 {
+        native.sends(seq);
+    }
+    let opened = native.gateway.poll_opened().unwrap();
+    native.waits(Duration::from_millis(290));
+    let early = native.released();
+    native.waits(Duration::from_millis(20));
+    let due = native.released();
+    let studio = DestinationEcho { name: "studio".to_owned(), ..DestinationEcho::default() };
+    native.turn();
+    native.gateway.handle_second(native.now, &|_, _| vec![studio.clone()]);
+    let echoes: Vec<_> = native.turn().iter().flat_map(|frame| Echo::read(frame)).collect();
+
+    assert_eq!((opened.name.as_str(), opened.streams), ("hall-1", vec![(0, "main".to_owned())]));
+    assert_eq!((early, due), (0, 10));
+    assert_eq!(echoes.len(), 1);
+    assert_eq!((echoes[0].flow, echoes[0].bytes, echoes[0].missing), (Sense::Ok, 13_160, 0));
+    assert_eq!(echoes[0].destinations, [studio]);
+    let figures = native.gateway.figures().next().unwrap();
+    assert_eq!(
+        (figures.name.as_str(), figures.links[0].number, figures.links[0].address),
+        ("hall-1", Some(0), link(1))
+    );
+    let replayed = native.gateway.stats().dropped().into_iter().find(|(reason, _)| reason == "native_replayed");
+    assert_eq!(replayed, Some(("native_replayed".to_owned(), 10)));
+}
+
+#[test]
+fn more_streams_than_a_group_may_have_are_refused_and_a_box_taken_out_is_out() {
+    let limits = Limits { streams: 2, ..Limits::default() };
+    let l = Duration::from_millis(300);
+    let mut many = Native::new(limits.clone(), Offer::ts(l, &["a", "b", "c"]));
+    let mut few = Native::new(limits, Offer::ts(l, &["a", "b"]));
+
+    many.sends(0);
+    few.sends(0);
+    let came = (many.gateway.stats().groups, few.gateway.stats().groups);
+    let group = few.gateway.poll_opened().unwrap().group;
+    few.gateway.handle_allowed(few.now, std::collections::BTreeMap::new());
+
+    assert_eq!(came, (0, 1));
+    assert_eq!(many.gateway.stats().refused, 1);
+    assert_eq!((few.gateway.stats().groups, few.gateway.poll_closed()), (0, Some(group)));
+}
+
+#[test]
+fn without_a_key_native_datagrams_are_counted_and_cost_nothing() {
+    let mut story = Story::new(Limits::default());
+
+    for first in [0xa0, 0xb0, 0xb2, 0xc0] {
+        assert_eq!(story.says(link(1), vec![first; 100]), []);
+    }
+
+    assert_eq!(story.gateway.stats().keyless, 4);
 }

@@ -1,4 +1,4 @@
-//! Drives the bonding engine: the SRT caller's socket on one side, one socket for each uplink on the other.
+//! Drives the bonding engine: the SRT caller's socket or the mux on one side, one socket for each uplink on the other.
 //!
 //! One loop: wait for anything, take all there is, let the engine think, send all it wants sent.
 //! What a socket refuses becomes the engine's knowledge; nothing of the kind ends the loop.
@@ -6,16 +6,20 @@
 use std::collections::BTreeMap;
 use std::future::{Future, pending, poll_fn};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::task::Poll;
 
 use anyhow::Context as _;
-use bytes::Bytes;
-use tokio::sync::watch;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
 
+use crate::bond::echo::Echo;
+use crate::bond::native::{InitiatorConfig, Refusal};
 use crate::bond::{Config, GroupStats, LinkConfig, LinkId, Sender};
 use crate::io::task::Ends;
 use crate::io::udp::{Batch, Received, Socket};
 use crate::io::{clock, seed};
+use crate::lang::{Text, said};
 use crate::message::What;
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
@@ -46,6 +50,39 @@ const RETRY: Duration = Duration::from_secs(1);
 /// up to two seconds for its farewell, and then its SHUTDOWN waits for what is under way.
 const FAREWELL: Duration = Duration::from_millis(2500);
 
+/// A payload of whole transport stream packets, and which stream of the group it is of.
+pub type Payload = (u8, Bytes);
+
+/// What is sent.
+#[derive(Debug)]
+pub enum Load {
+    /// An SRT caller's datagrams, over SRTLA or a native session.
+    Srt {
+        /// Where the SRT caller sends to.
+        listener: UdpSocket,
+        /// With which gateway, in the native dialect.
+        session: Option<InitiatorConfig>,
+    },
+    /// Transport streams straight from the mux, over a native session.
+    Ts {
+        /// With which gateway, and which streams.
+        session: InitiatorConfig,
+        /// Where they come from.
+        payloads: OwnedMutexGuard<mpsc::Receiver<Payload>>,
+    },
+}
+
+/// What the driver tells.
+#[derive(Debug)]
+pub enum News {
+    /// The figures, ten times a second and at once on a collapse.
+    Measured(GroupStats),
+    /// What the gateway hears of one stream.
+    Heard(Echo),
+    /// Why there is no session with the gateway, when that changed; `None`: it refuses nothing.
+    Refused(Option<Text>),
+}
+
 /// What the driver connects.
 #[derive(Debug)]
 pub struct Road {
@@ -53,12 +90,28 @@ pub struct Road {
     pub config: watch::Receiver<Config>,
     /// The gateway or another SRTLA receiver.
     pub destination: SocketAddr,
-    /// Where the SRT caller sends to.
-    pub listener: UdpSocket,
+    /// What is sent.
+    pub load: Load,
     /// The ways out as they are now. A link belongs to a slot's name as long as that is listed.
     pub uplinks: watch::Receiver<Vec<Uplink>>,
     /// So long after it was asked to stop it goes on, while a caller is there or its packets are under way.
     pub farewell: Duration,
+}
+
+/// Where the programme comes from, for the part.
+#[derive(Debug)]
+pub enum Source {
+    /// Media's SRT session, to this port.
+    Srt(UdpSocket),
+    /// Media's mux, towards a gateway of ours.
+    Ts {
+        /// With which gateway, and which streams.
+        session: InitiatorConfig,
+        /// Where payloads come from; one part at a time takes them.
+        payloads: Arc<Mutex<mpsc::Receiver<Payload>>>,
+        /// Told: why the gateway cannot be reached, or `None` if it is.
+        closed: watch::Sender<Option<Text>>,
+    },
 }
 
 /// The part: states what is measured ten times a second, and at once when the target collapses.
@@ -68,12 +121,18 @@ pub struct Road {
 pub async fn run(
     config: Config,
     destination: SocketAddr,
-    listener: UdpSocket,
+    source: Source,
     uplinks: watch::Receiver<Vec<Uplink>>,
     ends: Ends,
 ) -> anyhow::Result<()> {
     let (_settings, config) = watch::channel(config);
-    let road = Road { config, destination, listener, uplinks, farewell: FAREWELL };
+    let (load, closed) = match source {
+        Source::Srt(listener) => (Load::Srt { listener, session: None }, None),
+        Source::Ts { session, payloads, closed } => {
+            (Load::Ts { session, payloads: payloads.lock_owned().await }, Some(closed))
+        }
+    };
+    let road = Road { config, destination, load, uplinks, farewell: FAREWELL };
     let (wanted, mut orders) = (ends.orders.clone(), ends.orders.clone());
     let stop = async move {
         if orders.wait_for(|o| o.shutdown).await.is_err() {
@@ -81,10 +140,19 @@ pub async fn run(
         }
     };
     let allowed = move || wanted.borrow().bond;
-    let tell = |stats| {
-        // the loop tells ten times a second, whatever the links do: the watchdog sees it turn
-        ends.pulse.beat();
-        ends.measure(What::GroupMeasured(stats));
+    let mut refusal = None;
+    let tell = |news| match news {
+        News::Measured(stats) => {
+            // the loop tells ten times a second, whatever the links do: the watchdog sees it turn
+            ends.pulse.beat();
+            if let Some(closed) = &closed {
+                let why = (!stats.connected).then(|| refusal.clone().unwrap_or_else(said::no_gateway));
+                closed.send_if_modified(|told| std::mem::replace(told, why.clone()) != why);
+            }
+            ends.measure(What::GroupMeasured(stats));
+        }
+        News::Heard(echo) => ends.measure(What::EchoHeard(echo)),
+        News::Refused(why) => refusal = why,
     };
     drive(road, seed::fresh()?, stop, allowed, tell).await
 }
@@ -99,13 +167,24 @@ pub async fn drive(
     rng: Rng,
     stop: impl Future<Output = ()>,
     allowed: impl Fn() -> bool,
-    mut tell: impl FnMut(GroupStats),
+    mut tell: impl FnMut(News),
 ) -> anyhow::Result<()> {
-    let caller = Socket::from_std(road.listener).context("the socket for the SRT caller cannot be used")?;
     let now = clock::now();
+    let config = road.config.borrow_and_update().clone();
+    let (caller, session, mut payloads) = match road.load {
+        Load::Srt { listener, session } => {
+            let caller = Socket::from_std(listener).context("the socket for the SRT caller cannot be used")?;
+            (Some(caller), session, None)
+        }
+        Load::Ts { session, payloads } => (None, Some(session), Some(payloads)),
+    };
     let mut driver = Driver {
-        sender: Sender::new(now, road.config.borrow_and_update().clone(), rng),
+        sender: match session {
+            Some(session) => Sender::native(now, config, session, rng),
+            None => Sender::new(now, config, rng),
+        },
         caller,
+        narrow: BTreeMap::new(),
         destination: road.destination,
         links: Vec::new(),
         batch: Batch::default(),
@@ -114,6 +193,7 @@ pub async fn drive(
     let (mut told, mut tell_at, mut watch_at, mut gathered) = (Bitrate::default(), now, now, now);
     let mut permitted = false;
     let mut end: Option<Instant> = None;
+    let mut refusal = None;
     tokio::pin!(stop);
     loop {
         let engine_at = driver.sender.next_timeout().unwrap_or(watch_at);
@@ -127,6 +207,7 @@ pub async fn drive(
             Ok(()) = road.config.changed() => {
                 driver.sender.handle_config(clock::now(), road.config.borrow_and_update().clone());
             }
+            Some((stream, payload)) = next(&mut payloads) => driver.take_ts(clock::now(), stream, payload),
             () = driver.readable() => {}
             () = tokio::time::sleep_until(clock::tokio_at(timeout)) => {}
         }
@@ -142,7 +223,21 @@ pub async fn drive(
             let uplinks = road.uplinks.borrow_and_update().clone();
             driver.adopt(now, if permitted { &uplinks } else { &[] });
         }
+        while let Some(Ok((stream, payload))) = payloads.as_mut().map(|payloads| payloads.try_recv()) {
+            driver.take_ts(now, stream, payload);
+        }
         driver.drain(now);
+        while let Some(frame) = driver.sender.poll_echo() {
+            Echo::read(&frame).into_iter().for_each(|echo| tell(News::Heard(echo)));
+        }
+        if driver.sender.refusal() != refusal {
+            refusal = driver.sender.refusal();
+            let why = refusal.map(refused);
+            if let Some(why) = &why {
+                tracing::warn!("{why}");
+            }
+            tell(News::Refused(why));
+        }
 
         if changed || watch_at <= now {
             watch_at = now + WATCH;
@@ -150,15 +245,33 @@ pub async fn drive(
             if tell_at <= now || changed || stats.target < told.scaled(COLLAPSE) {
                 tell_at = now + TELL;
                 told = stats.target;
-                tell(stats);
+                tell(News::Measured(stats));
             }
         }
         if end.is_some_and(|end| end <= now || driver.sender.is_finished(now)) {
             driver.sender.handle_end(now);
             driver.deliver(now);
-            tell(driver.sender.stats(now));
+            tell(News::Measured(driver.sender.stats(now)));
             return Ok(());
         }
+    }
+}
+
+/// Why the gateway takes no session, for the operator.
+fn refused(why: Refusal) -> Text {
+    match why {
+        Refusal::WrongKey => said::gateway_key(),
+        Refusal::UnknownVersion(_) => said::gateway_version(),
+        Refusal::Full => said::gateway_full(),
+        Refusal::Unfit | Refusal::Other(_) => said::gateway_unfit(),
+    }
+}
+
+/// The next payload; nothing, for ever, where none can come.
+async fn next(payloads: &mut Option<OwnedMutexGuard<mpsc::Receiver<Payload>>>) -> Option<Payload> {
+    match payloads {
+        Some(payloads) => payloads.recv().await,
+        None => pending().await,
     }
 }
 
@@ -203,7 +316,9 @@ impl Link {
 
 struct Driver {
     sender: Sender,
-    caller: Socket,
+    caller: Option<Socket>,
+    /// What is left of each stream's last payload, where paths are too narrow for a whole one.
+    narrow: BTreeMap<u8, BytesMut>,
     destination: SocketAddr,
     links: Vec<Link>,
     batch: Batch,
@@ -285,10 +400,25 @@ impl Driver {
         }
     }
 
+    /// A payload of the mux: as it is, or in pieces of whole packets that fit the narrowest path.
+    fn take_ts(&mut self, now: Instant, stream: u8, payload: Bytes) {
+        let limit = self.sender.payload_limit();
+        let left = self.narrow.entry(stream).or_default();
+        if payload.len() <= limit && left.is_empty() {
+            return self.sender.handle_ts(now, stream, payload);
+        }
+        left.extend_from_slice(&payload);
+        // where all paths are wide again the rest goes out as it is
+        while left.len() >= limit || (!left.is_empty() && payload.len() <= limit) {
+            let piece = left.split_to(left.len().min(limit)).freeze();
+            self.sender.handle_ts(now, stream, piece);
+        }
+    }
+
     async fn readable(&self) {
         poll_fn(|cx| {
             // every socket is asked, so that every one will wake us
-            let mut ready = self.caller.poll_readable(cx).is_ready();
+            let mut ready = self.caller.as_ref().is_some_and(|caller| caller.poll_readable(cx).is_ready());
             for socket in self.links.iter().filter_map(|link| link.socket.as_ref()) {
                 ready |= socket.poll_readable(cx).is_ready();
             }
@@ -311,7 +441,8 @@ impl Driver {
             }
         }
         for _ in 0..TURN {
-            let received = self.caller.receive(&mut self.batch);
+            let Some(caller) = &self.caller else { break };
+            let received = caller.receive(&mut self.batch);
             for (packet, from) in self.batch.owned() {
                 if let Some(from) = from {
                     self.sender.handle_packet(now, from, packet);
@@ -338,10 +469,11 @@ impl Driver {
                 self.sender.handle_send_error(now, id);
             }
         }
+        let Some(caller) = &self.caller else { return };
         let mut heard = Vec::new();
         while let Some(packet) = self.sender.poll_caller() {
             heard.extend(self.sender.caller().map(|to| (to, packet)));
         }
-        self.caller.send_to(&heard);
+        caller.send_to(&heard);
     }
 }

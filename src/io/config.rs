@@ -30,17 +30,8 @@ pub fn load(path: &Path) -> Result<Config, Vec<Fault>> {
     let mut config = read(path)?;
     let mut faults = Vec::new();
     if let Some(reference) = config.passphrase.clone() {
-        match secret(&reference) {
-            Ok(text) if PASSPHRASE.contains(&text.chars().count()) => config.media.passphrase = Secret(text),
-            Ok(_) => faults.push(at(
-                path,
-                &reference,
-                format!(
-                    "the passphrase there must have {} to {} characters, as SRT wants it",
-                    PASSPHRASE.start(),
-                    PASSPHRASE.end()
-                ),
-            )),
+        match passphrase(&reference) {
+            Ok(text) => config.media.passphrase = Secret(text),
             Err(why) => faults.push(at(path, &reference, why)),
         }
     }
@@ -83,6 +74,19 @@ fn unreadable(file: &str, error: &std::io::Error, what: &str) -> Fault {
 
 fn at(path: &Path, reference: &SecretRef, what: String) -> Fault {
     Fault { file: path.display().to_string(), line: reference.line, key: reference.key.clone(), what }
+}
+
+/// Fetches a passphrase of SRT's.
+///
+/// # Errors
+/// If it is not there, or of a length that SRT does not take; the sentence does not show it.
+pub fn passphrase(reference: &SecretRef) -> Result<String, String> {
+    let text = secret(reference)?;
+    if PASSPHRASE.contains(&text.chars().count()) {
+        return Ok(text);
+    }
+    let (least, most) = (PASSPHRASE.start(), PASSPHRASE.end());
+    Err(format!("the passphrase there must have {least} to {most} characters, as SRT wants it"))
 }
 
 /// Fetches a secret; a newline at its end is not part of it.

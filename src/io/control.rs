@@ -64,6 +64,7 @@ pub async fn run(mut control: Control, mut config: Arc<Config>, board: Arc<Board
         if end.is_some_and(|end| now >= end) {
             return;
         }
+        control.handle_clock(now, clock::wall());
         let due = control.next_timeout(now);
         let wake = [due, end, Some(outlet.published + STATUS_EVERY).filter(|at| *at > now), Some(now + TURN)]
             .into_iter()

@@ -76,6 +76,7 @@ pub async fn run(state_dir: PathBuf, mut keeps: mpsc::Receiver<Keep>) {
 mod tests {
     use super::*;
     use crate::media::{Layout, Line};
+    use crate::message::SoundIntent;
 
     #[test]
     fn what_was_saved_is_there_after_the_restart_and_rubbish_is_off_air() {
@@ -88,6 +89,7 @@ mod tests {
             slate: true,
             record: Some(true),
             talk: 3,
+            sound: SoundIntent::default(),
         };
 
         assert_eq!(load(&state), Intent::default());

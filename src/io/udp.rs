@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use nix::errno::Errno;
+use nix::sys::socket::sockopt::RcvBufForce;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Protocol, Type};
 use tokio::io::Interest;
@@ -105,7 +106,7 @@ impl Socket {
     /// If the runtime cannot take it.
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        widen(&socket2::SockRef::from(&socket));
+        widen(&socket);
         Ok(Self { inner: tokio::net::UdpSocket::from_std(socket)? })
     }
 
@@ -241,10 +242,12 @@ fn raw(like: SocketAddr) -> io::Result<socket2::Socket> {
     Ok(socket)
 }
 
-fn widen(socket: &socket2::SockRef<'_>) {
-    // less than asked is still a working socket
-    let _ = socket.set_recv_buffer_size(BUFFER);
-    let _ = socket.set_send_buffer_size(BUFFER);
+fn widen(socket: &std::net::UdpSocket) {
+    // whoever may administer the network gets it whatever the kernel's limit is; less is still a working socket
+    if nix::sys::socket::setsockopt(socket, RcvBufForce, &BUFFER).is_err() {
+        let _ = socket2::SockRef::from(socket).set_recv_buffer_size(BUFFER);
+    }
+    let _ = socket2::SockRef::from(socket).set_send_buffer_size(BUFFER);
 }
 
 /// The IPv4 address of HOST:PORT. A name that nobody answers for yet is asked for again.

@@ -6,13 +6,13 @@
 //! histogram, so that a week of programme takes no more memory than a minute.
 
 use ebur128::{EbuR128, Mode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::sound::{SAMPLE_RATE, Stereo};
 use crate::units::Dbfs;
 
 /// The levels of one line, or of the programme.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Levels {
     /// Highest sample since the levels were taken last, dBFS.
     pub peak: Dbfs,

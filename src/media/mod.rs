@@ -6,6 +6,7 @@ pub mod encoder;
 pub mod judge;
 mod layout;
 pub mod line;
+pub mod lipsync;
 pub mod meter;
 pub mod plan;
 pub mod raster;

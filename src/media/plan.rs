@@ -335,6 +335,22 @@ mod tests {
     }
 
     #[test]
+    fn the_caller_keeps_twice_what_the_programme_is_in_l_and_the_sessions_latency() {
+        let seconds = 10;
+        let long = Config {
+            bitrate: (Bitrate::mbps(1), Bitrate::mbps(20)),
+            srt_latency: Duration::from_secs(seconds),
+            ..config()
+        };
+        let (bytes, packets) = sender_buffer(&long);
+
+        // L is at most the session's latency less 250 ms
+        let twice = 2 * 20_000_000 / 8 * (2 * seconds - 1);
+        assert!(bytes >= twice && packets * 1316 >= twice, "{bytes} {packets}");
+        assert!(bytes < 2 * twice, "and not much more: {bytes}");
+    }
+
+    #[test]
     fn the_passphrase_is_set_and_never_shown() {
         let chain = output(&config(), 4000);
         assert!(setting(&chain, "srtsink", "passphrase").is_some());

@@ -26,6 +26,8 @@ pub(super) const PROOF: Duration = Duration::from_secs(3);
 const RESERVE: Duration = Duration::from_millis(200);
 /// Most frames kept: a loaded machine may run the pump late by a second without losing one.
 const ROOM: usize = 40;
+/// The quickest source, frames a second.
+const FASTEST: u32 = 60;
 /// A source of the programme's own rate may lag so far behind before a frame is left out.
 const LAG: Duration = Duration::from_millis(320);
 
@@ -58,6 +60,7 @@ pub struct Slot<F> {
     standing: Standing,
     losses: [Option<Instant>; 2],
     skipped: u64,
+    room: usize,
 }
 
 impl<F> Slot<F> {
@@ -73,6 +76,7 @@ impl<F> Slot<F> {
             standing: Standing::Waiting,
             losses: [None; 2],
             skipped: 0,
+            room: ROOM,
         }
     }
 
@@ -82,6 +86,11 @@ impl<F> Slot<F> {
     pub fn delay(period: Duration) -> Duration {
         let whole = (RESERVE.as_micros() / period.as_micros().max(1)) as u32;
         period * whole + period / 2
+    }
+
+    /// Frames are asked for so much later than [`Self::delay`]: there is room for what waits.
+    pub fn hold(&mut self, extra: Duration) {
+        self.room = ROOM + (extra.as_micros() * u128::from(FASTEST) / 1_000_000) as usize;
     }
 
     /// Takes a frame that was captured at `stamp`. An older one than the newest is refused.
@@ -96,7 +105,7 @@ impl<F> Slot<F> {
             }
         }
         self.newest = Some(stamp);
-        if self.frames.len() == ROOM {
+        if self.frames.len() >= self.room {
             self.frames.pop_front();
             self.skipped += 1;
         }

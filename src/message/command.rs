@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lang::Text;
-use crate::media::{Layout, Line};
+use crate::media::line::{Delay, Gain};
+use crate::media::{Layout, Line, SourceId};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,35 @@ pub enum Ask {
     /// Record, or do not, until the next start or stop.
     Record {
         /// A recording is wanted.
+        on: bool,
+    },
+    /// Another gain for a mixer line; the mixer itself is never touched.
+    Gain {
+        /// Which line.
+        line: Line,
+        /// The gain, in tenths of a decibel where it is written down.
+        gain: Gain,
+    },
+    /// The programme's sound is cut off, or comes back.
+    Mute {
+        /// Silence is wanted.
+        on: bool,
+    },
+    /// The programme leaves a mixer line at fault by itself, or does not.
+    Auto {
+        /// It does.
+        on: bool,
+    },
+    /// An input comes later, or earlier.
+    Delay {
+        /// Which input.
+        source: SourceId,
+        /// By how much, in milliseconds where it is written down.
+        delay: Delay,
+    },
+    /// The lip-sync test listens and looks, or ends.
+    Lipsync {
+        /// It runs.
         on: bool,
     },
 }

@@ -9,7 +9,8 @@ use crate::bond::echo::Echo;
 use crate::event::Agenda;
 use crate::health::Sample;
 use crate::lang::Text;
-use crate::media::{EncoderKind, SourceId};
+use crate::media::line::{Finding, SoundStats};
+use crate::media::{EncoderKind, Line, SourceId};
 use crate::record::{Segment, StopCause};
 use crate::time::Instant;
 use crate::units::{Bitrate, Bytes, Dbfs};
@@ -140,6 +141,15 @@ pub enum What {
         a: Option<Dbfs>,
         /// Peak of line B in the last interval.
         b: Option<Dbfs>,
+    },
+    /// Everything that is measured of the sound, ten times a second.
+    SoundMeasured(SoundStats),
+    /// What is wrong with a mixer line, each time that this changes.
+    LineJudged {
+        /// Which line.
+        line: Line,
+        /// What is wrong with it now; nothing if it is good.
+        findings: Vec<Finding>,
     },
     /// The SRT session through the bond is open.
     OutputOpened,

@@ -5,10 +5,12 @@ mod command;
 mod fact;
 mod orders;
 mod recording;
+mod sound;
 mod status;
 
 pub use command::{Ask, Command, Origin, Refusal, Tally};
 pub use fact::{Fact, LossCause, Part, What};
-pub use orders::{Intent, MediaOrders, Orders, RecordOrders};
+pub use orders::{Intent, MediaOrders, Orders, RecordOrders, SoundIntent};
 pub use recording::{AgendaStatus, RecordingStatus, TalkStatus};
+pub use sound::{LineFault, LineStatus, SoundStatus};
 pub use status::{AlarmLine, Event, FarEnd, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

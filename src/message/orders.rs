@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Part;
+use crate::media::line::{Delay, Gain, SoundOrders};
 use crate::media::{Layout, Line};
 use crate::record::Label;
 use crate::units::Bitrate;
@@ -40,6 +41,8 @@ pub struct MediaOrders {
     pub bitrate: Bitrate,
     /// A higher number than before means: a key picture at once, whatever the GOP.
     pub key: u32,
+    /// How the sound is made.
+    pub sound: SoundOrders,
 }
 
 impl Default for MediaOrders {
@@ -51,6 +54,7 @@ impl Default for MediaOrders {
             slate: false,
             bitrate: Bitrate::mbps(2),
             key: 0,
+            sound: SoundOrders::default(),
         }
     }
 }
@@ -84,4 +88,23 @@ pub struct Intent {
     /// Steps through the agenda so far: 0 is before the first talk.
     #[serde(default)]
     pub talk: u16,
+    /// What hands have turned on the sound.
+    #[serde(default)]
+    pub sound: SoundIntent,
+}
+
+/// What hands have turned on the sound; what they have not is as the settings say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SoundIntent {
+    /// Gain of line A and line B.
+    pub gain: [Option<Gain>; 2],
+    /// Delay of camera, slides, mixer A, mixer B.
+    pub delay: [Option<Delay>; 4],
+    /// Nothing is heard.
+    pub mute: bool,
+    /// The programme leaves a line at fault by itself.
+    pub auto: Option<bool>,
+    /// It did so, and nobody has gone back yet.
+    pub switched: bool,
 }

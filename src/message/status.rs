@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Tally;
 use super::recording::{AgendaStatus, RecordingStatus};
+use super::sound::SoundStatus;
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
 use crate::bond::echo::Echo;
@@ -179,6 +180,9 @@ pub struct Status {
     pub agenda: AgendaStatus,
     /// Every source of the board.
     pub inputs: Vec<InputStatus>,
+    /// The sound: both lines and the programme.
+    #[serde(default)]
+    pub sound: SoundStatus,
     /// Every uplink of the board.
     pub links: Vec<LinkStatus>,
     /// What the gateway hears; absent if it never told, or not lately.

@@ -252,6 +252,7 @@ pub(crate) mod fixture {
                     level: (!source.is_picture()).then_some(-14.0),
                 })
                 .to_vec(),
+            sound: crate::message::SoundStatus::default(),
             links: (0..7)
                 .map(|n| LinkStatus {
                     slot: if n == 0 { "wired".to_owned() } else { format!("lte{n}") },

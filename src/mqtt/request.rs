@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::outbox::Publication;
 use super::topic::Topics;
 use crate::lang::Text;
-use crate::media::{Layout, Line};
+use crate::media::line::{Delay, Gain};
+use crate::media::{Layout, Line, SourceId};
 use crate::message::{Ask, Command, Origin, Phase, Refusal, Status, Tally};
 use crate::time::Instant;
 
@@ -65,6 +66,9 @@ enum Wrong {
     NoSlate,
     NoTally,
     NoRecord,
+    NoGain,
+    NoSwitch,
+    NoDelay,
     Busy,
 }
 
@@ -82,8 +86,8 @@ impl Wrong {
                 Text::new("命令缺少编号 id", "the command has no id; give each command its own, at most 64 bytes")
             }
             Self::UnknownVerb => Text::new(
-                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally、next_speaker、undo_speaker、record",
-                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally, next_speaker, undo_speaker, record",
+                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally、next_speaker、undo_speaker、record、gain、mute、auto、delay、lipsync",
+                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally, next_speaker, undo_speaker, record, gain, mute, auto, delay, lipsync",
             ),
             Self::NoLayout => {
                 let names = Layout::ALL.map(Layout::name).join(", ");
@@ -93,6 +97,15 @@ impl Wrong {
             Self::NoRecord => {
                 Text::new("录制参数无效，on 应为 true 或 false", "no such recording; on is true or false")
             }
+            Self::NoGain => Text::new(
+                "增益参数无效，line 应为 a 或 b，db 应为 -20 到 20",
+                "no such gain; line is a or b, db is -20 to 20",
+            ),
+            Self::NoSwitch => Text::new("开关参数无效，on 应为 true 或 false", "on is true or false"),
+            Self::NoDelay => Text::new(
+                "延时参数无效，source 应为 camera、slides、mixer_a 或 mixer_b，ms 应为 -500 到 2000",
+                "no such delay; source is camera, slides, mixer_a or mixer_b, ms is -500 to 2000",
+            ),
             Self::NoTally => Text::new(
                 "导播台状态无效，可用：off、preview、program",
                 "no such tally; there is off, preview and program",
@@ -111,6 +124,9 @@ struct Payload {
     console: Option<String>,
     layout: Option<String>,
     line: Option<String>,
+    db: Option<f64>,
+    source: Option<String>,
+    ms: Option<i64>,
     on: Option<bool>,
     tally: Option<String>,
 }
@@ -275,6 +291,20 @@ fn ask(verb: &str, payload: &Payload) -> Result<Ask, Wrong> {
         "next_speaker" => Ok(Ask::NextSpeaker),
         "undo_speaker" => Ok(Ask::UndoSpeaker),
         "record" => Ok(Ask::Record { on: payload.on.ok_or(Wrong::NoRecord)? }),
+        "gain" => {
+            let line = payload.line.as_deref().and_then(|name| name.parse::<Line>().ok()).ok_or(Wrong::NoGain)?;
+            let db = payload.db.filter(|db| Gain::RANGE.contains(db)).ok_or(Wrong::NoGain)?;
+            Ok(Ask::Gain { line, gain: Gain::db(db) })
+        }
+        "mute" => Ok(Ask::Mute { on: payload.on.ok_or(Wrong::NoSwitch)? }),
+        "auto" => Ok(Ask::Auto { on: payload.on.ok_or(Wrong::NoSwitch)? }),
+        "delay" => {
+            let named = |source: &SourceId| payload.source.as_deref() == Some(source.name());
+            let source = SourceId::ALL.into_iter().find(named).ok_or(Wrong::NoDelay)?;
+            let ms = payload.ms.filter(|ms| Delay::RANGE.contains(ms)).ok_or(Wrong::NoDelay)?;
+            Ok(Ask::Delay { source, delay: Delay::ms(ms) })
+        }
+        "lipsync" => Ok(Ask::Lipsync { on: payload.on.ok_or(Wrong::NoSwitch)? }),
         _ => Err(Wrong::UnknownVerb),
     }
 }
@@ -292,6 +322,15 @@ fn shows(status: &Status, ask: Ask) -> bool {
         Ask::NextSpeaker => status.agenda.undo_until.is_some(),
         Ask::UndoSpeaker => status.agenda.undo_until.is_none(),
         Ask::Record { on } => status.recording.wanted == on,
+        Ask::Gain { line, gain } => status.sound.lines.iter().any(|l| l.line == line && l.gain_db == gain.as_db()),
+        Ask::Mute { on } => status.sound.mute == on,
+        Ask::Auto { on } => status.sound.auto_switch == on,
+        Ask::Delay { source, delay } => {
+            let mut lines = status.sound.lines.iter();
+            // a picture's delay stands nowhere in Status; what was accepted is in force
+            source.is_picture() || lines.any(|l| l.line.source() == source && l.delay_ms == delay.as_ms())
+        }
+        Ask::Lipsync { on } => status.sound.lip_sync_running == on,
     }
 }
 

@@ -11,7 +11,10 @@ use crate::bond::LinkPhase;
 use crate::bond::echo::Echo;
 use crate::health::{CPU, DISK_FREE, Limit, MEMORY, Sample, TEMPERATURE};
 use crate::media::{Layout, SourceId};
-use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};
+use crate::message::{
+    AgendaStatus, AlarmLine, InputStatus, LinkStatus, Phase, Programme, Reading, RecordingStatus, SoundStatus, Status,
+    Verdict,
+};
 
 /// Number of the payloads' form; it grows when a field changes its meaning.
 pub(super) const SCHEMA: u32 = 1;
@@ -88,7 +91,7 @@ struct Info<'a> {
     inputs: Vec<SourceId>,
     layouts: [Layout; 4],
     lines: [&'static str; 2],
-    verbs: [&'static str; 10],
+    verbs: [&'static str; 15],
 }
 
 #[derive(Serialize)]
@@ -98,7 +101,10 @@ struct Health<'a> {
     phase: Phase,
     since_s: f64,
     programme: &'a Programme,
+    recording: &'a RecordingStatus,
+    agenda: &'a AgendaStatus,
     inputs: &'a [InputStatus],
+    sound: &'a SoundStatus,
     far_end: Option<Far<'a>>,
     machine: Option<Machine>,
     alarms: Vec<Alarm<'a>>,
@@ -231,6 +237,11 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
             "next_speaker",
             "undo_speaker",
             "record",
+            "gain",
+            "mute",
+            "auto",
+            "delay",
+            "lipsync",
         ],
     });
     Told { topic: topics.info(), gist: payload.clone(), payload, paced: false, acknowledged: true }
@@ -244,6 +255,10 @@ fn health(topics: &Topics, status: &Status) -> Told {
         let sessions: Vec<_> = echo.destinations.iter().map(|d| (&d.name, d.session, d.answered)).collect();
         (echo.stream, [echo.flow, echo.clock, echo.picture, echo.sound], sessions)
     });
+    let lines = status.sound.lines.iter().map(|line| {
+        let faults: Vec<_> = line.faults.iter().map(|fault| fault.fault).collect();
+        (line.line, line.gain_db, line.delay_ms, line.leads, faults)
+    });
     let gist = json(&(
         heard.collect::<Vec<_>>(),
         (
@@ -256,9 +271,12 @@ fn health(topics: &Topics, status: &Status) -> Told {
             programme.output_open,
         ),
         [programme.bitrate, programme.fps, programme.safe_rate].map(|r| r.verdict),
+        (status.recording.wanted, &status.recording.file, &status.agenda),
         status.inputs.iter().map(|i| (i.source, i.present)).collect::<Vec<_>>(),
         status.alarms.iter().map(|a| (a.kind, &a.subject, a.acknowledged)).collect::<Vec<_>>(),
         verdicts,
+        (status.sound.mute, status.sound.auto_switch, status.sound.switched, status.sound.lip_sync_running),
+        lines.collect::<Vec<_>>(),
     ));
     let payload = json(&Health {
         schema: SCHEMA,
@@ -266,7 +284,10 @@ fn health(topics: &Topics, status: &Status) -> Told {
         phase: status.phase,
         since_s: status.since.as_secs_f64(),
         programme,
+        recording: &status.recording,
+        agenda: &status.agenda,
         inputs: &status.inputs,
+        sound: &status.sound,
         far_end: status.far_end.as_ref().map(|far| Far { heard_s: far.heard.as_secs_f64(), streams: &far.streams }),
         machine,
         alarms: status.alarms.iter().map(alarm).collect(),

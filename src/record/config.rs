@@ -6,6 +6,9 @@ use crate::table::Section;
 use crate::time::Duration;
 use crate::units::Bytes;
 
+/// Folder of the recordings in the state folder, if the settings name no other.
+pub const RECORDINGS: &str = "recordings";
+
 /// When a recording begins by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum When {

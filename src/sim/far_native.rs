@@ -6,10 +6,13 @@ use bytes::Bytes;
 
 use super::far::u64_at;
 use super::listener::Listener;
-use crate::bond::{Output, Plain, Receiver, ReceiverConfig};
+use crate::bond::{Output, Plain, Receiver, ReceiverConfig, Without};
 use crate::time::Instant;
 use crate::wire::native::StreamKind;
 use crate::wire::srt::{self, Packet};
+
+/// What seldom feedback is.
+const SELDOM: Duration = Duration::from_millis(100);
 
 /// Both halves.
 #[derive(Debug)]
@@ -25,10 +28,14 @@ pub(super) struct NativeFarEnd {
 }
 
 impl NativeFarEnd {
-    pub(super) fn new(latency: Duration, session: Duration) -> Self {
+    pub(super) fn new(latency: Duration, session: Duration, without: Without) -> Self {
         let config = ReceiverConfig { latency, streams: vec![(0, StreamKind::Srt)] };
+        let mut receiver = Receiver::new(Instant::ZERO, config);
+        if without.has(Without::FEEDBACK) {
+            receiver.set_pace(SELDOM);
+        }
         Self {
-            receiver: Receiver::new(Instant::ZERO, config),
+            receiver,
             seal: Plain::default(),
             counters: [0; 16],
             listener: Listener::new(session),

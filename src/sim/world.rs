@@ -13,10 +13,11 @@ use super::netem::{Direction, IP_UDP, Netem};
 use super::scenario::Scenario;
 use super::score::{Counted, Score};
 use super::source::{PAYLOAD, Source};
-use crate::bond::{Config, Dialect, GroupStats, LinkConfig, LinkId, Sender};
+use crate::bond::{Config, Dialect, GroupStats, LinkConfig, LinkId, Sender, Without};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::units::Bitrate;
+use crate::wire::native::OVERHEAD;
 
 /// The SRT session's latency is longer than L, as in the field.
 const SESSION_EXTRA: Duration = Duration::from_millis(250);
@@ -43,6 +44,8 @@ pub struct Play {
     pub variable: bool,
     /// The frames spoken on the links.
     pub dialect: Dialect,
+    /// What the engine has to do without.
+    pub without: Without,
 }
 
 #[derive(Debug)]
@@ -90,6 +93,7 @@ impl Default for Play {
             latency: Duration::from_secs(1),
             variable: false,
             dialect: Dialect::Srtla,
+            without: Without::default(),
         }
     }
 }
@@ -153,7 +157,8 @@ impl World {
         let mut rng = Rng::simulated(play.seed);
         let until = Instant::ZERO + scenario.duration;
         let source = Source::new(play.rate, play.variable, play.latency + SESSION_EXTRA, until, rng.split());
-        let config = Config { dialect: play.dialect, latency: play.latency, ..Config::default() };
+        let config =
+            Config { dialect: play.dialect, latency: play.latency, without: play.without, ..Config::default() };
         let session = play.latency + SESSION_EXTRA;
         let (mut sender, far) = match play.dialect {
             Dialect::Srtla => {
@@ -162,7 +167,7 @@ impl World {
             }
             Dialect::Native => {
                 let sender = Sender::plain(Instant::ZERO, config, rng.split());
-                (sender, Far::Native(Box::new(NativeFarEnd::new(play.latency, session))))
+                (sender, Far::Native(Box::new(NativeFarEnd::new(play.latency, session, play.without))))
             }
         };
         let shift = seed_shift(scenario, play.seed);
@@ -262,7 +267,11 @@ impl World {
         self.play_until(self.end);
         let payloads = self.payloads().filter(|(made, _)| *made >= self.warmup).collect();
         let queue_p95 = self.paths.iter().map(|path| path.forward.queue_p95()).max().unwrap_or_default();
-        let packet = PAYLOAD + SRT_HEADER + IP_UDP;
+        let around = match self.play.dialect {
+            Dialect::Srtla => SRT_HEADER,
+            Dialect::Native => OVERHEAD,
+        };
+        let packet = PAYLOAD + around + IP_UDP;
         let counted = Counted { payloads, there: self.there, back: self.back, packet, queue_p95 };
         Score::of(&self.name, self.play.seed, self.play.rate.as_mbps(), self.play.latency, PAYLOAD, &counted)
     }

@@ -162,6 +162,15 @@ impl Echo {
         }
     }
 
+    /// Every stream that an opened frame tells of; none if it is no echo.
+    #[must_use]
+    pub fn read(frame: &[u8]) -> Vec<Self> {
+        match native::parse(frame) {
+            Ok(native::Frame::Echo(echo)) => Self::all(&echo),
+            _ => Vec::new(),
+        }
+    }
+
     /// Every stream that a frame tells of, with its destinations. Those of a stream that it does not
     /// tell of are passed over.
     #[must_use]

@@ -77,6 +77,8 @@ async function drive(page) {
     await page.waitForSelector('[data-alarm="uplink_down"]');
     await shows("#alarms", "check the cable");
     await page.waitForSelector('[data-slot="wired"].bad');
+    await page.waitForSelector('[data-stream="0"] [data-destination="studio"].bad');
+    await shows('[data-stream="0"]', "picture STILL");
     await saw("harmed");
   }
 

@@ -328,9 +328,14 @@ pub(crate) fn addresses(count: u8) -> Vec<String> {
 
 /// `livebox gateway` in front of an SRT listener, and its port.
 pub(crate) fn gateway(to: u16) -> (Process, u16) {
+    gateway_with(to, &[])
+}
+
+/// The same, with more on its command line.
+pub(crate) fn gateway_with(to: u16, more: &[&str]) -> (Process, u16) {
     let port = free_port();
     let (listen, to) = (at(port).to_string(), at(to).to_string());
-    let mut gateway = Process::start(LIVEBOX, &["gateway", "--listen", &listen, "--to", &to]);
+    let mut gateway = Process::start(LIVEBOX, &[&["gateway", "--listen", &listen, "--to", &to], more].concat());
     gateway.says(&["gateway", &listen]);
     (gateway, port)
 }

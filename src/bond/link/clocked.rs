@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::life::{BUSY, Cargo, Fate, JITTERS, LATER, LATER_PACKETS, Link, SILENCE};
+use super::life::{BUSY, Cargo, Fate, JITTERS, LATER_PACKETS, Link, SILENCE};
+use crate::bond::Without;
 use crate::bond::capacity::IP_UDP;
 use crate::time::Instant;
 use crate::wire::native::LinkSeen;
@@ -239,7 +240,7 @@ impl Link {
         let newest_sent = self.clocked.newest_sent;
         for (at, sent) in self.sent.iter().enumerate() {
             let number = self.first + at as u64;
-            let passed = number < third || (number < highest && sent.at + LATER <= newest_sent);
+            let passed = number < highest && self.is_passed(number < third, sent.at, newest_sent);
             if !passed {
                 // later ones were sent later still
                 break;
@@ -274,7 +275,7 @@ impl Link {
         self.clocked.tail = overdue > PROBE_TAIL;
         let patience =
             SILENCE.min(latency / SILENCE_SHARE).max(Duration::from_micros((JITTERS * self.rtt.jitter_us()) as u64));
-        if overdue > patience && self.suspect.is_none() {
+        if overdue > patience && self.suspect.is_none() && !self.without.has(Without::SILENCE) {
             self.suspect = Some(now);
             return true;
         }
@@ -297,7 +298,8 @@ impl Link {
 
     /// True if a datagram of which only the counter matters is due now; `active` while the group carries a stream.
     pub(in crate::bond) fn wants_probe(&self, now: Instant, active: bool) -> bool {
-        if !self.carrier || !self.is_inside() {
+        let unwanted = self.proven && self.without.has(Without::PROBING);
+        if !self.carrier || !self.is_inside() || unwanted {
             return false;
         }
         let silent = now.since(self.last_proof);
@@ -329,7 +331,7 @@ impl Link {
     pub(in crate::bond) fn wants_copies(&self, now: Instant) -> bool {
         let long_ago = self.clocked.train_at.is_none_or(|at| now.since(at) > TRAIN_EVERY);
         let stale = self.clocked.clock.is_some_and(|clock| self.capacity.is_stale(clock, TRAIN_EVERY));
-        self.usable() && long_ago && stale && self.live <= FEW
+        self.usable() && long_ago && stale && self.live <= FEW && !self.without.has(Without::PROBING)
     }
 
     /// A train of copies leaves with these numbers.

@@ -21,6 +21,7 @@ use crate::bond::config::{Dialect, LinkConfig};
 use crate::bond::native::PathMtu;
 use crate::bond::rtt::Rtt;
 use crate::bond::stats::{LinkId, LinkPhase, LinkStats, RateMeter};
+use crate::bond::without::Without;
 use crate::time::Instant;
 use crate::wire::Seq;
 
@@ -56,6 +57,8 @@ pub(super) const TRAIN_EVERY: Duration = Duration::from_secs(15);
 pub(super) const DRAIN_AFTER: Duration = Duration::from_secs(3);
 pub(super) const DRAIN_LEAST: Duration = Duration::from_millis(100);
 pub(super) const DRAIN_MOST: Duration = Duration::from_millis(400);
+/// After so long anybody would call it lost.
+pub(super) const TIMEOUT: Duration = Duration::from_millis(200);
 /// So many later packets of the same link are enough.
 pub(super) const LATER_PACKETS: usize = 3;
 /// Ten packets or more that miss their acknowledgement together: it may itself be lost, and the SRT ACK gets this long to say so.
@@ -156,6 +159,7 @@ pub(in crate::bond) struct Link {
     pub(in crate::bond) sent_packets: u64,
     pub(in crate::bond) lost_packets: u64,
     pub(in crate::bond) strange: u64,
+    pub(in crate::bond) without: Without,
 }
 
 impl Link {
@@ -200,6 +204,7 @@ impl Link {
             sent_packets: 0,
             lost_packets: 0,
             strange: 0,
+            without: Without::default(),
         }
     }
 
@@ -318,7 +323,8 @@ impl Link {
     /// The link has carried nothing for long, and was not measured lately either.
     pub(in crate::bond) fn wants_train(&self, now: Instant) -> bool {
         let long_ago = |at: Option<Instant>| at.is_none_or(|at| now.since(at) > TRAIN_EVERY);
-        self.usable() && self.live == 0 && long_ago(self.capacity.last_arrival()) && long_ago(self.train_at)
+        let wanted = self.usable() && !self.without.has(Without::PROBING);
+        wanted && self.live == 0 && long_ago(self.capacity.last_arrival()) && long_ago(self.train_at)
     }
 
     /// A copy leaves here as part of a measurement; nobody relies on it.
@@ -367,6 +373,14 @@ impl Link {
     /// What waits before the bottleneck, µs.
     pub(in crate::bond) fn queue_us(&self, now: Instant) -> f64 {
         self.free_at(now) - now.as_micros() as f64
+    }
+
+    /// A datagram sent at `sent` has not come, though later ones of this link have: enough of them, or one sent late enough.
+    pub(super) fn is_passed(&self, by_enough: bool, sent: Instant, newest: Instant) -> bool {
+        if self.without.has(Without::SAME_LINK_LOSS) {
+            return sent + TIMEOUT <= newest;
+        }
+        by_enough || sent + LATER <= newest
     }
 
     pub(super) fn at(&self, number: u64) -> Option<&Sent> {

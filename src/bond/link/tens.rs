@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::life::{
-    BUSY, Cargo, DOUBT, FORGOTTEN, Fate, JITTERS, LATER, LATER_PACKETS, Link, MOST_KEEPALIVES, PACE_BUSY, PACE_IDLE,
+    BUSY, Cargo, DOUBT, FORGOTTEN, Fate, JITTERS, LATER_PACKETS, Link, MOST_KEEPALIVES, PACE_BUSY, PACE_IDLE,
     PACE_QUIET, REGISTER_AGAIN, SILENCE,
 };
+use crate::bond::Without;
 use crate::bond::capacity::FULL;
 use crate::time::Instant;
 use crate::wire::Seq;
@@ -85,16 +86,16 @@ impl Link {
         let doubtful = missing >= 10;
         for at in 0..upto {
             let number = self.first + at as u64;
-            let sent = &mut self.sent[at];
+            let sent = self.sent[at];
             if sent.fate == Fate::Done || sent.doubt.is_some() {
                 continue;
             }
-            let passed = number < third || sent.at + LATER <= newest_at;
+            let passed = self.is_passed(number < third, sent.at, newest_at);
             if !passed {
                 continue;
             }
             if doubtful && at < before {
-                sent.doubt = Some(now + DOUBT);
+                self.sent[at].doubt = Some(now + DOUBT);
             } else {
                 if let Cargo::Packet(seq) = sent.cargo {
                     lost.push((number, seq));
@@ -200,7 +201,7 @@ impl Link {
             let spread = Duration::from_micros(self.rtt.least_us() as u64);
             now.since(since) > patience + spread && now.since(self.last_heard) > patience + spread
         });
-        if (late || deaf) && self.suspect.is_none() {
+        if (late || deaf) && self.suspect.is_none() && !self.without.has(Without::SILENCE) {
             self.suspect = Some(now);
             let due = due.filter(|_| late).or(self.missed_ack).unwrap_or(now);
             self.missing_since = due.max(self.last_proof);
@@ -227,7 +228,8 @@ impl Link {
 
     /// A keepalive, if one is due; `active` while the group carries a stream.
     pub(in crate::bond) fn keepalive(&mut self, now: Instant, active: bool) -> Option<Vec<u8>> {
-        if !self.carrier || !self.is_inside() || now < self.next_keepalive {
+        let unwanted = self.proven && self.without.has(Without::PROBING);
+        if !self.carrier || !self.is_inside() || now < self.next_keepalive || unwanted {
             return None;
         }
         let pace = if self.live > 0 || self.suspect.is_some_and(|since| now.since(since) < FORGOTTEN) {

@@ -19,6 +19,7 @@ mod responder;
 mod tests;
 mod throttle;
 
+pub use crate::wire::native::Refusal;
 pub use channel::{Channel, LINKS, SealError};
 pub use drops::{Drops, Reason};
 pub use fragment::{Reassembly, halves};

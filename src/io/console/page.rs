@@ -6,7 +6,7 @@ use crate::alarm::Severity;
 use crate::bond::LinkPhase;
 use crate::bond::echo::{Echo, Kind, Sense, Session};
 use crate::lang::Lang;
-use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Reading, Status, Verdict};
+use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Reading, Status, TalkStatus, Verdict};
 use crate::time::Duration;
 
 /// The page in `lang`.
@@ -50,6 +50,11 @@ pub(super) fn page(status: &Status, lang: Lang) -> String {
         line(format!("  {}{}", pad(name, 10), figure(reading, unit, lang)));
     }
 
+    line(recording_line(status, lang));
+    if status.agenda.talks > 0 || status.agenda.number > 0 {
+        line(agenda_line(status, lang));
+    }
+
     line(say("输入", "inputs").to_owned());
     for input in &status.inputs {
         line(input_line(input, status, lang));
@@ -91,6 +96,40 @@ pub(super) fn page(status: &Status, lang: Lang) -> String {
     }
     status.alarms.iter().for_each(|alarm| line(alarm_lines(alarm, status, lang)));
     out
+}
+
+fn recording_line(status: &Status, lang: Lang) -> String {
+    let say = |zh: &'static str, en: &'static str| if lang == Lang::Zh { zh } else { en };
+    let recording = &status.recording;
+    let standing = match (&recording.file, recording.wanted) {
+        (Some(file), _) => format!("{} {file}", say("录制中", "recording")),
+        (None, true) => say("未能录制", "NOT RECORDING").to_owned(),
+        (None, false) => say("未录制", "not recording").to_owned(),
+    };
+    let room = recording.room_min.measured.map_or(String::new(), |minutes| {
+        format!(" · {} {minutes:.0} {}", say("还可录", "room for"), say("分钟", "min"))
+    });
+    format!(
+        "{standing}{room} · {:.1} / {:.1} GB",
+        recording.free_bytes as f64 / 1e9,
+        recording.total_bytes as f64 / 1e9
+    )
+}
+
+fn agenda_line(status: &Status, lang: Lang) -> String {
+    let say = |zh: &'static str, en: &'static str| if lang == Lang::Zh { zh } else { en };
+    let talk = |talk: &Option<TalkStatus>| {
+        talk.as_ref().map_or("-".to_owned(), |t| {
+            [&t.clock, &t.speaker, &t.title]
+                .into_iter()
+                .filter(|t| !t.is_empty())
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+    };
+    let agenda = &status.agenda;
+    format!("{}: {}  {}: {}", say("现在", "now"), talk(&agenda.now), say("下一场", "next"), talk(&agenda.next))
 }
 
 fn input_line(input: &InputStatus, status: &Status, lang: Lang) -> String {

@@ -1,15 +1,58 @@
 //! Feed: where a capture leaves what it takes, and what it says of itself.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gstreamer as gst;
 
 use crate::lang::Text;
+use crate::media::line::{Bus, Look, Watch};
+use crate::media::lipsync::Clapper;
 use crate::media::slot::Slot;
-use crate::media::sound::{Stereo, Store};
-use crate::media::{Config, SourceId};
+use crate::media::sound::{SAMPLE_RATE, Stereo, Store};
+use crate::media::{Config, Line, SourceId};
 use crate::message::LossCause;
 use crate::time::{Duration, Instant};
+
+/// Looks that wait for the pump at most: half a minute of a pump that stands still.
+const LOOKS: usize = 300;
+
+/// Listens to one line while it is captured.
+#[derive(Debug, Default)]
+struct Ear {
+    watch: Watch,
+    block: Vec<Stereo>,
+    looks: VecDeque<Look>,
+}
+
+/// The lip-sync test, shared by the feeds while it runs.
+#[derive(Debug, Default)]
+pub(super) struct Claps {
+    on: AtomicBool,
+    line_b: AtomicBool,
+    clapper: Mutex<Clapper>,
+}
+
+impl Claps {
+    /// Begins afresh, or ends; listens to `line`.
+    pub(super) fn set(&self, on: bool, line: Line) {
+        self.line_b.store(line == Line::B, Ordering::Relaxed);
+        if self.on.swap(on, Ordering::Relaxed) != on {
+            *self.clapper() = Clapper::new();
+        }
+    }
+
+    /// What it has seen and heard.
+    pub(super) fn clapper(&self) -> MutexGuard<'_, Clapper> {
+        lock(&self.clapper)
+    }
+
+    fn hears(&self, source: SourceId) -> bool {
+        let line = if self.line_b.load(Ordering::Relaxed) { Line::B } else { Line::A };
+        self.on.load(Ordering::Relaxed) && source == line.source()
+    }
+}
 
 /// Between one capture and the pump.
 #[derive(Debug)]
@@ -20,6 +63,8 @@ pub(super) struct Feed {
     pub(super) fitted: bool,
     slot: Mutex<Slot<gst::Buffer>>,
     store: Mutex<Store>,
+    ear: Mutex<Ear>,
+    claps: Option<Arc<Claps>>,
     condition: Mutex<Condition>,
 }
 
@@ -39,26 +84,66 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Feed {
     /// An empty feed for a programme of this shape.
-    pub(super) fn new(source: SourceId, fitted: bool, config: &Config) -> Self {
+    ///
+    /// `claps` is given to the sources that the lip-sync test listens to or looks at.
+    pub(super) fn new(source: SourceId, fitted: bool, config: &Config, claps: Option<Arc<Claps>>) -> Self {
         let period = Duration::from_nanos(config.rate.nanos_of(1));
-        let delay = Slot::<gst::Buffer>::delay(period);
+        // what the programme's own limiter delays is taken off here
+        let later = Duration::from_micros(Bus::DELAY as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
+        let delay = Slot::<gst::Buffer>::delay(period).saturating_sub(later);
         Self {
             source,
             fitted,
             slot: Mutex::new(Slot::new(period)),
             store: Mutex::new(Store::new(delay)),
+            ear: Mutex::default(),
+            claps,
             condition: Mutex::default(),
         }
     }
 
     /// A picture, taken at `stamp`.
     pub(super) fn picture(&self, stamp: Instant, frame: gst::Buffer) {
+        if let Some(claps) = self.claps.as_ref().filter(|claps| claps.on.load(Ordering::Relaxed)) {
+            claps.clapper().handle_picture(stamp, brightness(&frame));
+        }
         self.slot().push(stamp, frame);
     }
 
-    /// Some sound.
-    pub(super) fn sound(&self, samples: impl IntoIterator<Item = Stereo>) {
-        self.store().push(samples);
+    /// Some sound, of which the last sample was taken at `at`.
+    pub(super) fn sound(&self, at: Instant, samples: impl IntoIterator<Item = Stereo>) {
+        let mut ear = lock(&self.ear);
+        let Ear { watch, block, looks } = &mut *ear;
+        block.clear();
+        block.extend(samples);
+        self.store().push(at, block.iter().copied());
+        watch.push(at, block, |look| {
+            if looks.len() == LOOKS {
+                looks.pop_front();
+            }
+            looks.push_back(look);
+        });
+        if let Some(claps) = self.claps.as_ref().filter(|claps| claps.hears(self.source)) {
+            claps.clapper().handle_sound(at, block);
+        }
+    }
+
+    /// Samples were lost, the next one is taken at `at`; as many as are missing are filled with silence.
+    pub(super) fn lost_samples(&self, at: Instant, missing: usize) {
+        self.sound(at, std::iter::repeat_n([0.0; 2], missing));
+        lock(&self.ear).watch.lost();
+        self.store().restart(at);
+    }
+
+    /// The card is opened afresh: what was heard before tells nothing of it.
+    pub(super) fn fresh(&self, at: Instant) {
+        lock(&self.ear).watch = Watch::new();
+        self.store().restart(at);
+    }
+
+    /// The next look at the line that the pump has not seen.
+    pub(super) fn next_look(&self) -> Option<Look> {
+        lock(&self.ear).looks.pop_front()
     }
 
     /// The capture is open and gives this.
@@ -90,4 +175,14 @@ impl Feed {
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
         lock(&self.store)
     }
+}
+
+/// Brightness of a frame on the mean, 0 to 1: some points of its first plane, which is the luma.
+fn brightness(frame: &gst::Buffer) -> f32 {
+    let Ok(map) = frame.map_readable() else { return 0.0 };
+    // planar 4:2:0: two thirds are luma
+    let luma = &map[..map.len() * 2 / 3];
+    let step = (luma.len() / 256).max(1);
+    let (sum, n) = luma.iter().step_by(step).fold((0_u32, 0_u32), |(sum, n), y| (sum + u32::from(*y), n + 1));
+    sum as f32 / n.max(1) as f32 / 255.0
 }

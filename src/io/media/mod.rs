@@ -17,20 +17,23 @@ use std::sync::{Arc, Once};
 use std::thread;
 
 use anyhow::Context;
+use bytes::Bytes;
 use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 use tokio::sync::mpsc;
 
 use self::encoder::Encoder;
-use self::feed::Feed;
+use self::feed::{Claps, Feed};
+pub use self::output::Exit;
 use self::output::{Output, Tap, Way};
-use self::pump::{Desk, Pump};
+use self::pump::{Desk, Pump, Wanted};
 use self::source::{Device, Source};
 use self::stop::Stop;
 use self::tell::Tell;
 use crate::board::{Board, PictureDevice, SoundDevice};
 use crate::io::clock;
+use crate::io::reel::Reel;
 use crate::io::task::Ends;
 use crate::lang::said;
 use crate::media::{Config, EncoderKind, SourceId, plan};
@@ -57,11 +60,17 @@ fn init() -> anyhow::Result<()> {
 
 /// Runs pictures and sound until Orders end everything.
 ///
-/// `srt_port` is the bonding engine's port on the loopback.
+/// `exit` is where the programme leaves towards the bonding engine; `reel` gets the same bytes for the recorder.
 ///
 /// # Errors
 /// If no encoder works, or the programme's pipeline fails or hangs.
-pub async fn run(board: Arc<Board>, config: Arc<Config>, srt_port: u16, mut ends: Ends) -> anyhow::Result<()> {
+pub async fn run(
+    board: Arc<Board>,
+    config: Arc<Config>,
+    exit: Exit,
+    reel: Arc<Reel>,
+    mut ends: Ends,
+) -> anyhow::Result<()> {
     init()?;
     let (sender, mut heard) = mpsc::channel(FACTS);
     let tell = Tell::new(sender);
@@ -69,10 +78,10 @@ pub async fn run(board: Arc<Board>, config: Arc<Config>, srt_port: u16, mut ends
     let (order, shape, rate) = (board.encoders.clone(), Arc::clone(&config), orders.bitrate);
     let mut starting = tokio::task::spawn_blocking(move || {
         let kind = encoder::choose(&order, &shape, rate)?;
-        let programme = Programme::start(&board, &config, kind, &orders, &tell)?;
+        let programme = Programme::start(&board, &config, kind, &orders, &tell, reel)?;
         let air = Air::new(Way {
             config: Arc::clone(&config),
-            port: srt_port,
+            exit,
             tap: Arc::clone(&programme.tap),
             encoder: programme.encoder.clone(),
             tell,
@@ -187,7 +196,7 @@ impl Air {
         if self.wanted && self.session.is_none() {
             self.session = Some(Output::open(Way {
                 config: Arc::clone(&self.way.config),
-                port: self.way.port,
+                exit: self.way.exit.clone(),
                 tap: Arc::clone(&self.way.tap),
                 encoder: self.way.encoder.clone(),
                 tell: self.way.tell.clone(),
@@ -202,6 +211,9 @@ struct Programme {
     encoder: Encoder,
     desk: Arc<Desk>,
     tap: Arc<Tap>,
+    reel: Arc<Reel>,
+    /// The latest key picture that was ordered.
+    key: u32,
     pipe: gst::Pipeline,
     sources: Vec<Source>,
     stop: Arc<Stop>,
@@ -215,12 +227,15 @@ impl Programme {
         kind: EncoderKind,
         orders: &MediaOrders,
         tell: &Tell,
+        reel: Arc<Reel>,
     ) -> anyhow::Result<Self> {
-        let (pipe, tap) = build(config, kind, orders.bitrate)?;
+        let (pipe, tap) = build(config, kind, orders.bitrate, &reel)?;
         let mut programme = Self {
             encoder: Encoder::of(&pipe, kind, config, orders.bitrate)?,
-            desk: Arc::new(Desk::new(orders.layout, orders.line, orders.slate)),
+            desk: Arc::new(Desk::new(Wanted::of(orders))),
             tap,
+            reel,
+            key: orders.key,
             pipe,
             sources: Vec::new(),
             stop: Arc::default(),
@@ -230,15 +245,21 @@ impl Programme {
         pipe.set_state(gst::State::Playing).context(said::programme_does_not_start())?;
         let devices = devices(board);
         let fitted = devices.each_ref().map(Option::is_some);
-        let feeds = std::array::from_fn(|i| Arc::new(Feed::new(SourceId::ALL[i], fitted[i], config)));
-        for (device, feed) in devices.into_iter().zip(&feeds) {
-            if let Some(device) = device {
-                programme.sources.push(Source::start(device, Arc::clone(feed), Arc::clone(config))?);
-            }
+        // the flash clip comes from the slides laptop, or is held before the camera where there is none
+        let screen = if fitted[1] { SourceId::Slides } else { SourceId::Camera };
+        let claps = Arc::new(Claps::default());
+        let feeds: [Arc<Feed>; 4] = std::array::from_fn(|i| {
+            let source = SourceId::ALL[i];
+            let watched = (!source.is_picture() || source == screen).then(|| Arc::clone(&claps));
+            Arc::new(Feed::new(source, fitted[i], config, watched))
+        });
+        for (device, feeds) in opened_once(devices, &feeds) {
+            programme.sources.push(Source::start(device, feeds, Arc::clone(config))?);
         }
         let pump = Pump {
             config: Arc::clone(config),
             feeds,
+            claps,
             desk: Arc::clone(&programme.desk),
             pictures: pipeline::find(pipe, plan::PICTURES)?,
             sound: pipeline::find(pipe, plan::SOUND)?,
@@ -249,7 +270,13 @@ impl Programme {
     }
 
     fn apply(&mut self, orders: &MediaOrders) -> anyhow::Result<()> {
-        self.desk.want(orders.layout, orders.line, orders.slate);
+        self.desk.want(Wanted::of(orders));
+        if self.key != orders.key {
+            self.key = orders.key;
+            // the recorder hears of it first: what comes after on the reel has the key picture in it
+            self.reel.cut(orders.key);
+            self.encoder.force_key();
+        }
         self.encoder.set_bitrate(orders.bitrate)
     }
 
@@ -286,12 +313,30 @@ impl Drop for Programme {
 
 fn devices(board: &Board) -> [Option<Device>; 4] {
     let picture = |device: &Option<PictureDevice>| device.clone().map(Device::Picture);
-    let sound = |device: &Option<SoundDevice>| device.clone().map(Device::Sound);
+    let sound = |device: &Option<SoundDevice>| device.clone().map(Device::of_sound);
     [picture(&board.camera), picture(&board.slides), sound(&board.mixer_a), sound(&board.mixer_b)]
 }
 
+/// Every device with the feeds that it fills: a card that both lines hang on is opened once.
+fn opened_once(devices: [Option<Device>; 4], feeds: &[Arc<Feed>; 4]) -> Vec<(Device, Vec<Arc<Feed>>)> {
+    let mut opened: Vec<(Device, Vec<Arc<Feed>>)> = Vec::new();
+    for (device, feed) in devices.into_iter().zip(feeds) {
+        let Some(device) = device else { continue };
+        match opened.iter_mut().find_map(|(first, feeds)| first.join(&device).then_some(feeds)) {
+            Some(feeds) => feeds.push(Arc::clone(feed)),
+            None => opened.push((device, vec![Arc::clone(feed)])),
+        }
+    }
+    opened
+}
+
 /// The programme's pipeline as planned, its mux's bytes passed on by a tap.
-fn build(config: &Config, kind: EncoderKind, bitrate: Bitrate) -> anyhow::Result<(gst::Pipeline, Arc<Tap>)> {
+fn build(
+    config: &Config,
+    kind: EncoderKind,
+    bitrate: Bitrate,
+    reel: &Arc<Reel>,
+) -> anyhow::Result<(gst::Pipeline, Arc<Tap>)> {
     let plan = plan::programme(config, kind, bitrate);
     let pipe = gst::Pipeline::new();
     pipeline::hurry(&pipe);
@@ -303,12 +348,16 @@ fn build(config: &Config, kind: EncoderKind, bitrate: Bitrate) -> anyhow::Result
         chain.last().context("a chain has elements")?.link(&mux)?;
     }
     let tap = Arc::new(Tap::default());
-    let passing = Arc::clone(&tap);
+    let (passing, reel) = (Arc::clone(&tap), Arc::clone(reel));
+    reel.fresh();
     let exit: gst_app::AppSink = pipeline::find(&pipe, plan::EXIT)?;
     let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |exit| {
         let sample = exit.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         if let Some(buffer) = sample.buffer() {
             passing.pass(buffer);
+        }
+        if let Some(Ok(bytes)) = sample.buffer_owned().map(gst::Buffer::into_mapped_buffer_readable) {
+            reel.put(Bytes::from_owner(bytes));
         }
         Ok(gst::FlowSuccess::Ok)
     });

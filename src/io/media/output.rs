@@ -1,13 +1,16 @@
-//! The way out: the mux's bytes into an SRT session, opened and closed without the encoder knowing.
+//! The way out: the mux's bytes into an SRT session, or straight into the bonding engine, opened and closed
+//! without the encoder knowing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::Context;
+use bytes::Bytes;
 use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
+use tokio::sync::{mpsc, watch};
 
 use super::encoder::Encoder;
 use super::pipeline;
@@ -29,10 +32,36 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// stays below the two seconds after which control counts the box as off air.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
+/// A gateway that cannot be reached for so long is told of: a moment without any link is the engine's affair.
+const UNREACHED: Duration = Duration::from_secs(2);
+/// The number of the programme among the streams of its group.
+const MAIN: u8 = 0;
+
+/// Where the programme leaves the room.
+#[derive(Debug, Clone)]
+pub enum Exit {
+    /// By an SRT session to this port of the bonding engine on the loopback.
+    Srt(u16),
+    /// As it is, into the bonding engine.
+    Ts {
+        /// Stream number and whole packets.
+        payloads: mpsc::Sender<(u8, Bytes)>,
+        /// Why the gateway cannot be reached; `None` if it is.
+        closed: watch::Receiver<Option<Text>>,
+    },
+}
+
+/// Who takes the mux's bytes.
+#[derive(Debug)]
+enum Taker {
+    Session(gst_app::AppSrc),
+    Engine(mpsc::Sender<(u8, Bytes)>),
+}
+
 /// Where the mux's bytes go at present.
 #[derive(Debug, Default)]
 pub(super) struct Tap {
-    session: Mutex<Option<gst_app::AppSrc>>,
+    taker: Mutex<Option<Taker>>,
     bytes: AtomicU64,
 }
 
@@ -40,8 +69,17 @@ impl Tap {
     /// Bytes of the mux go on to the session, if there is one; never blocks.
     pub(super) fn pass(&self, buffer: &gst::BufferRef) {
         self.bytes.fetch_add(buffer.size() as u64, Ordering::Relaxed);
-        if let Some(session) = self.session().as_ref() {
-            let _ = session.push_buffer(buffer.copy());
+        match self.taker().as_ref() {
+            Some(Taker::Session(session)) => {
+                let _ = session.push_buffer(buffer.copy());
+            }
+            Some(Taker::Engine(engine)) => {
+                // the mux's own memory, not a copy of it; an engine that stands has the packets too late anyway
+                if let Ok(mapped) = buffer.copy().into_mapped_buffer_readable() {
+                    let _ = engine.try_send((MAIN, Bytes::from_owner(mapped)));
+                }
+            }
+            None => {}
         }
     }
 
@@ -50,8 +88,8 @@ impl Tap {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    fn session(&self) -> MutexGuard<'_, Option<gst_app::AppSrc>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    fn taker(&self) -> MutexGuard<'_, Option<Taker>> {
+        self.taker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,8 +97,8 @@ impl Tap {
 pub(super) struct Way {
     /// Settings of the session.
     pub(super) config: Arc<Config>,
-    /// The bonding engine's port on the loopback.
-    pub(super) port: u16,
+    /// Where the bytes go.
+    pub(super) exit: Exit,
     /// Where the bytes come from.
     pub(super) tap: Arc<Tap>,
     /// Asked for a key picture when the session opens.
@@ -83,11 +121,15 @@ impl Output {
         let ended = Arc::clone(&stop);
         let thread = thread::Builder::new().name("output".into()).spawn(move || {
             while !ended.told() {
-                let why = match session(&way, &ended) {
+                let left = match &way.exit {
+                    Exit::Srt(port) => session(&way, *port, &ended),
+                    Exit::Ts { payloads, closed } => engine(&way, payloads, closed, &ended),
+                };
+                let why = match left {
                     Ok(()) => said::left_the_air(),
                     Err(error) => reason(&error),
                 };
-                way.tap.session().take();
+                way.tap.taker().take();
                 way.tell.state(What::OutputClosed { why });
                 ended.wait(AGAIN);
             }
@@ -115,16 +157,48 @@ impl Drop for Output {
     }
 }
 
+/// Straight into the engine, for as long as the gateway is reached.
+fn engine(
+    way: &Way,
+    payloads: &mpsc::Sender<(u8, Bytes)>,
+    closed: &watch::Receiver<Option<Text>>,
+    stop: &Stop,
+) -> anyhow::Result<()> {
+    way.tap.taker().replace(Taker::Engine(payloads.clone()));
+    let mut opened = false;
+    let mut reached = clock::now();
+    loop {
+        let why = closed.borrow().clone();
+        match why {
+            None => {
+                reached = clock::now();
+                if !std::mem::replace(&mut opened, true) {
+                    // whoever listens can begin at once
+                    way.encoder.force_key();
+                    way.tell.state(What::OutputOpened);
+                }
+            }
+            Some(why) if clock::now().since(reached) > if opened { UNREACHED } else { PATIENCE } => {
+                return Err(why.into());
+            }
+            Some(_) => {}
+        }
+        if stop.wait(LOOK) {
+            return Ok(());
+        }
+    }
+}
+
 /// One session from opening to end.
-fn session(way: &Way, stop: &Stop) -> anyhow::Result<()> {
+fn session(way: &Way, port: u16, stop: &Stop) -> anyhow::Result<()> {
     let pipe = gst::Pipeline::new();
     let guard = pipeline::Guard(pipe.clone());
     pipeline::hurry(&pipe);
-    pipeline::add(&pipe, &plan::output(&way.config, way.port))?;
+    pipeline::add(&pipe, &plan::output(&way.config, port))?;
     let entrance: gst_app::AppSrc = pipeline::find(&pipe, plan::ENTRANCE)?;
     let srt: gst::Element = pipeline::find(&pipe, plan::SESSION)?;
     let bus = pipe.bus().context("a pipeline has a bus")?;
-    way.tap.session().replace(entrance);
+    way.tap.taker().replace(Taker::Session(entrance));
     if pipe.set_state(gst::State::Playing).is_err() {
         return Err(complaint(&bus).unwrap_or_else(|| anyhow::anyhow!(said::no_session())));
     }
@@ -148,7 +222,7 @@ fn session(way: &Way, stop: &Stop) -> anyhow::Result<()> {
             _ => {}
         }
         if stop.wait(LOOK) {
-            way.tap.session().take();
+            way.tap.taker().take();
             if opened.is_some() {
                 // what was sent last may still have to be sent again
                 thread::park_timeout(way.config.srt_latency.min(FAREWELL));

@@ -12,15 +12,16 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 
 use super::compose::Composer;
-use super::feed::{Condition, Feed};
+use super::feed::{Claps, Condition, Feed};
 use super::stop::{CLOCKED, Stop, urgent};
 use super::tell::Tell;
 use crate::io::clock;
 use crate::lang::{Text, said};
+use crate::media::line::{Mixer, SoundOrders};
 use crate::media::slot::{Change, Slot};
-use crate::media::sound::{Mix, SAMPLE_RATE, Stereo, first_sample};
+use crate::media::sound::{SAMPLE_RATE, first_sample};
 use crate::media::{Config, Layout, Line, SourceId};
-use crate::message::{LossCause, What};
+use crate::message::{LossCause, MediaOrders, What};
 use crate::time::{Duration, Instant};
 
 /// A source that never came is stated as absent after this.
@@ -31,25 +32,42 @@ const DRY: Duration = Duration::from_millis(200);
 /// its stamps without a hole, instead of making up for what no source remembers.
 const HOPELESS: Duration = Duration::from_secs(1);
 /// How often levels are stated.
-const LEVELS: Duration = Duration::from_millis(250);
+const LEVELS: Duration = Duration::from_millis(100);
+
+/// What the pump is to make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Wanted {
+    layout: Layout,
+    line: Line,
+    /// The slate in place of any picture.
+    slate: bool,
+    sound: SoundOrders,
+}
+
+impl Wanted {
+    /// What these orders want of it.
+    pub(super) fn of(orders: &MediaOrders) -> Self {
+        Self { layout: orders.layout, line: orders.line, slate: orders.slate, sound: orders.sound }
+    }
+}
 
 /// What the pump shares with the part that leads it.
 #[derive(Debug)]
 pub(super) struct Desk {
-    wanted: Mutex<(Layout, Line, bool)>,
+    wanted: Mutex<Wanted>,
     ticks: AtomicU64,
     slate: AtomicBool,
 }
 
 impl Desk {
     /// A desk that begins with this.
-    pub(super) fn new(layout: Layout, line: Line, slate: bool) -> Self {
-        Self { wanted: Mutex::new((layout, line, slate)), ticks: AtomicU64::new(0), slate: AtomicBool::new(false) }
+    pub(super) fn new(wanted: Wanted) -> Self {
+        Self { wanted: Mutex::new(wanted), ticks: AtomicU64::new(0), slate: AtomicBool::new(false) }
     }
 
-    /// From the next tick on: this layout, this line, and the slate in place of any picture or not.
-    pub(super) fn want(&self, layout: Layout, line: Line, slate: bool) {
-        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = (layout, line, slate);
+    /// From the next tick on.
+    pub(super) fn want(&self, wanted: Wanted) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
     }
 
     /// Ticks since the start.
@@ -69,6 +87,8 @@ pub(super) struct Pump {
     pub(super) config: Arc<Config>,
     /// Camera, slides, mixer A, mixer B.
     pub(super) feeds: [Arc<Feed>; 4],
+    /// The lip-sync test.
+    pub(super) claps: Arc<Claps>,
     /// What is wanted.
     pub(super) desk: Arc<Desk>,
     /// Where pictures go.
@@ -99,7 +119,10 @@ impl Pump {
         let period = Duration::from_nanos(rate.nanos_of(1));
         let delay = Slot::<gst::Buffer>::delay(period);
         let mut composer = Composer::new(self.config.size)?;
-        let mut mix = Mix::new(self.wanted().1);
+        let mut mixer = {
+            let wanted = self.wanted();
+            Mixer::new(wanted.line, &wanted.sound)
+        };
         let mut said: [Said; 4] = Default::default();
         let began = clock::now();
         let mut first = (began.as_secs_f64() * rate.as_f64()) as u64 + 1;
@@ -115,11 +138,14 @@ impl Pump {
                 first += (late.as_secs_f64() * rate.as_f64()) as u64;
             }
             let due = due(first);
-            let (layout, line, slated) = self.wanted();
-            let wanted = due.before(delay);
+            let now_wanted = self.wanted();
+            let Wanted { layout, line, slate: slated, sound } = now_wanted;
+            self.claps.set(sound.lip_sync, line);
             let frames = [0, 1].map(|i| {
+                let hold = sound.hold(self.feeds[i].source);
                 let mut slot = self.feeds[i].slot();
-                let change = slot.pick(wanted);
+                slot.hold(hold);
+                let change = slot.pick(due.before(delay + hold));
                 let frame = slot.frame().cloned();
                 drop(slot);
                 self.say_picture(&mut said[i], i, change, due.since(began) > FIRST_CHANCE);
@@ -131,8 +157,7 @@ impl Pump {
             if slate {
                 self.desk.slate.store(true, Ordering::Relaxed);
             }
-            mix.select(line);
-            let samples = self.samples(tick, &mut mix, &mut said, due, began)?;
+            let samples = self.samples(tick, &mut mixer, &now_wanted, &mut said, due, began)?;
             let push = |to: &gst_app::AppSrc, buffer| match to.push_buffer(buffer) {
                 Ok(_) => Ok(true),
                 Err(gst::FlowError::Flushing | gst::FlowError::Eos) if stop.told() => Ok(false),
@@ -142,16 +167,31 @@ impl Pump {
                 break;
             }
             self.desk.ticks.fetch_add(1, Ordering::Relaxed);
+            while let Some((line, findings)) = mixer.poll_judged(clock::now()) {
+                self.tell.state(What::LineJudged { line, findings });
+            }
             if due >= levels_due {
                 levels_due = due + LEVELS;
-                let (a, b) = (self.feeds[2].store().take_level(), self.feeds[3].store().take_level());
-                self.tell.measure(What::AudioMeasured { a, b });
+                self.measure(&mut mixer, &sound);
             }
         }
         Ok(())
     }
 
-    fn wanted(&self) -> (Layout, Line, bool) {
+    fn measure(&self, mixer: &mut Mixer, sound: &SoundOrders) {
+        let ppm = [2, 3].map(|i| self.feeds[i].store().ppm());
+        let mut stats = mixer.measure(sound, ppm);
+        if sound.lip_sync {
+            let clapper = self.claps.clapper();
+            stats.flashes = clapper.flashes();
+            stats.lip_sync = clapper.measured();
+        }
+        let [a, b] = stats.lines.map(|line| line.map(|line| line.levels.peak));
+        self.tell.measure(What::AudioMeasured { a, b });
+        self.tell.measure(What::SoundMeasured(stats));
+    }
+
+    fn wanted(&self) -> Wanted {
         *self.desk.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -168,25 +208,38 @@ impl Pump {
     fn samples(
         &self,
         tick: u64,
-        mix: &mut Mix,
+        mixer: &mut Mixer,
+        wanted: &Wanted,
         said: &mut [Said; 4],
         due: Instant,
         began: Instant,
     ) -> anyhow::Result<gst::Buffer> {
         let (from, to) = (first_sample(self.config.rate, tick), first_sample(self.config.rate, tick + 1));
         let n = usize::try_from(to - from).context("a tick's samples fit in memory")?;
-        let mut lines: [Vec<Stereo>; 2] = [vec![[0.0; 2]; n], vec![[0.0; 2]; n]];
-        for (i, line) in lines.iter_mut().enumerate() {
-            let sounding = self.feeds[2 + i].store().pull(line);
-            self.say_sound(&mut said[2 + i], 2 + i, sounding, due, due.since(began) > FIRST_CHANCE);
-        }
-        let mut bytes = Vec::with_capacity(n * 4);
-        mix.mix(&lines[0], &lines[1], |s| {
-            for ear in s {
-                // what is too loud is clipped, not wrapped: `as` saturates
-                bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
+        for (line, feed) in self.feeds[2..].iter().enumerate() {
+            while let Some(look) = feed.next_look() {
+                mixer.handle_look(line, look);
             }
+        }
+        let mut sounding = [false; 2];
+        let mut bytes = Vec::with_capacity(n * 4);
+        let heard = mixer.tick(&wanted.sound, wanted.line, n, |fetch, out| {
+            let mut store = self.feeds[2 + fetch.line].store();
+            store.set_extra(fetch.extra, fetch.heard);
+            sounding[fetch.line] = store.pull(out);
+            sounding[fetch.line]
         });
+        for ear in heard.iter().flatten() {
+            // what is too loud is clipped, not wrapped: `as` saturates
+            bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
+        }
+        for (line, sounding) in sounding.into_iter().enumerate() {
+            let before = said[2 + line].arrived;
+            self.say_sound(&mut said[2 + line], 2 + line, sounding, due, due.since(began) > FIRST_CHANCE);
+            if before == Some(true) && said[2 + line].arrived == Some(false) {
+                mixer.handle_gone(line);
+            }
+        }
         let mut buffer = gst::Buffer::from_mut_slice(bytes);
         let at = |sample: u64| (u128::from(sample) * 1_000_000_000).div_ceil(u128::from(SAMPLE_RATE)) as u64;
         let stamp = buffer.get_mut().context("a buffer just made is ours alone")?;

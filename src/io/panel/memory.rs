@@ -4,72 +4,64 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 
 use super::glass::Glass;
-use crate::panel::{Frame, HEIGHT, WIDTH};
+use crate::panel::{Picture, png};
 
 /// Each point becomes a square of so many, to be seen on a desk's screen.
-const SCALE: u32 = 4;
+const SCALE: usize = 4;
 
-/// Writes `panel.png`.
-pub(super) struct Memory {
+/// In colour the points are small enough already.
+const SCALE_COLOUR: usize = 2;
+
+/// Writes `panel.png`, and hands it to the live page.
+#[derive(Debug)]
+pub struct InMemory {
     file: PathBuf,
+    seen: Option<watch::Sender<Vec<u8>>>,
 }
 
-impl Memory {
-    pub(super) fn new(state_dir: &Path) -> Self {
-        Self { file: state_dir.join("panel.png") }
+impl InMemory {
+    /// A display whose picture lies in that folder.
+    #[must_use]
+    pub fn new(state_dir: &Path, seen: Option<watch::Sender<Vec<u8>>>) -> Self {
+        Self { file: state_dir.join("panel.png"), seen }
     }
 }
 
-impl Glass for Memory {
-    fn show(&mut self, frame: &Frame) -> anyhow::Result<()> {
+impl Glass for InMemory {
+    fn show(&mut self, picture: &Picture) -> anyhow::Result<()> {
+        let scale = if matches!(picture, Picture::Colour(_)) { SCALE_COLOUR } else { SCALE };
+        let bytes = png(picture, scale);
         let fresh = self.file.with_extension("png.new");
         // whoever looks sees the old picture or the new one, never half of one
-        fs::write(&fresh, png(frame)?)
+        fs::write(&fresh, &bytes)
             .and_then(|()| fs::rename(&fresh, &self.file))
-            .with_context(|| format!("writing {}", self.file.display()))
-    }
-}
-
-fn png(frame: &Frame) -> anyhow::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, WIDTH * SCALE, HEIGHT * SCALE);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::One);
-    let mut bytes = Vec::with_capacity((WIDTH * SCALE / 8 * HEIGHT * SCALE) as usize);
-    for y in 0..HEIGHT * SCALE {
-        for byte in 0..WIDTH * SCALE / 8 {
-            let lit = |bit| u8::from(frame.is_lit((byte * 8 + bit) / SCALE, y / SCALE));
-            bytes.push((0..8).fold(0, |bits, bit| bits << 1 | lit(bit)));
+            .with_context(|| format!("writing {}", self.file.display()))?;
+        if let Some(seen) = &self.seen {
+            seen.send_replace(bytes);
         }
+        Ok(())
     }
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&bytes)?;
-    writer.finish()?;
-    Ok(out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use embedded_graphics::pixelcolor::BinaryColor;
-    use embedded_graphics::prelude::{DrawTarget as _, Point};
+    use crate::panel::Frame;
 
     #[test]
-    fn the_picture_in_the_state_folder_is_the_frame() {
+    fn the_picture_lies_in_the_state_folder_and_nothing_else_does() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut frame = Frame::default();
-        let Ok(()) = frame.draw_iter([embedded_graphics::Pixel(Point::new(1, 0), BinaryColor::On)]);
+        let (seen, page) = watch::channel(Vec::new());
+        let picture = Picture::Mono(Frame::default());
 
-        Memory::new(dir.path()).show(&frame).expect("written");
+        InMemory::new(dir.path(), Some(seen)).show(&picture).expect("written");
 
         let bytes = fs::read(dir.path().join("panel.png")).expect("there");
-        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().expect("a PNG");
-        let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
-        reader.next_frame(&mut pixels).expect("pixels");
-        assert_eq!(pixels[0], 0b0000_1111);
-        assert!(pixels[1..64].iter().all(|byte| *byte == 0));
+        assert_eq!(bytes, png(&picture, SCALE));
+        assert_eq!(*page.borrow(), bytes);
         assert_eq!(fs::read_dir(dir.path()).expect("the folder").count(), 1);
     }
 }

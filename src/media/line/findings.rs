@@ -1,11 +1,11 @@
 //! Findings: what may be wrong with a line, since when, and how sure that is.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::Instant;
 
 /// What may be wrong with a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// What the mixer always sends, its own noise, is gone: the lead was pulled.
@@ -75,7 +75,7 @@ impl Fault {
 }
 
 /// One fault of one line.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// What is wrong.
     pub fault: Fault,

@@ -17,8 +17,8 @@ const HOLD_LEAST: usize = 24;
 const HOLD_MOST: usize = 9600;
 /// The step into or out of a hold, in parts of the sound's RMS beside it.
 const STEP: f32 = 0.35;
-/// Below this RMS beside it a hold is a pause. −56 dBFS.
-const SOUNDING: f32 = 1.6e-3;
+/// Below this RMS beside it a hold is a pause. −66 dBFS.
+const SOUNDING: f32 = 5e-4;
 /// Bends are compared with neighbours of 2 ms.
 const NEIGHBOUR: usize = 96;
 /// A tear bends so many times more sharply than its neighbours on the mean.

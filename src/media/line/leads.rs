@@ -3,14 +3,14 @@
 //! Either lead alone must feed both channels; a channel upside down is turned; dual mono and stereo
 //! pass as they are.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::findings::{Fault, Findings};
 use super::level::Tenth;
 use crate::media::sound::Stereo;
 
 /// What the two channels carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Leads {
     /// Nothing was heard yet.

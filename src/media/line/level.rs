@@ -13,7 +13,7 @@ use crate::time::Instant;
 
 /// A tenth above this carries a programme, dBFS RMS of its louder channel; the weakest programmes
 /// peak at −40.
-pub(super) const PROGRAMME: f64 = -57.0;
+pub(super) const PROGRAMME: f64 = -60.0;
 /// Every mixer sends some noise; below this there is only the converter's own. dBFS RMS.
 const NOTHING: f64 = -84.0;
 /// The line's own noise must have stood so far above nothing for its end to be a pulled lead, dB.
@@ -22,6 +22,9 @@ const FELL: f64 = 5.0;
 const FLOOR_MEMORY: usize = 300;
 /// A dead channel is at least so far below the living one, dB.
 const DEAD: f64 = 20.0;
+/// Or by this, if it carries no more than the line's own noise and so much, dB.
+const NOISY: f64 = 9.0;
+const NOISE: f64 = 2.0;
 /// Beyond this there is no doubt.
 const STONE_DEAD: f64 = 35.0;
 /// And it carries less than this, dBFS.
@@ -124,7 +127,7 @@ impl Level {
             self.since_loud = LOUD_MEMORY;
         }
 
-        self.dead.weigh(at, dead(&tenth));
+        self.dead.weigh(at, dead(&tenth, self.floor));
         self.upside_down.weigh(at, upside_down(&tenth));
         let offset = self.stands_off(sums);
         self.offset.weigh(at, offset);
@@ -136,10 +139,17 @@ impl Level {
     fn is_pulled(&mut self, tenth: &Tenth) -> bool {
         if !tenth.nothing() && !tenth.zero {
             // the quietest tenth of the last half minute; nothing at all is no noise
-            let floor = |floor: f64, t: &Tenth| if t.nothing() { floor } else { floor.min(t.level) };
-            let quietest = self.tenths.iter().fold(tenth.level, floor);
+            // the third of them: a tenth in which a plug moved is half noise and half nothing
+            let mut quietest = [f64::MAX; 3];
+            for level in self.tenths.iter().chain([tenth]).filter(|t| !t.nothing()).map(|t| t.level) {
+                let at = quietest.iter().position(|q| level < *q).unwrap_or(3);
+                if at < 3 {
+                    quietest[at..].rotate_right(1);
+                    quietest[at] = level;
+                }
+            }
             // a programme that never paused has shown no noise; then its weakest moment stands for it
-            self.floor = quietest;
+            self.floor = quietest.into_iter().rfind(|q| *q < f64::MAX).unwrap_or(f64::MIN);
         }
         tenth.nothing() && self.floor > NOTHING + FELL
     }
@@ -182,13 +192,15 @@ impl Level {
     }
 }
 
-fn dead(tenth: &Tenth) -> Sign {
+fn dead(tenth: &Tenth, floor: f64) -> Sign {
     let (weak, strong) = (tenth.rms[0].min(tenth.rms[1]), tenth.level);
     match strong - weak {
         _ if !tenth.programme() => Sign::Nothing,
         apart if apart > STONE_DEAD && weak < DEAD_BELOW => Sign::For(1.0),
         apart if apart > DEAD && weak < DEAD_BELOW => Sign::For(0.7),
-        apart if apart < DEAD - 6.0 => Sign::Against,
+        // a weak programme beside a channel with nothing but the line's noise
+        apart if apart > NOISY && weak < floor + NOISE && weak < DEAD_BELOW => Sign::For(0.7),
+        apart if apart < NOISY - 3.0 => Sign::Against,
         _ => Sign::Nothing,
     }
 }

@@ -114,6 +114,10 @@ impl Watch {
             // what howls is driven to its end, and that is its own fault
             findings.drop(Fault::Clipping);
         }
+        if findings.get(Fault::Clipping).is_some() {
+            // a cut top bends as sharply as a torn one
+            findings.drop(Fault::Glitches);
+        }
         self.leads.hear(&tenth, &findings);
         (self.sums, self.blocks, self.began) = (Sums::default(), 0, None);
         Some(Look {

@@ -34,6 +34,7 @@ LIVEBOX_BOARD ?= "devkit"
 do_install:append() {
     install -d ${D}${systemd_system_unitdir}
     install -m 0644 ${S}/systemd/livebox.service ${D}${systemd_system_unitdir}/
+    install -m 0644 ${S}/systemd/livebox-panel.service ${D}${systemd_system_unitdir}/
     install -m 0644 ${S}/systemd/livebox-gateway.service ${D}${systemd_system_unitdir}/
     install -D -m 0644 ${S}/systemd/livebox.sysusers ${D}${nonarch_libdir}/sysusers.d/livebox.conf
     install -D -m 0644 ${S}/systemd/livebox.tmpfiles ${D}${nonarch_libdir}/tmpfiles.d/livebox.conf
@@ -48,7 +49,7 @@ do_install:append() {
 PACKAGES =+ "${PN}-gateway"
 
 SYSTEMD_PACKAGES = "${PN} ${PN}-gateway"
-SYSTEMD_SERVICE:${PN} = "livebox.service"
+SYSTEMD_SERVICE:${PN} = "livebox.service livebox-panel.service"
 SYSTEMD_SERVICE:${PN}-gateway = "livebox-gateway.service"
 SYSTEMD_AUTO_ENABLE:${PN}-gateway = "disable"
 

@@ -10,6 +10,7 @@ use gstreamer_app as gst_app;
 
 use super::ended::Ended;
 use super::stamps::Stamps;
+use crate::io::clock;
 use crate::io::media::feed::Feed;
 use crate::io::media::pipeline;
 use crate::io::media::stop::Stop;
@@ -126,7 +127,7 @@ fn listen(pipe: &gst::Pipeline, feed: &Arc<Feed>) -> anyhow::Result<()> {
             let base = exit.base_time().unwrap_or_default();
             feed.picture(stamps.of_sample(&sample, base), buffer);
         } else if let Ok(map) = buffer.map_readable() {
-            feed.sound(stereo(&map));
+            feed.sound(clock::now(), stereo(&map));
         }
         Ok(gst::FlowSuccess::Ok)
     });

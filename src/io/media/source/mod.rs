@@ -13,7 +13,7 @@ use std::thread;
 use self::ended::Ended;
 use super::feed::Feed;
 use super::stop::{CLOCKED, Stop, urgent};
-use crate::board::{PictureDevice, SoundDevice};
+use crate::board::{CardMatch, PictureDevice, SoundDevice};
 use crate::io::clock;
 use crate::media::{Config, SourceId};
 use crate::time::Duration;
@@ -30,8 +30,41 @@ const GOOD_RUN: Duration = Duration::from_secs(5);
 pub(super) enum Device {
     /// Pictures.
     Picture(PictureDevice),
-    /// Sound.
+    /// Sound that is made or read here.
     Sound(SoundDevice),
+    /// A sound card, and for each feed the channels that are its leads.
+    Card {
+        /// Which card.
+        card: CardMatch,
+        /// Device on the card.
+        device: u32,
+        /// For each feed, counted from 1.
+        leads: Vec<Vec<u8>>,
+    },
+}
+
+impl Device {
+    /// What the board says of a mixer line.
+    pub(super) fn of_sound(device: SoundDevice) -> Self {
+        match device {
+            SoundDevice::Alsa { card, device, channels } => Self::Card { card, device, leads: vec![channels] },
+            made @ (SoundDevice::Tone { .. } | SoundDevice::File { .. }) => Self::Sound(made),
+        }
+    }
+
+    /// Takes the other's leads in, if both hang on one card.
+    pub(super) fn join(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Card { card, device, leads },
+                Self::Card { card: other, device: other_device, leads: other_leads },
+            ) if card == other && device == other_device => {
+                leads.extend_from_slice(other_leads);
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A capture and the thread that keeps it alive.
@@ -43,12 +76,12 @@ pub(super) struct Source {
 
 impl Source {
     /// Starts to open `device`, and goes on trying until dropped.
-    pub(super) fn start(device: Device, feed: Arc<Feed>, config: Arc<Config>) -> anyhow::Result<Self> {
+    pub(super) fn start(device: Device, feeds: Vec<Arc<Feed>>, config: Arc<Config>) -> anyhow::Result<Self> {
         let stop = Arc::new(Stop::default());
         let ended = Arc::clone(&stop);
         let thread = thread::Builder::new()
-            .name(feed.source.name().into())
-            .spawn(move || keep(&device, &feed, &config, &ended))?;
+            .name(feeds.first().map_or("capture", |feed| feed.source.name()).into())
+            .spawn(move || keep(&device, &feeds, &config, &ended))?;
         Ok(Self { stop, thread: Some(thread) })
     }
 
@@ -67,8 +100,9 @@ impl Drop for Source {
     }
 }
 
-fn keep(device: &Device, feed: &Arc<Feed>, config: &Config, stop: &Stop) {
+fn keep(device: &Device, feeds: &[Arc<Feed>], config: &Config, stop: &Stop) {
     urgent(CLOCKED);
+    let Some(feed) = feeds.first() else { return };
     let mut wait = FIRST_WAIT;
     while !stop.told() {
         let began = clock::now();
@@ -83,11 +117,14 @@ fn keep(device: &Device, feed: &Arc<Feed>, config: &Config, stop: &Stop) {
             Device::Picture(PictureDevice::V4l2 { bus, controls }) => {
                 v4l2::capture(bus, controls, feed, config, stop).unwrap_or_else(Ended::from)
             }
-            Device::Sound(SoundDevice::Alsa { card, device }) => {
-                alsa::capture(card, *device, feed, stop).unwrap_or_else(Ended::from)
+            Device::Card { card, device, leads } => {
+                alsa::capture(card, *device, leads, feeds, stop).unwrap_or_else(Ended::from)
             }
+            Device::Sound(SoundDevice::Alsa { .. }) => return,
         };
-        feed.lost(ended.cause, ended.detail);
+        for feed in feeds {
+            feed.lost(ended.cause, ended.detail.clone());
+        }
         if clock::now().since(began) > GOOD_RUN {
             wait = FIRST_WAIT;
         }

@@ -120,11 +120,14 @@ pub(super) fn tone(hertz: f64, outages: &[Outage], feed: &Arc<Feed>, stop: &Stop
             Some(outage) if !outage.stall => return scripted(outage, now),
             Some(_) => made = upto,
             None => {
-                feed.sound((made..upto).map(|i| {
-                    // the phase counts from the process's start, in whole samples: exact for days
-                    let turns = (i as f64 * hertz / f64::from(SAMPLE_RATE)).fract();
-                    [(AMPLITUDE * (TAU * turns).sin()) as f32; 2]
-                }));
+                feed.sound(
+                    now,
+                    (made..upto).map(|i| {
+                        // the phase counts from the process's start, in whole samples: exact for days
+                        let turns = (i as f64 * hertz / f64::from(SAMPLE_RATE)).fract();
+                        [(AMPLITUDE * (TAU * turns).sin()) as f32; 2]
+                    }),
+                );
                 made = upto;
             }
         }

@@ -1,0 +1,157 @@
+//! Mixer: both lines in, the programme's sound out, and everything that is known of them.
+//!
+//! The line off the air is moved until it agrees with the one on it to the sample, by the lag that
+//! [`Align`] finds; the one on the air is never touched. So a switch repeats and skips nothing.
+
+use super::align::{Align, Lag};
+use super::bus::{Bus, Strip};
+use super::findings::{Finding, Findings};
+use super::leads::Leads;
+use super::pair::Pair;
+use super::settings::SoundOrders;
+use super::stats::{LineStats, SoundStats};
+use super::watch::Look;
+use crate::media::meter::Levels;
+use crate::media::sound::Stereo;
+use crate::media::stream::Line;
+use crate::time::{Duration, Instant};
+
+/// A lag below this is left as it is, samples: half a millisecond, a step of 17 cm from the loudspeaker.
+const NEAR: f64 = 24.0;
+
+/// How a line's samples are fetched for one tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetch {
+    /// 0 is line A, 1 line B.
+    pub line: usize,
+    /// By how many samples the line is moved, later if positive.
+    pub extra: i64,
+    /// It is on the air: a change is faded.
+    pub heard: bool,
+}
+
+/// Makes the programme's sound.
+#[derive(Debug)]
+pub struct Mixer {
+    strips: [Strip; 2],
+    bus: Bus,
+    align: Align,
+    pair: Pair,
+    leads: [Leads; 2],
+    levels: [Option<Levels>; 2],
+    moved: [i64; 2],
+    inverted: [bool; 2],
+    lag: Option<f64>,
+    said: [Findings; 2],
+    lines: [Vec<Stereo>; 2],
+}
+
+impl Mixer {
+    /// A mixer that starts on `line`.
+    #[must_use]
+    pub fn new(line: Line, orders: &SoundOrders) -> Self {
+        Self {
+            strips: [Strip::default(), Strip::default()],
+            bus: Bus::new(line),
+            align: Align::new(),
+            pair: Pair::new(patience(orders)),
+            leads: [Leads::default(); 2],
+            levels: [None; 2],
+            moved: [0; 2],
+            inverted: [false; 2],
+            lag: None,
+            said: [Findings::default(); 2],
+            lines: [Vec::new(), Vec::new()],
+        }
+    }
+
+    /// A line told this of its last tenth.
+    pub fn handle_look(&mut self, line: usize, look: Look) {
+        self.leads[line] = look.leads;
+        self.levels[line] = Some(look.levels);
+        self.pair.handle_look(line, look);
+    }
+
+    /// A line gives nothing any more.
+    pub fn handle_gone(&mut self, line: usize) {
+        self.pair.handle_gone(line);
+        (self.leads[line], self.levels[line]) = (Leads::Unknown, None);
+        self.align.restart();
+    }
+
+    /// One tick of `samples`: fetches both lines, which says whether each is sounding, and mixes them.
+    pub fn tick(
+        &mut self,
+        orders: &SoundOrders,
+        on_air: Line,
+        samples: usize,
+        mut fetch: impl FnMut(Fetch, &mut [Stereo]) -> bool,
+    ) -> &[Stereo] {
+        self.pair.set_silent_after(patience(orders));
+        self.bus.select(on_air);
+        let settled = self.bus.settled();
+        let mut both = true;
+        for (line, own) in [Line::A, Line::B].into_iter().enumerate() {
+            let hold = orders.hold(own.source()).as_micros() as i64 * 48 / 1000;
+            let heard = settled.is_none_or(|settled| settled == own) || on_air == own;
+            let samples_of = &mut self.lines[line];
+            samples_of.resize(samples, [0.0; 2]);
+            both &= fetch(Fetch { line, extra: hold + self.moved[line], heard }, samples_of);
+            self.strips[line].set(self.leads[line], orders.gain_of(own), self.inverted[line]);
+            self.strips[line].apply(samples_of);
+        }
+        if both {
+            self.align.push(&self.lines[0], &self.lines[1]);
+            // nothing moves while both are heard
+            if let Some(lag) = self.align.poll().filter(|_| settled == Some(on_air)) {
+                self.follow(lag, on_air);
+            }
+        }
+        self.bus.mix(orders, &self.lines[0], &self.lines[1])
+    }
+
+    /// Moves the line off the air to the one on it.
+    fn follow(&mut self, lag: Lag, on_air: Line) {
+        self.lag = Some(lag.samples + (self.moved[0] - self.moved[1]) as f64);
+        let off = if on_air == Line::A { 1 } else { 0 };
+        let by = if on_air == Line::A { -lag.samples } else { lag.samples };
+        if by.abs() > NEAR {
+            self.moved[off] += by.round() as i64;
+            self.align.restart();
+        }
+        if lag.inverted {
+            self.inverted[off] = !self.inverted[off];
+            self.align.restart();
+        }
+    }
+
+    /// What is wrong with a line, if that is not what was said of it last.
+    pub fn poll_judged(&mut self, now: Instant) -> Option<(Line, Vec<Finding>)> {
+        for (line, own) in [Line::A, Line::B].into_iter().enumerate() {
+            let findings = self.pair.findings(now, line);
+            if !findings.same_faults(&self.said[line]) {
+                self.said[line] = findings;
+                return Some((own, findings.iter().collect()));
+            }
+        }
+        None
+    }
+
+    /// Everything that is measured; ten times a second, since levelling goes by it.
+    pub fn measure(&mut self, orders: &SoundOrders, ppm: [Option<f64>; 2]) -> SoundStats {
+        let (programme, reduction) = self.bus.take_levels(orders);
+        let line = |i: usize| self.levels[i].map(|levels| LineStats { levels, leads: self.leads[i], ppm: ppm[i] });
+        SoundStats {
+            lines: [line(0), line(1)],
+            programme: Some(programme),
+            reduction,
+            lag_ms: self.lag.map(|lag| lag / 48.0),
+            inverted: self.inverted[0] != self.inverted[1],
+            ..SoundStats::default()
+        }
+    }
+}
+
+fn patience(orders: &SoundOrders) -> Duration {
+    Duration::from_millis(u64::from(orders.silent_after_ms.clamp(1000, 30_000)))
+}

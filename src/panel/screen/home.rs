@@ -1,0 +1,78 @@
+//! Home: live or not, measured beside wanted, levels, links, and what is worst.
+
+use super::links::pips;
+use super::view::{View, clock, letter, sign, tenth, tone, whole};
+use crate::media::Line;
+use crate::message::Phase;
+use crate::panel::page::{Head, Item, Meter, Page, Tone};
+use crate::panel::words::Word;
+
+/// The home screen.
+pub(in crate::panel) fn home(view: &View<'_>) -> Page {
+    let status = view.status;
+    let phase = match status.phase {
+        Phase::Standby => Word::Standby,
+        Phase::Starting => Word::Starting,
+        Phase::Live => Word::Live,
+        Phase::Stopping => Word::Stopping,
+    };
+    let (phase, clock) = (view.say(phase), clock(view.now - status.since));
+    let long = format!("{phase} {clock}");
+    let left = match status.phase {
+        Phase::Live => vec![long, format!("{} {clock}", view.say(Word::OnAirMark)), clock],
+        _ => vec![long, phase],
+    };
+    let head = Head { left, right: view.flags(true), band: view.band() };
+    let mut page = Page { head, ..Page::default() };
+
+    let programme = &status.programme;
+    let rate = format!(
+        "{}/{}M{}",
+        tenth(programme.bitrate.measured),
+        tenth(programme.bitrate.wanted),
+        sign(programme.bitrate.verdict)
+    );
+    let last = if programme.slate || view.slate {
+        view.say(Word::SlateMark)
+    } else {
+        format!("{}/{}f{}", whole(programme.fps.measured), whole(programme.fps.wanted), sign(programme.fps.verdict))
+    };
+    let tone = if programme.slate { Tone::Warn } else { tone(programme.bitrate.verdict) };
+    page.choices(vec![format!("{} {rate}", view.say(Word::Rate)), rate], vec![last], tone);
+
+    page.items.push(Item::Signals { meters: meters(view), pips: pips(&status.links) });
+    let (text, tone) = verdict(view);
+    page.items.push(Item::Ticker { text, tone });
+    page
+}
+
+/// The mixer lines of the board.
+pub(super) fn meters(view: &View<'_>) -> Vec<Meter> {
+    [Line::A, Line::B]
+        .into_iter()
+        .filter_map(|line| {
+            let input = view.input(line)?;
+            let level = input.level.filter(|_| input.present);
+            Some(Meter { name: letter(line), level, live: view.status.programme.line == line })
+        })
+        .collect()
+}
+
+/// The one sentence that matters most now.
+fn verdict(view: &View<'_>) -> (String, Tone) {
+    let status = view.status;
+    if let Some(worst) = status.alarms.first() {
+        return (worst.text.get(view.lang).to_owned(), Tone::Bad);
+    }
+    if view.slate {
+        return (view.say(Word::SlateOnAir), Tone::Warn);
+    }
+    if status.programme.slate && !status.programme.slate_wanted {
+        return (view.say(Word::SlateForLost), Tone::Warn);
+    }
+    match status.phase {
+        Phase::Live if !status.programme.output_open => (view.say(Word::FarEndSilent), Tone::Bad),
+        Phase::Standby => (view.say(Word::HoldToStart), Tone::Plain),
+        _ => (view.say(Word::Fine), Tone::Good),
+    }
+}

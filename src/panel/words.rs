@@ -1,0 +1,207 @@
+//! Every word of the panel, in Chinese and English: one table.
+//!
+//! `{}` stands for a figure or a name. The displays of 20 × 4 characters show English only.
+
+use crate::lang::{Lang, Text};
+
+macro_rules! words {
+    ($($name:ident = $zh:literal, $en:literal;)*) => {
+        /// A word or a sentence of the panel.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Word { $(#[doc = $en] $name,)* }
+
+        impl Word {
+            /// All of them.
+            #[cfg(test)]
+            pub(super) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// In `lang`.
+            pub(super) const fn get(self, lang: Lang) -> &'static str {
+                match (self, lang) {
+                    $((Self::$name, Lang::Zh) => $zh, (Self::$name, Lang::En) => $en,)*
+                }
+            }
+        }
+    };
+}
+
+words! {
+    // the phases
+    Standby = "待机", "READY";
+    Starting = "开播中", "STARTING";
+    Live = "直播中", "ON AIR";
+    Stopping = "停播中", "STOPPING";
+    OnAirMark = "直播", "AIR";
+    Locked = "锁", "LOCK";
+    Program = "切出", "PGM";
+    Preview = "预监", "PVW";
+
+    // home
+    Rate = "码率", "rate";
+    SlateMark = "垫片", "SLATE";
+    Fine = "一切正常", "all in order";
+    HoldToStart = "按住[直播]1秒开播", "hold ON AIR 1 s to start";
+    SlateOnAir = "正在播垫片，再按[垫片]切回", "slate on air; SLATE again = back";
+    SlateForLost = "信号丢失，垫片代替", "source lost; slate stands in";
+    FarEndSilent = "远端未确认", "far end not confirmed";
+
+    // links
+    Links = "链路", "LINKS";
+    Together = "合计可用", "together";
+    LinkDown = "断开", "DOWN";
+    LinkSuspect = "无响应", "DEAD";
+    LinkRegistering = "登记中", "registering";
+    LinkProbing = "探测中", "probing";
+    LinkUp = "正常", "up";
+    Interface = "网口", "port";
+    Address = "地址", "address";
+    Carries = "实发/容量", "rate/room";
+    RoundTrip = "往返", "round trip";
+    Loss = "丢包", "loss";
+    Sent = "已发", "sent";
+    Metered = "计费", "metered";
+    Yes = "是", "yes";
+    No = "否", "no";
+    NoLinks = "本机没有配置链路", "this board has no links";
+
+    // sound
+    Audio = "音频", "AUDIO";
+    LineOnAir = "播出", "ON AIR";
+    LineStandby = "待命", "standby";
+    LineSilent = "没有信号", "NO SIGNAL";
+    NoLines = "本机没有音频输入", "this board has no mixer line";
+    PressAudio = "按[音频]切换", "AUDIO key = swap";
+
+    // the picture
+    Picture = "画面", "PICTURE";
+    Layout = "布局", "layout";
+    LayoutCamera = "摄像机", "camera";
+    LayoutSlides = "幻灯片", "slides";
+    LayoutPip = "画中画", "inset";
+    LayoutSides = "并排", "split";
+    Camera = "摄像机", "camera";
+    Slides = "幻灯片", "slides";
+    Present = "正常", "ok";
+    Absent = "丢失", "LOST";
+    PushToChange = "按旋钮更换布局", "push knob to change";
+
+    // the machine
+    Health = "存储与设备", "STORAGE";
+    DiskFree = "磁盘剩余", "disk free";
+    Cpu = "处理器", "cpu";
+    Memory = "内存", "memory";
+    Hottest = "温度", "hottest";
+    Uptime = "已开机", "powered";
+    Encoder = "编码器", "encoder";
+    NotMeasured = "尚未测量", "not measured yet";
+    Hours = "{}小时{}分", "{} h {} min";
+
+    // alarms
+    Alarms = "告警", "ALARM";
+    NoAlarms = "没有告警", "no alarms";
+    Critical = "严重", "CRITICAL";
+    Major = "重要", "MAJOR";
+    Minor = "次要", "MINOR";
+    Warning = "提醒", "WARNING";
+    Stands = "已持续", "stands for";
+    Acknowledged = "已确认", "acknowledged";
+    PressAck = "按[确认]消音并返回", "ACK = seen, home";
+
+    // the way to the console
+    Access = "访问", "ACCESS";
+    Box = "本机", "box";
+    Console = "控制台", "console";
+    NoConsole = "未设置控制台网址（配置项console）", "no console address is set (key: console)";
+    PushForCode = "按旋钮显示二维码", "push knob for QR code";
+    NoCodeHere = "此屏无法显示二维码，请输入网址", "no QR code fits here; type the address";
+
+    // settings
+    Settings = "设置", "SETTINGS";
+    Language = "语言", "language";
+    LanguageName = "中文", "English";
+    Buzzer = "蜂鸣器", "buzzer";
+    Brightness = "亮度", "brightness";
+    On = "开", "on";
+    Off = "关", "off";
+    Firmware = "版本", "version";
+    PushToEnter = "按旋钮进入", "push knob to enter";
+    PushToSet = "转动选择，按下更改", "turn = choose, push = change";
+
+    // what waits for a second press, and what is held
+    HoldStart = "继续按住开播", "KEEP HOLDING: START";
+    HoldStop = "继续按住停播", "KEEP HOLDING: STOP";
+    StartMeans = "观众将看到画面和声音", "viewers will see and hear the hall";
+    StopMeans = "观众的画面和声音将中断", "viewers lose picture and sound";
+    HoldLock = "继续按住锁定", "KEEP HOLDING: LOCK";
+    HoldUnlock = "继续按住解锁", "KEEP HOLDING: UNLOCK";
+    LockMeans = "锁定后：垫片、音频、备用、确认仍可用", "locked: SLATE, AUDIO, BACKUP, ACK still work";
+    UnlockMeans = "解锁后所有按键可用", "unlocked: every key works";
+    LetGoToCancel = "松开取消", "let go = cancel";
+    SwapAudio = "切到{}路音频？", "SWAP TO LINE {}?";
+    SwapShort = "切到{}路？", "TO LINE {}?";
+    Silent = "无信号!", "SILENT!";
+    SwapMeans = "声音不中断", "no gap, no click";
+    SwapToSilence = "观众将听不到声音！", "viewers hear nothing";
+    SwapDo = "再按[音频]执行", "AUDIO=do  ACK=cancel";
+    ChangeLayout = "更换布局？", "CHANGE PICTURE?";
+    ChangeShort = "换布局？", "PICTURE?";
+    LayoutMeans = "立即换，声音不变", "cut now, sound stays";
+    LayoutToLost = "无信号，将播垫片！", "no signal: SLATE!";
+    LayoutDo = "再按旋钮执行", "push=do   ACK=cancel";
+    AckCancels = "[确认]取消", "ACK = cancel";
+
+    // what the panel says for a moment
+    LetGoStart = "松开过早，未开播", "let go early; not started";
+    LetGoStop = "松开过早，直播继续", "let go early; still on air";
+    IsLocked = "面板已锁定：按住旋钮1秒解锁", "the panel is locked: hold the knob 1 s";
+    NowLocked = "已锁定", "locked";
+    NowUnlocked = "已解锁", "unlocked";
+    NoBackup = "本机尚无备用输出，未做任何操作", "this box has no backup output yet; nothing was done";
+    NoAgenda = "本机尚无议程，未做任何操作", "this box has no agenda yet; nothing was done";
+    OneLine = "本机只有一路音频，无法切换", "this board has one mixer line; nothing to swap";
+    OneLayout = "本机只有一种布局", "this board has one layout only";
+    Expired = "10秒无操作，已取消", "10 s without a key; cancelled";
+
+    // without the engine
+    Restarting = "引擎重启中 {}秒", "ENGINE RESTARTING {} s";
+    RestartingShort = "重启中 {}秒", "RESTARTING {} s";
+    RestartMeans = "直播程序正在自动恢复，请勿断电", "the box comes back by itself; keep it powered";
+    Seconds = "{}秒", "{} s";
+}
+
+impl Word {
+    /// With its gaps filled, in order.
+    pub(super) fn fill(self, lang: Lang, with: &[&str]) -> String {
+        let mut pieces = self.get(lang).split("{}");
+        let mut out = pieces.next().unwrap_or_default().to_owned();
+        for (piece, value) in pieces.zip(with) {
+            out.push_str(value);
+            out.push_str(piece);
+        }
+        out
+    }
+
+    /// In both languages.
+    pub(super) fn text(self) -> Text {
+        Text::new(self.get(Lang::Zh), self.get(Lang::En))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_stands_in_both_languages_and_the_english_is_plain_ascii() {
+        for word in Word::ALL {
+            assert!(!word.get(Lang::Zh).is_empty() && word.get(Lang::En).is_ascii(), "{word:?}");
+            let gaps = |lang| word.get(lang).matches("{}").count();
+            assert_eq!(gaps(Lang::Zh), gaps(Lang::En), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn gaps_are_filled_in_order() {
+        assert_eq!(Word::Hours.fill(Lang::En, &["3", "20"]), "3 h 20 min");
+    }
+}

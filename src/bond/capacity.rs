@@ -39,6 +39,8 @@ const GAIN: f64 = 0.25;
 const DECAY: f64 = 0.01;
 /// However high the peak, no more may be under way than arrives in this share of L beyond the empty way.
 const AHEAD: f64 = 0.4;
+/// What a link carried so long ago may be half or twice that now: it is tried as a new one is.
+const AGES: Duration = Duration::from_secs(3);
 /// Arrivals are counted over this, or over as many tens as it takes.
 const SPAN: Duration = Duration::from_millis(100);
 /// Arrivals of a shorter time say nothing.
@@ -65,6 +67,8 @@ pub(super) struct Capacity {
     arrivals: VecDeque<(Instant, f64)>,
     busy: Option<Instant>,
     starting: bool,
+    /// When a queue, or a train, last showed what the link carries.
+    measured: Option<Instant>,
     limited: bool,
     pub(super) without: Without,
 }
@@ -78,6 +82,7 @@ impl Capacity {
             arrivals: VecDeque::new(),
             busy: None,
             starting: true,
+            measured: None,
             limited: false,
             without: Without::default(),
         }
@@ -103,10 +108,16 @@ impl Capacity {
     }
 
     /// So many bytes sent at once took so long beyond the empty round trip, µs: quickly believed upwards, slowly down.
-    pub(super) fn dispersed(&mut self, bytes: f64, took_us: f64) {
+    pub(super) fn dispersed(&mut self, now: Instant, bytes: f64, took_us: f64) {
+        self.measured = Some(now);
         // less is jitter
         let rate = bytes / took_us.max(2_000.0);
         self.rate += if rate > self.rate { 0.5 } else { 0.2 } * (rate - self.rate);
+    }
+
+    /// Nothing has shown for so long what the link carries.
+    pub(super) fn is_stale(&self, now: Instant, age: Duration) -> bool {
+        self.measured.is_none_or(|at| now.since(at) > age)
     }
 
     /// The scheduler would have sent more here, had the window been open.
@@ -135,6 +146,11 @@ impl Capacity {
         self.busy = if busy { Some(self.busy.unwrap_or(now)) } else { None };
         if queue_us > 30_000.0 {
             self.starting = false;
+        }
+        if busy {
+            self.measured = Some(now);
+        } else if self.pace == Pace::Each && self.is_stale(now, AGES) {
+            self.starting = true;
         }
         let sample = match self.pace {
             Pace::Tens => self.sample(now),

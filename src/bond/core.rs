@@ -16,6 +16,7 @@ use super::config::Config;
 use super::held::{Copy, Head, Store};
 use super::link::{Cargo, Fate, Link};
 use super::queue::Queue;
+use super::receiver::PARITY_UP_TO;
 use super::recovery::Budget;
 use super::scheduler::{Choice, MOST_LINKS, Seat, choose};
 use super::stats::{LinkId, RateMeter};
@@ -227,7 +228,9 @@ impl Core {
         self.seats.clear();
         self.seats.extend(self.links.iter().map(|link| Seat::look(now, link, MOST_PAYLOAD, latency_us)));
         let mut booked = [0.0; MOST_LINKS];
-        let doubling = self.overload_us < DOUBLING && !self.config.without.has(Without::DOUBLING);
+        // repairs that travel ahead are the better second copy
+        let coded = self.tunnel.is_some() && self.config.latency <= PARITY_UP_TO;
+        let doubling = self.overload_us < DOUBLING && !coded && !self.config.without.has(Without::DOUBLING);
         let mut place = 0;
         // each wait books on one closed link; after a few rounds over all links nothing new can come of it
         for _ in 0..4 * MOST_LINKS {

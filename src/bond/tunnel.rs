@@ -427,9 +427,9 @@ impl Sender {
         if let Some(tunnel) = &mut self.core.tunnel {
             tunnel.changes = changes;
         }
-        let roomy = self.core.overload_us < ROOMY;
+        let (roomy, latency) = (self.core.overload_us < ROOMY, self.core.config.latency);
         for link in &mut self.core.links {
-            self.core.lost_link |= link.judge(now, clock.whole, roomy);
+            self.core.lost_link |= link.judge(now, clock.whole, roomy, latency);
         }
         self.core.compare_links();
         self.core.retire_delivered();

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{BUSY, Cargo, Fate, JITTERS, LATER_PACKETS, Link, SILENCE};
+use super::life::{BUSY, Cargo, Fate, JITTERS, LATER_PACKETS, Link, SILENCE};
 use crate::bond::Without;
 use crate::bond::capacity::IP_UDP;
 use crate::time::Instant;
@@ -28,6 +28,12 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 const PROBE_TAIL: Duration = Duration::from_millis(20);
 /// A link that has shown nothing for so long is measured with a train of copies.
 const TRAIN_EVERY: Duration = Duration::from_secs(15);
+
+/// With more under way it is no train of its own that would be measured.
+const FEW: usize = 2;
+
+/// A short L leaves no more than this part of itself for finding out that a link is silent.
+const SILENCE_SHARE: u32 = 5;
 
 /// What only such a link knows.
 #[derive(Debug)]
@@ -220,7 +226,7 @@ impl Link {
                 && let Some((from, since)) = self.clocked.train_first
                 && from < counter
             {
-                self.capacity.dispersed((counter - from) as f64 * bytes, at.since(since).as_micros() as f64);
+                self.capacity.dispersed(at, (counter - from) as f64 * bytes, at.since(since).as_micros() as f64);
             }
             self.clocked.train = None;
             self.clocked.train_first = None;
@@ -246,8 +252,9 @@ impl Link {
         }
     }
 
-    /// Judges silence and measures, by the far end's clock; `roomy` if the group can spare a moment of this link. True if the link became suspect just now.
-    pub(in crate::bond) fn judge(&mut self, now: Instant, clock: Instant, roomy: bool) -> bool {
+    /// Judges silence and measures, by the far end's clock; `roomy` if the group can spare a
+    /// moment of this link; `latency` is L. True if the link became suspect just now.
+    pub(in crate::bond) fn judge(&mut self, now: Instant, clock: Instant, roomy: bool, latency: Duration) -> bool {
         let last = self.clocked.clock.replace(clock);
         if !self.carrier || !self.is_inside() {
             return false;
@@ -266,7 +273,8 @@ impl Link {
             self.queue_us = 0.0;
         }
         self.clocked.tail = overdue > PROBE_TAIL;
-        let patience = SILENCE.max(Duration::from_micros((JITTERS * self.rtt.jitter_us()) as u64));
+        let patience =
+            SILENCE.min(latency / SILENCE_SHARE).max(Duration::from_micros((JITTERS * self.rtt.jitter_us()) as u64));
         if overdue > patience && self.suspect.is_none() && !self.without.has(Without::SILENCE) {
             self.suspect = Some(now);
             return true;
@@ -322,8 +330,8 @@ impl Link {
     /// The link has carried nothing for long, and was not measured lately either.
     pub(in crate::bond) fn wants_copies(&self, now: Instant) -> bool {
         let long_ago = self.clocked.train_at.is_none_or(|at| now.since(at) > TRAIN_EVERY);
-        let idle = self.sole().next().is_none() && now.since(self.last_carried) > TRAIN_EVERY;
-        self.usable() && idle && long_ago && !self.without.has(Without::PROBING)
+        let stale = self.clocked.clock.is_some_and(|clock| self.capacity.is_stale(clock, TRAIN_EVERY));
+        self.usable() && long_ago && stale && self.live <= FEW && !self.without.has(Without::PROBING)
     }
 
     /// A train of copies leaves with these numbers.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
+use super::life::{
     BUSY, Cargo, DOUBT, FORGOTTEN, Fate, JITTERS, LATER_PACKETS, Link, MOST_KEEPALIVES, PACE_BUSY, PACE_IDLE,
     PACE_QUIET, REGISTER_AGAIN, SILENCE,
 };
@@ -22,7 +22,7 @@ impl Link {
         self.proof(now);
         if let (true, Some(sent_at)) = (self.train.is_empty(), self.train_at) {
             let took = now.since(sent_at).as_micros() as f64 - self.rtt.least_us();
-            self.capacity.dispersed(f64::from(srtla::ACK_COUNT as u32) * bytes, took);
+            self.capacity.dispersed(now, f64::from(srtla::ACK_COUNT as u32) * bytes, took);
         }
     }
 

@@ -425,13 +425,15 @@ def sockets(args):
 # a flood
 
 def pour(port, rate, seconds):
-    """Garbage at a port: noise of every length, half frames, whole frames of the field's wire for nobody."""
+    """Garbage at a port: noise of every length, half frames, whole frames of both wires for nobody."""
     socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(8)]
     for sock in socks:
         sock.connect(("127.0.0.1", port))
     noise = os.urandom(65536)
     garbage = [noise[at:at + length] for at, length in enumerate([0, 1, 2, 15, 16, 44, 100, 258, 700, 1316, 1400])]
     garbage += [b"\x90\x00" + noise[:36], b"\x92\x01" + noise[:256], b"\x92\x02", b"\x80\x05" + bytes(18), noise[:1360]]
+    # sealed by nobody, openings without a sense, a later version: the native dialect's share
+    garbage += [b"\xa1" + noise[:1375], b"\xa1\x01", b"\xb0\x01" + noise[:150], b"\xb2" + noise[:300], b"\xd0" + noise[:60]]
     began, sent = time.monotonic(), 0
     while (passed := time.monotonic() - began) < seconds:
         while sent < passed * rate:
@@ -466,8 +468,9 @@ def flood(args):
         line.stop(line.running["receiver"])
         counted = re.sub(r"\x1b\[[0-9;]*m", "", line.said("receiver")).strip().splitlines()[-1:]
     good = flow["missing"] == flow["late"] == 0
-    head = ["garbage/s", "payloads", "missing", "late", "resent by the engine", "gateway CPU %", "emulator p99 ms", "stall ms", ""]
-    row = [int(rate), flow["made"], flow["missing"], flow["late"], bond["resent"], fixed(cpu), fixed(lateness, 2),
+    head = ["garbage/s", "payloads", "missing", "late", "resent by the engine", "dropped late", "hole", "gateway CPU %", "emulator p99 ms", "stall ms", ""]
+    row = [int(rate), flow["made"], flow["missing"], flow["late"], bond["resent"], bond["dropped_late"],
+           f"{flow['hole']} at {flow['hole_at_s']:.1f} s", fixed(cpu), fixed(lateness, 2),
            fixed(flow["made_late_ms"]), "good" if good else "BAD"]
     done = told(head, [(row, good)])
     print(*counted)

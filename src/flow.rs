@@ -17,11 +17,11 @@ const PACKET: usize = 188;
 const HEAD: [u8; 8] = [0x47, 0x1f, 0xff, 0x10, b'f', b'l', b'o', b'w'];
 /// Payloads judged at most: an hour of 40 Mbit/s; later ones are made and not judged.
 const MOST: usize = 14_000_000;
-/// The way in which the offset of playout is looked at: the delay that so many payloads of a second stay below. A very low
-/// one, since a busy machine makes single payloads later and none earlier.
+/// The way in which the offset of playout is looked at: the delay that so many payloads stay below. A very low one,
+/// since a busy machine makes single payloads later and none earlier.
 const LOW: f64 = 0.01;
-/// The second by which playout must have settled.
-const SETTLED: usize = 5;
+/// The second by which playout must have settled; from there on it is looked at in spans of as many seconds.
+const SETTLED: u64 = 5;
 
 /// Payload number `number`, made at `made`.
 #[must_use]
@@ -102,7 +102,7 @@ impl Flow {
         }
         let number = self.made;
         self.made = self.made.wrapping_add(1);
-        let counts = self.opened.is_some_and(|opened| due >= opened + self.warmup);
+        let counts = self.counted().is_some_and(|(from, to)| due >= from && due < to);
         if counts && self.journeys.len() < MOST {
             if self.journeys.is_empty() {
                 self.first = number;
@@ -125,8 +125,15 @@ impl Flow {
         self.began + Duration::from_micros(micros as u64)
     }
 
+    /// From when to when payloads count, once the line is open.
+    fn counted(&self) -> Option<(Instant, Instant)> {
+        let from = self.opened? + self.warmup;
+        Some((from, from + self.lasts))
+    }
+
+    /// Some more are made than count: whoever loses the last of a stream cannot know it.
     fn is_made(&self, at: Instant) -> bool {
-        self.opened.is_some_and(|opened| at >= opened + self.warmup + self.lasts)
+        self.counted().is_some_and(|(_, to)| at >= to + self.within)
     }
 
     /// A datagram has come out at the far end; it may hold several payloads.
@@ -165,8 +172,7 @@ impl Flow {
     /// True if all that counts is made, and what was made last has come or is too late.
     #[must_use]
     pub fn is_over(&self, now: Instant) -> bool {
-        let Some(opened) = self.opened else { return false };
-        let end = opened + self.warmup + self.lasts;
+        let Some((_, end)) = self.counted() else { return false };
         now >= end && (now >= end + self.within || self.journeys.iter().rev().take(256).all(|(_, took)| took.is_some()))
     }
 
@@ -212,20 +218,20 @@ impl Flow {
         (longest.0, if longest.0 > 0 { second } else { 0.0 })
     }
 
-    /// The least delay of the second in which playout must have settled, and how far that of any later second is from it.
+    /// The least delay of the five seconds from when playout must have settled, and how far that of any later five is from it.
     fn drift(&self) -> (Option<f64>, Option<f64>) {
         let Some((begin, _)) = self.journeys.first().copied() else { return (None, None) };
-        let mut seconds: Vec<Vec<u32>> = Vec::new();
+        let mut spans: Vec<Vec<u32>> = Vec::new();
         for (made, took) in &self.journeys {
-            let second = made.since(begin).as_secs() as usize;
-            seconds.resize(seconds.len().max(second + 1), Vec::new());
-            seconds[second].extend(took);
+            let span = (made.since(begin).as_secs() / SETTLED) as usize;
+            spans.resize(spans.len().max(span + 1), Vec::new());
+            spans[span].extend(took);
         }
-        let whole = self.lasts.as_secs() as usize;
-        let lows: Vec<f64> = seconds
+        let whole = (self.lasts.as_secs() / SETTLED) as usize;
+        let lows: Vec<f64> = spans
             .into_iter()
             .take(whole)
-            .skip(SETTLED)
+            .skip(1)
             .filter_map(|mut delays| {
                 delays.sort_unstable();
                 quantile(&delays, LOW).map(|micros| f64::from(micros) / 1e3)
@@ -265,9 +271,9 @@ pub struct Report {
     pub p99_ms: Option<f64>,
     /// The slowest.
     pub max_ms: Option<f64>,
-    /// The delay below which a hundredth of the payloads of second 5 stayed, ms.
+    /// The delay below which a hundredth of the payloads of seconds 5 to 10 stayed, ms.
     pub offset_ms: Option<f64>,
-    /// The most by which any later second differed from that, ms.
+    /// The most by which any later five seconds differed from that, ms.
     pub drift_ms: Option<f64>,
     /// The longest run of payloads that never came.
     pub hole: usize,

@@ -68,7 +68,7 @@ fn table(report: &Report) {
     row("none of ours", report.strange.to_string());
     let delays = [report.p50_ms, report.p99_ms, report.max_ms].map(ms).join(", ");
     row("delay p50, p99, max", delays);
-    row("offset in second 5", ms(report.offset_ms));
+    row("offset from second 5", ms(report.offset_ms));
     row("its largest change after", ms(report.drift_ms));
     row("made too late at most", ms(Some(report.made_late_ms)));
 }

@@ -61,7 +61,7 @@ impl<'c> Desk<'c> {
             let pair = &mut self.pair;
             self.watches[line].push(now, &heard, |look| pair.handle_look(line, look));
         }
-        if self.blocks % 10 != 0 {
+        if !self.blocks.is_multiple_of(10) {
             return false;
         }
         // the weakest that counts as a programme: −57 dBFS

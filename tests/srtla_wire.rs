@@ -282,7 +282,7 @@ fn an_ack_and_a_nak_of_the_listener_go_to_every_link_and_a_handshake_to_the_one_
     let keepalive = Bytes::from(srt::emit_keepalive(0, 1));
 
     for (said, heard) in [(&ack, &[1, 2, 3][..]), (&nak, &[1, 2, 3]), (&keepalive, &[2])] {
-        far.gateway.handle_local(far.now, group, &said);
+        far.gateway.handle_local(far.now, group, said);
         assert_eq!(far.answers(), heard.iter().map(|link| (*link, said.clone())).collect::<Vec<_>>());
     }
 }

@@ -162,7 +162,11 @@ mod tests {
                     .map(|i| {
                         let t = i as f64 / 48.0;
                         let into = (t - 500.0 - late).rem_euclid(period);
-                        let beep = if t >= 500.0 + late && into < 60.0 { (into * 6.283).sin() * 0.5 } else { 0.0 };
+                        let beep = if t >= 500.0 + late && into < 60.0 {
+                            (into * std::f32::consts::TAU).sin() * 0.5
+                        } else {
+                            0.0
+                        };
                         [(beep + 0.002 * (rng.unit() - 0.5)) as f32; 2]
                     })
                     .collect();

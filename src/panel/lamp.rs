@@ -39,7 +39,7 @@ impl Light {
     /// Lit at this moment.
     #[must_use]
     pub fn is_lit(self, now: Instant) -> bool {
-        let half = |span: Duration| now.as_millis() / span.as_millis() as u64 % 2 == 0;
+        let half = |span: Duration| (now.as_millis() / span.as_millis() as u64).is_multiple_of(2);
         match self {
             Self::Off => false,
             Self::On => true,

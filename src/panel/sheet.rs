@@ -218,7 +218,7 @@ fn head(head: &Head, mark: &str, format: Format) -> (String, String) {
     order.sort_by_key(|(l, r)| (*l.max(r), *l));
     let pairs = || order.iter().map(|(l, r)| (left[*l].clone(), marked(&right[*r])));
     let fits = |(left, right): &(String, String)| beside(left, right, format) <= head_room(format);
-    pairs().find(fits).or_else(|| pairs().last()).unwrap_or_default()
+    pairs().find(fits).or_else(|| pairs().next_back()).unwrap_or_default()
 }
 
 fn beside(left: &str, right: &str, format: Format) -> u32 {

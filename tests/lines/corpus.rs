@@ -137,7 +137,7 @@ fn draw(corpus: &Corpus, rng: &mut Rng, kind: Kind, loud: bool) -> Stretch {
     let left = (seconds * 100.0) as usize;
     let level = if loud { -26.0 + 20.0 * rng.unit() } else { -40.0 + 34.0 * rng.unit() };
     let over = |track: &[[i16; 2]], from: usize, n: usize| {
-        let peak = (0..n).map(|i| track[(from + i) % track.len()]).flatten().map(i16::unsigned_abs).max().unwrap_or(0);
+        let peak = (0..n).flat_map(|i| track[(from + i) % track.len()]).map(i16::unsigned_abs).max().unwrap_or(0);
         f32::from(peak.max(1)) / 32768.0
     };
     let factor = 10_f32.powf(level as f32 / 20.0) / over(&tracks[track], from, left * BLOCK);

@@ -63,7 +63,7 @@ impl Desk {
     pub(super) fn passes(&mut self, millis: u64) {
         for _ in 0..millis / 50 {
             self.house.goes(50);
-            if self.house.now.as_millis() % 100 == 0 {
+            if self.house.now.as_millis().is_multiple_of(100) {
                 self.house.links_carry(Bitrate::mbps(10));
                 self.house.says(Part::Media, What::AudioMeasured { a: Some(Dbfs(-14.0)), b: Some(Dbfs(-15.0)) });
                 let status = Arc::new(self.house.status());

@@ -272,7 +272,7 @@ impl Reorder {
         let (stamp, kind) = (slot.stamp, slot.kind);
         let due = now >= self.stamps.moment(stamp) + self.latency;
         let in_turn = at == 0 && self.kind == StreamKind::Srt && self.running;
-        if !due && !(in_turn && ready(kind)) {
+        if !(due || in_turn && ready(kind)) {
             return None;
         }
         let next = self.next?;

@@ -163,7 +163,7 @@ mod tests {
                         let t = i as f64 / 48.0;
                         let into = (t - 500.0 - late).rem_euclid(period);
                         let beep = if t >= 500.0 + late && into < 60.0 {
-                            (into * std::f32::consts::TAU).sin() * 0.5
+                            (into * std::f64::consts::TAU).sin() * 0.5
                         } else {
                             0.0
                         };

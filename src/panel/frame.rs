@@ -206,6 +206,7 @@ impl Grid {
 
 /// What a display shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a box has one picture at a time, and it is a kilobyte")]
 pub enum Picture {
     /// 128 × 64, lit or not.
     Mono(Frame),

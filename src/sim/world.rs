@@ -19,6 +19,11 @@ use crate::time::Instant;
 use crate::units::Bitrate;
 use crate::wire::native::OVERHEAD;
 
+/// Which payloads came, and when.
+type Arrivals = Vec<(u64, Instant)>;
+/// Datagrams for the way back, each with its link.
+type Backward = Vec<(usize, Bytes)>;
+
 /// The SRT session's latency is longer than L, as in the field.
 const SESSION_EXTRA: Duration = Duration::from_millis(250);
 
@@ -77,7 +82,7 @@ impl Far {
     }
 
     /// What arrived, and what goes back.
-    fn drain(&mut self) -> (Vec<(u64, Instant)>, Vec<(usize, Bytes)>) {
+    fn drain(&mut self) -> (Arrivals, Backward) {
         match self {
             Self::Field(far) => (std::mem::take(&mut far.arrivals), std::mem::take(&mut far.out)),
             Self::Native(far) => (std::mem::take(&mut far.arrivals), std::mem::take(&mut far.out)),

@@ -1,7 +1,7 @@
 //! Frames that carry the stream: data of both kinds, halves of a datagram too long for a link, parity.
 
+use super::layout::DATA_HEADER;
 use super::varint::put_u24;
-use crate::wire::native::DATA_HEADER;
 
 /// Streams in one group.
 pub const MOST_STREAMS: usize = 16;

@@ -1,8 +1,8 @@
 //! The clear part of every datagram: which link and session a sealed one is of, and the handshake's own.
 
 use super::super::error::Error;
+use super::layout::{SEALED_HEADER, TAG, VERSION};
 use super::varint::{Cursor, put_u24};
-use super::{SEALED_HEADER, TAG, VERSION};
 
 /// The part of a counter that travels.
 pub const COUNTER_MASK: u32 = 0x00ff_ffff;

@@ -1,10 +1,10 @@
 //! The inner frames: the first byte says which, and what nobody knows is passed over.
 
 use super::super::error::Error;
-use super::DATA_HEADER;
 use super::data::{Data, DataKind, Fragment, Parity};
 use super::echo::Echo;
 use super::feedback::{Feedback, Settled};
+use super::layout::DATA_HEADER;
 use super::srt::Anchor;
 use super::varint::{Cursor, put_u24};
 

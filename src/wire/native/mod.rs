@@ -15,6 +15,7 @@ mod echo;
 mod feedback;
 mod frame;
 mod hello;
+mod layout;
 mod srt;
 mod varint;
 
@@ -24,15 +25,5 @@ pub use echo::{Echo, EchoDestination, EchoItem, EchoStream, EchoWriter, Label};
 pub use feedback::{Feedback, FeedbackWriter, LinkSeen, Settled, StreamSeen, TICK_MICROS, emit_settled};
 pub use frame::{Control, Frame, parse};
 pub use hello::{Hello, HelloStreams, StreamInfo, StreamKind, Welcome};
+pub use layout::{DATA_HEADER, OVERHEAD, SEALED_HEADER, TAG, VERSION};
 pub use srt::{Anchor, Packer, Unpacker};
-
-/// The version of the dialect that this code speaks.
-pub const VERSION: u8 = 1;
-/// Bytes of the clear header of a sealed datagram.
-pub const SEALED_HEADER: usize = 8;
-/// Bytes of the header of a data frame, its type included.
-pub const DATA_HEADER: usize = 8;
-/// Bytes of the authentication tag.
-pub const TAG: usize = 16;
-/// Bytes that a data datagram has beside its payload, whichever kind its stream is of.
-pub const OVERHEAD: usize = SEALED_HEADER + DATA_HEADER + TAG;

@@ -5,8 +5,8 @@
 //! header is found again from the anchor exactly.
 
 use super::super::{srt::HEADER, u32_at};
-use super::COUNTER_MASK;
 use super::data::{Data, DataKind};
+use super::datagram::COUNTER_MASK;
 use super::varint::Cursor;
 
 const SEQ_MASK: u32 = 0x7fff_ffff;

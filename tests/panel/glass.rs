@@ -211,7 +211,7 @@ fn only_what_changed_travels_and_a_whole_picture_takes_less_than_thirty_millisec
 
         // each byte is eight bits and the acknowledge, at 400 kHz
         let time = Duration::from_micros(whole as u64 * 9 * 1_000_000 / 400_000);
-        println!("{name}: {whole} bytes, {time:?} for a whole picture; {point} bytes for one point");
+        eprintln!("{name}: {whole} bytes, {time:?} for a whole picture; {point} bytes for one point");
         assert!(time <= Duration::from_millis(30), "{name}: {time:?}");
         assert_eq!(same, 0, "{name}");
         assert!(point <= 12, "{name}: {point} bytes");
@@ -419,11 +419,14 @@ fn a_character_display_is_sent_what_changed_alone() {
     assert!((1..60).contains(&bytes), "{bytes} bytes for the clock's next second");
 }
 
+/// Data or command, and the bytes.
+type Heard = (bool, Vec<u8>);
+
 /// An SPI device with its data line.
 #[derive(Clone, Default)]
 struct Line {
     data: Rc<RefCell<bool>>,
-    heard: Rc<RefCell<Vec<(bool, Vec<u8>)>>>,
+    heard: Rc<RefCell<Vec<Heard>>>,
 }
 
 impl digital::ErrorType for Line {

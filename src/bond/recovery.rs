@@ -195,7 +195,9 @@ impl Core {
         let held_bytes: f64 = self.links[at].in_flight();
         let patient = self.config.latency >= PATIENT && !self.config.without.has(Without::JUST_IN_TIME);
         let needed = if patient { wait + held_bytes / sum + RESERVE * latency_us } else { HALF * latency_us };
-        let held_off = !patient && !calm && self.links[at].suspect.is_some_and(|since| now.since(since) < SURELY);
+        // by tens and echoes silence is known later, so there nothing is held off
+        let recent = self.links[at].suspect.is_some_and(|since| now.since(since) < SURELY);
+        let held_off = self.tunnel.is_some() && !patient && !calm && recent;
         for (number, seq) in sole {
             let Some(held) = self.store.get_mut(seq) else {
                 self.links[at].rescued(number);

@@ -373,7 +373,12 @@ mod tests {
     #[test]
     fn two_ends_that_do_not_fit_beside_one_another_take_a_row_each() {
         let long = "a-slot-of-16-chr".to_owned();
-        let rows = line(std::slice::from_ref(&long), &["88.8/88.8M 888ms".into(), "88.8M".into()], Tone::Plain, Format::Characters);
+        let rows = line(
+            std::slice::from_ref(&long),
+            &["88.8/88.8M 888ms".into(), "88.8M".into()],
+            Tone::Plain,
+            Format::Characters,
+        );
 
         let text = |row: &Row| match row {
             Row::Text { left, right, .. } => format!("{left}|{right}"),

@@ -3,11 +3,11 @@
 # with its sound into the mixer; then `livebox send lipsync on`, and `livebox status` after half a minute.
 #
 # Forty white flashes of 83 ms on black, each with a beep of 1 kHz that begins with it, at 60 pictures a
-# second. The period of 82 pictures (1.3667 s) is no multiple of a picture at 24, 25, 30 or 50 a second.
+# second. The period of 83 pictures (1.3833 s) is no multiple of a picture at 24, 25, 30 or 50 a second.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 file=${1:-target/lipsync.mp4}
-period=82 flash=5 rate=60 flashes=40
+period=83 flash=5 rate=60 flashes=40
 mkdir -p "$(dirname "$file")"
 seconds=$(bc -l <<< "$period * $flashes / $rate")
 ffmpeg -nostdin -v error -y \

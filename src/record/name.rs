@@ -2,9 +2,9 @@
 
 use super::label::Label;
 
-/// Bytes that each part of a name may have; together with number and ending they stay below the 255
+/// Bytes that each part of a name may have; together with the longest number, a stream and the ending they stay below the 255
 /// that every file system takes. A Chinese character has three.
-const PARTS: [usize; 4] = [36, 36, 54, 96];
+const PARTS: [usize; 4] = [36, 36, 54, 90];
 
 /// The stream whose name is not worth a place in file names.
 const MAIN: &str = "main";

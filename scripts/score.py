@@ -97,6 +97,8 @@ Made by `make score`; do not edit. Each row: the highest constant rate at which 
 
 ## Whole runs: 110 s scored, mean of seeds {", ".join(map(str, SEEDS))}
 
+Without rows where the engine has changed since and `make score` was not run.
+
 {marked["whole"]}
 
 ## Recorded traces

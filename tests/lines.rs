@@ -235,10 +235,10 @@ impl Programme {
     /// One tick; a harmful finding on the line on air moves the programme, as control does.
     fn tick(&mut self, tick: usize, captured: [&[Stereo]; 2]) {
         let now = Instant::from_micros((tick as u64 + 1) * 40_000);
-        for line in 0..2 {
+        for (line, samples) in captured.into_iter().enumerate() {
             let mixer = &mut self.mixer;
-            self.stores[line].push(now, captured[line].iter().copied());
-            self.watches[line].push(now, captured[line], |look| mixer.handle_look(line, look));
+            self.stores[line].push(now, samples.iter().copied());
+            self.watches[line].push(now, samples, |look| mixer.handle_look(line, look));
         }
         while let Some((line, findings)) = self.mixer.poll_judged(now) {
             if line == self.on_air && findings.iter().any(|f| f.fault.harms()) && self.switched.is_none() {

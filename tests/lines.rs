@@ -440,3 +440,19 @@ fn both_lines_with_all_detectors_cost_at_most_three_in_a_hundred_of_a_core() {
     eprintln!("with resampling, alignment, mix, limiter and the programme's meter: {whole:.2} %");
     assert!(watched <= 3.0, "{watched}");
 }
+
+#[test]
+fn a_plain_watch_measures_peaks_and_names_no_fault() {
+    let mut watch = Watch::plain();
+    let mut looks = Vec::new();
+    // cut tops, for ten seconds
+    let loud: Vec<Stereo> =
+        (0..480_000).map(|i| [((f64::from(i) * 0.06).sin() * 3.0).clamp(-1.0, 1.0) as f32; 2]).collect();
+
+    watch.push(Instant::from_millis(10_000), &loud, |look| looks.push(look));
+
+    let last = looks.last().expect("a look each tenth");
+    assert_eq!(looks.len(), 100);
+    assert!(last.levels.peak.0 > -0.1 && last.levels.momentary.is_none(), "{:?}", last.levels);
+    assert_eq!(last.findings.iter().count(), 0);
+}

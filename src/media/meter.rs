@@ -78,6 +78,12 @@ impl Meter {
         }
     }
 
+    /// A meter of sample peak and power alone, for a processor that has no time for more.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { loudness: None, ..Self::new() }
+    }
+
     /// Hears some samples.
     pub fn push(&mut self, samples: &[Stereo]) {
         let mut power = 0.0_f32;

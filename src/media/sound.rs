@@ -57,7 +57,7 @@ pub struct Store {
     made: VecDeque<Stereo>,
     input: Vec<f32>,
     output: Vec<f32>,
-    // absent only if the crate refused a ratio of one; the line is then passed on as it comes
+    // absent if it is plain, or if the crate refused a ratio of one; the line is then passed on as it comes
     resampler: Option<Async<f32>>,
     drift: Drift,
     base: usize,
@@ -102,6 +102,12 @@ impl Store {
             ticks: 0,
             last: [0.0; 2],
         }
+    }
+
+    /// A store that passes the line on as its card's clock gives it, for a processor that has no time for more.
+    #[must_use]
+    pub fn plain(delay: Duration) -> Self {
+        Self { resampler: None, ..Self::new(delay) }
     }
 
     /// Takes captured samples, of which the last was taken at `at`.

@@ -19,11 +19,19 @@ use crate::time::{Duration, Instant};
 const LOOKS: usize = 300;
 
 /// Listens to one line while it is captured.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Ear {
+    watched: bool,
     watch: Watch,
     block: Vec<Stereo>,
     looks: VecDeque<Look>,
+}
+
+impl Ear {
+    fn new(watched: bool) -> Self {
+        let watch = if watched { Watch::new() } else { Watch::plain() };
+        Self { watched, watch, block: Vec::new(), looks: VecDeque::new() }
+    }
 }
 
 /// The lip-sync test, shared by the feeds while it runs.
@@ -95,8 +103,8 @@ impl Feed {
             source,
             fitted,
             slot: Mutex::new(Slot::new(period)),
-            store: Mutex::new(Store::new(delay)),
-            ear: Mutex::default(),
+            store: Mutex::new(if config.sound.watched { Store::new(delay) } else { Store::plain(delay) }),
+            ear: Mutex::new(Ear::new(config.sound.watched)),
             claps,
             condition: Mutex::default(),
         }
@@ -113,7 +121,7 @@ impl Feed {
     /// Some sound, of which the last sample was taken at `at`.
     pub(super) fn sound(&self, at: Instant, samples: impl IntoIterator<Item = Stereo>) {
         let mut ear = lock(&self.ear);
-        let Ear { watch, block, looks } = &mut *ear;
+        let Ear { watch, block, looks, .. } = &mut *ear;
         block.clear();
         block.extend(samples);
         self.store().push(at, block.iter().copied());
@@ -137,7 +145,9 @@ impl Feed {
 
     /// The card is opened afresh: what was heard before tells nothing of it.
     pub(super) fn fresh(&self, at: Instant) {
-        lock(&self.ear).watch = Watch::new();
+        let mut ear = lock(&self.ear);
+        *ear = Ear::new(ear.watched);
+        drop(ear);
         self.store().restart(at);
     }
 

@@ -121,7 +121,8 @@ impl Pump {
         let mut composer = Composer::new(self.config.size)?;
         let mut mixer = {
             let wanted = self.wanted();
-            Mixer::new(wanted.line, &wanted.sound)
+            let new = if self.config.sound.watched { Mixer::new } else { Mixer::plain };
+            new(wanted.line, &wanted.sound)
         };
         let mut said: [Said; 4] = Default::default();
         let began = clock::now();

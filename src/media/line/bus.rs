@@ -86,7 +86,7 @@ impl Bus {
 
     /// A bus that starts on `line`.
     #[must_use]
-    pub fn new(line: Line) -> Self {
+    pub fn new(line: Line, meter: Meter) -> Self {
         Self {
             position: if line == Line::A { 0.0 } else { 1.0 },
             line,
@@ -95,7 +95,7 @@ impl Bus {
             factor: 1.0,
             open: 1.0,
             limiter: Limiter::new(),
-            meter: Meter::new(),
+            meter,
             heard: Vec::new(),
         }
     }
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_switch_is_a_crossfade_of_twenty_milliseconds_without_a_click() {
-        let mut bus = Bus::new(Line::A);
+        let mut bus = Bus::new(Line::A, Meter::new());
         let heard = play(&mut bus, &SoundOrders::default(), 20, 0.0, 0.5, |tick, bus| {
             bus.select(if tick < 10 { Line::A } else { Line::B });
         });
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn aligned_lines_with_the_same_programme_are_switched_without_a_gap() {
-        let mut bus = Bus::new(Line::A);
+        let mut bus = Bus::new(Line::A, Meter::new());
         let heard = play(&mut bus, &SoundOrders::default(), 20, 0.3, 0.3, |tick, bus| {
             bus.select(if tick < 10 { Line::A } else { Line::B });
         });
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn mute_and_gain_move_without_a_click() {
-        let (mut bus, mut strip) = (Bus::new(Line::A), Strip::default());
+        let (mut bus, mut strip) = (Bus::new(Line::A, Meter::new()), Strip::default());
         let mut heard = Vec::new();
         for tick in 0..30 {
             let orders = SoundOrders { mute: (10..20).contains(&tick), ..SoundOrders::default() };
@@ -277,7 +277,7 @@ mod tests {
     fn levelling_leads_the_programme_to_its_loudness_and_leaves_pauses_alone() {
         for levelling in [Levelling::Web, Levelling::Broadcast] {
             let orders = SoundOrders { levelling, ..SoundOrders::default() };
-            let mut bus = Bus::new(Line::A);
+            let mut bus = Bus::new(Line::A, Meter::new());
             // 10 ticks of 0.1 s a second; −26 LUFS comes in
             let amplitude = 10_f64.powf(-26.0 / 20.0);
             let mut levels = Levels::SILENCE;
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn the_high_pass_takes_an_offset_away() {
         let orders = SoundOrders { high_pass: 40, ..SoundOrders::default() };
-        let mut bus = Bus::new(Line::A);
+        let mut bus = Bus::new(Line::A, Meter::new());
         let offset = vec![[0.3; 2]; 48_000];
         let heard = bus.mix(&orders, &offset, &offset);
         assert!(heard[40_000..].iter().all(|s| s[0].abs() < 1e-3));

@@ -11,7 +11,7 @@ use super::pair::Pair;
 use super::settings::SoundOrders;
 use super::stats::{LineStats, SoundStats};
 use super::watch::Look;
-use crate::media::meter::Levels;
+use crate::media::meter::{Levels, Meter};
 use crate::media::sound::Stereo;
 use crate::media::stream::Line;
 use crate::time::{Duration, Instant};
@@ -35,7 +35,7 @@ pub struct Fetch {
 pub struct Mixer {
     strips: [Strip; 2],
     bus: Bus,
-    align: Align,
+    align: Option<Align>,
     pair: Pair,
     leads: [Leads; 2],
     levels: [Option<Levels>; 2],
@@ -52,8 +52,8 @@ impl Mixer {
     pub fn new(line: Line, orders: &SoundOrders) -> Self {
         Self {
             strips: [Strip::default(), Strip::default()],
-            bus: Bus::new(line),
-            align: Align::new(),
+            bus: Bus::new(line, Meter::new()),
+            align: Some(Align::new()),
             pair: Pair::new(patience(orders)),
             leads: [Leads::default(); 2],
             levels: [None; 2],
@@ -63,6 +63,12 @@ impl Mixer {
             said: [Findings::default(); 2],
             lines: [Vec::new(), Vec::new()],
         }
+    }
+
+    /// A mixer that keeps no lines in step and measures peaks alone, for a processor that has no time for more.
+    #[must_use]
+    pub fn plain(line: Line, orders: &SoundOrders) -> Self {
+        Self { bus: Bus::new(line, Meter::plain()), align: None, ..Self::new(line, orders) }
     }
 
     /// A line told this of its last tenth.
@@ -76,7 +82,13 @@ impl Mixer {
     pub fn handle_gone(&mut self, line: usize) {
         self.pair.handle_gone(line);
         (self.leads[line], self.levels[line]) = (Leads::Unknown, None);
-        self.align.restart();
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        if let Some(align) = &mut self.align {
+            align.restart();
+        }
     }
 
     /// One tick of `samples`: fetches both lines, which says whether each is sounding, and mixes them.
@@ -100,10 +112,10 @@ impl Mixer {
             self.strips[line].set(self.leads[line], orders.gain_of(own), self.inverted[line]);
             self.strips[line].apply(samples_of);
         }
-        if both {
-            self.align.push(&self.lines[0], &self.lines[1]);
+        if both && let Some(align) = &mut self.align {
+            align.push(&self.lines[0], &self.lines[1]);
             // nothing moves while both are heard
-            if let Some(lag) = self.align.poll().filter(|_| settled == Some(on_air)) {
+            if let Some(lag) = align.poll().filter(|_| settled == Some(on_air)) {
                 self.follow(lag, on_air);
             }
         }
@@ -117,11 +129,11 @@ impl Mixer {
         let by = if on_air == Line::A { -lag.samples } else { lag.samples };
         if by.abs() > NEAR {
             self.moved[off] += by.round() as i64;
-            self.align.restart();
+            self.restart();
         }
         if lag.inverted {
             self.inverted[off] = !self.inverted[off];
-            self.align.restart();
+            self.restart();
         }
     }
 

@@ -94,6 +94,8 @@ pub struct Settings {
     pub levelling: Levelling,
     /// The programme leaves a line that is at fault by itself.
     pub auto_switch: bool,
+    /// Findings, loudness, alignment and following of each card's clock; off on a processor too weak for them.
+    pub watched: bool,
     /// A line is silent after so long of the other's programme.
     pub silent_after: Duration,
     /// Of camera, slides, mixer A, mixer B.
@@ -107,6 +109,7 @@ impl Default for Settings {
             high_pass: 40,
             levelling: Levelling::Off,
             auto_switch: true,
+            watched: true,
             silent_after: Duration::from_secs(5),
             delay: [Delay::default(); 4],
         }
@@ -137,6 +140,7 @@ impl Settings {
             high_pass,
             levelling,
             auto_switch: section.flag("auto_switch", default.auto_switch),
+            watched: section.flag("watched", default.watched),
             silent_after: section.duration("silent_after", default.silent_after, ms(1000)..=ms(30_000)),
             delay: keys.map(|key| Delay::ms(section.integer(key, 0, Delay::RANGE))),
         }

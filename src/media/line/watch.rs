@@ -37,6 +37,8 @@ pub struct Watch {
     blocks: usize,
     clip: Clip,
     glitch: Glitch,
+    /// It looks for faults, and does not only measure.
+    deep: bool,
     hum: Hum,
     howl: Howl,
     level: Level,
@@ -62,12 +64,19 @@ impl Watch {
             blocks: 0,
             clip: Clip::new(),
             glitch: Glitch::new(),
+            deep: true,
             hum: Hum::new(),
             howl: Howl::new(),
             level: Level::new(),
             leads: LeadWatch::default(),
             began: None,
         }
+    }
+
+    /// A watch that measures levels and looks for nothing, for a processor that has no time for more.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { deep: false, meter: Meter::plain(), ..Self::new() }
     }
 
     /// Hears samples, of which the last was taken at `at`; gives a look for each tenth that ends in them.
@@ -95,18 +104,22 @@ impl Watch {
         let mut own = Sums::default();
         own.add(block);
         self.meter.push(block);
-        self.clip.hear(began, block, own.peak);
-        self.glitch.hear(began, block, own.peak[0].max(own.peak[1]));
-        self.hum.hear(began, block);
-        self.howl.hear(block);
+        if self.deep {
+            self.clip.hear(began, block, own.peak);
+            self.glitch.hear(began, block, own.peak[0].max(own.peak[1]));
+            self.hum.hear(began, block);
+            self.howl.hear(block);
+        }
         self.sums.add_sums(&own);
         self.blocks += 1;
         if self.blocks < IN_A_TENTH {
             return None;
         }
-        self.howl.tenth(began);
         let tenth = Tenth::of(&self.sums);
-        self.level.hear(began, tenth, &self.sums);
+        if self.deep {
+            self.howl.tenth(began);
+            self.level.hear(began, tenth, &self.sums);
+        }
         let mut findings = Findings::default();
         let alone = [self.clip.finding(), self.glitch.finding(), self.hum.finding(), self.howl.finding()];
         alone.into_iter().flatten().chain(self.level.findings()).for_each(|finding| findings.put(finding));

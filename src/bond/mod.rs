@@ -1,6 +1,7 @@
 //! The bonding engine: one stream over many links, each packet to the link that brings it in time.
 //!
-//! [`Sender`] takes an SRT caller's datagrams and gives datagrams on links; it is a machine without
+//! [`Sender`] takes an SRT caller's datagrams, or transport streams from a mux, and gives datagrams on
+//! links; `Receiver` puts those of our own dialect in order at the far end. Both are machines without
 //! clock and socket. `io/bond.rs` drives it with real sockets, `sim/world.rs` in virtual time.
 //! `docs/bonding.md` tells how it decides, and why.
 

@@ -211,6 +211,7 @@ impl Config {
             ("media.bitrate_min", a.bitrate.0 != b.bitrate.0),
             ("media.bitrate_max", a.bitrate.1 != b.bitrate.1),
             ("media.audio_bitrate", a.audio_bitrate != b.audio_bitrate),
+            ("media.reserve", a.reserve != b.reserve),
             ("media.srt_latency", a.srt_latency != b.srt_latency),
             ("media.stream_id", a.stream_id != b.stream_id),
             ("media.passphrase_file", secret || a.passphrase != b.passphrase),

@@ -36,6 +36,7 @@ fn config() -> Config {
     Config {
         size: SIZE,
         rate: FrameRate { num: 25, den: 1 },
+        reserve: s(0.2),
         gop: s(2.0),
         bitrate: (Bitrate::kbps(300), Bitrate::mbps(6)),
         audio_bitrate: Bitrate::kbps(128),

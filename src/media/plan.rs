@@ -292,6 +292,7 @@ mod tests {
         Config {
             size: PictureSize { width: 1280, height: 720 },
             rate: FrameRate { num: 25, den: 1 },
+            reserve: Duration::from_millis(60),
             gop: Duration::from_secs(2),
             bitrate: (Bitrate::kbps(300), Bitrate::mbps(6)),
             audio_bitrate: Bitrate::kbps(128),

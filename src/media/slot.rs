@@ -22,14 +22,12 @@ const STALE: Duration = Duration::from_millis(120);
 pub(super) const UNSTEADY: Duration = Duration::from_secs(10);
 /// An unsteady source must hold for so long before it returns.
 pub(super) const PROOF: Duration = Duration::from_secs(3);
-/// Pictures and sound may come this late and are still shown in their turn.
-const RESERVE: Duration = Duration::from_millis(200);
 /// Most frames kept: a loaded machine may run the pump late by a second without losing one.
 const ROOM: usize = 40;
 /// The quickest source, frames a second.
 const FASTEST: u32 = 60;
-/// A source of the programme's own rate may lag so far behind before a frame is left out.
-const LAG: Duration = Duration::from_millis(320);
+/// A source of the programme's own rate may lag so far behind, beyond the reserve, before a frame is left out.
+const LAG: Duration = Duration::from_millis(120);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
@@ -52,6 +50,7 @@ pub enum Change {
 #[derive(Debug)]
 pub struct Slot<F> {
     period: Duration,
+    lag: Duration,
     frames: VecDeque<(Instant, F)>,
     shown: Option<F>,
     newest: Option<Instant>,
@@ -64,11 +63,13 @@ pub struct Slot<F> {
 }
 
 impl<F> Slot<F> {
-    /// An empty slot for a programme whose pictures are `period` apart.
+    /// An empty slot for a programme whose pictures are `period` apart, and whose sources may come
+    /// `reserve` late.
     #[must_use]
-    pub fn new(period: Duration) -> Self {
+    pub fn new(period: Duration, reserve: Duration) -> Self {
         Self {
             period,
+            lag: reserve + LAG,
             frames: VecDeque::new(),
             shown: None,
             newest: None,
@@ -80,15 +81,7 @@ impl<F> Slot<F> {
         }
     }
 
-    /// How far in the past the pump should ask: long enough for threads of a loaded machine to come
-    /// late, and half a picture off the grid, so that a source on the grid is never on an edge.
-    #[must_use]
-    pub fn delay(period: Duration) -> Duration {
-        let whole = (RESERVE.as_micros() / period.as_micros().max(1)) as u32;
-        period * whole + period / 2
-    }
-
-    /// Frames are asked for so much later than [`Self::delay`]: there is room for what waits.
+    /// Frames are asked for so much later than the reserve: there is room for what waits.
     pub fn hold(&mut self, extra: Duration) {
         self.room = ROOM + (extra.as_micros() * u128::from(FASTEST) / 1_000_000) as usize;
     }
@@ -117,7 +110,7 @@ impl<F> Slot<F> {
         let slack = self.period * 3 / 4;
         // a source that is not quicker than the programme keeps every frame, up to a bound
         let quicker = self.spacing < 0.97 * self.period.as_micros() as f64;
-        let late = if quicker { slack } else { LAG };
+        let late = if quicker { slack } else { self.lag };
         let mut advanced = false;
         while let Some((stamp, _)) = self.frames.front() {
             let due = *stamp <= wanted + slack;
@@ -185,8 +178,10 @@ impl<F> Slot<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Reserve;
 
     const P: Duration = Duration::from_millis(40);
+    const RESERVE: Duration = Duration::from_millis(200);
 
     fn at(ms: u64) -> Instant {
         Instant::from_millis(ms)
@@ -194,7 +189,7 @@ mod tests {
 
     /// Plays source frames (stamp ms, number) through a slot at 25 pictures a second.
     fn play(frames: &[(u64, u32)], until: u64) -> Vec<Option<u32>> {
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         let mut frames = frames.iter().peekable();
         (8..until / 40)
             .map(|tick| {
@@ -202,7 +197,7 @@ mod tests {
                 while let Some((stamp, number)) = frames.next_if(|(stamp, _)| at(*stamp) <= now) {
                     slot.push(at(*stamp), *number);
                 }
-                slot.pick(now.before(Slot::<u32>::delay(P)));
+                slot.pick(now.before(Reserve::new(P, RESERVE).delay()));
                 slot.frame().copied()
             })
             .collect()
@@ -233,7 +228,7 @@ mod tests {
     #[test]
     fn a_late_capture_loses_no_frame() {
         // every fiftieth frame and its followers come 300 ms late at once
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         let mut next = 0u64;
         let mut shown = Vec::new();
         for tick in 10..1000u64 {
@@ -242,7 +237,7 @@ mod tests {
                 slot.push(at(next * 40), next as u32);
                 next += 1;
             }
-            slot.pick(at(tick * 40).before(Slot::<u32>::delay(P)));
+            slot.pick(at(tick * 40).before(Reserve::new(P, RESERVE).delay()));
             shown.extend(slot.frame().copied());
         }
         shown.dedup();
@@ -304,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_slot_keeps_a_bounded_number_of_frames() {
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         for k in 0..10_000u64 {
             slot.push(at(k * 40), k);
         }

@@ -4,6 +4,9 @@
 
 /// The bytes on the bus, read by models of the chips.
 mod glass;
+/// The live page in a headless Chromium, pressed as a hand would.
+#[cfg(feature = "gstreamer")]
+mod page;
 /// Every screen, in every language, on every display.
 mod screens;
 /// What happens when a hand does this.

@@ -258,7 +258,9 @@ impl Menu {
             (Screen::Settings, Some(index)) => return self.change(now, index, desk),
             (screen @ (Screen::Links | Screen::Access | Screen::Alarms), Some(_)) => self.go(now, Place::at(screen)),
             (Screen::Picture, _) => self.arm_layout(now, desk),
-            (Screen::Audio | Screen::Agenda | Screen::Health, _) => self.sheet = Some(self.sheet.map_or(1, |sheet| sheet + 1)),
+            (Screen::Audio | Screen::Agenda | Screen::Health, _) => {
+                self.sheet = Some(self.sheet.map_or(1, |sheet| sheet + 1))
+            }
         }
         Vec::new()
     }

@@ -10,9 +10,7 @@ use livebox::bond::LinkPhase;
 use livebox::event::Permissions;
 use livebox::lang::{Lang, Text, said};
 use livebox::media::line::{Fault, Leads};
-use livebox::message::{
-    AgendaStatus, LineFault, Phase, Reading, RecordingStatus, Status, TalkStatus, Tally, Verdict,
-};
+use livebox::message::{AgendaStatus, LineFault, Phase, Reading, RecordingStatus, Status, TalkStatus, Tally, Verdict};
 use livebox::panel::{
     Format, Ink, Key, Light, Page, Picture, Play, Script, Step, misfits, on_points, picture, png, sheets, silent,
 };
@@ -320,7 +318,8 @@ fn longest() -> Status {
     status.recording.trouble = Some(said::no_video_device("/var/lib/livebox/recordings/a-disk-with-a-long-name"));
     let talk = TalkStatus {
         speaker: "司马相如·阿卜杜热西提·Maximilian-Alexander von Hohenzollern-Sigmaringen".to_owned(),
-        title: "A title of the kind that congresses print over three lines of their programme，以及它的中文译名".to_owned(),
+        title: "A title of the kind that congresses print over three lines of their programme，以及它的中文译名"
+            .to_owned(),
         clock: "09:30–10:15".to_owned(),
         allowed: Permissions { record: false, stream: false, publish: false },
         ..TalkStatus::default()

@@ -678,7 +678,13 @@ fn a_key_is_seen_within_a_tenth_of_a_second() {
         let now = desk.house.now + Duration::from_millis(after);
         (desk.panel.picture(now, Format::Mono), desk.panel.lamps(now))
     };
-    for stroke in [Stroke::Down(Key::Backup), Stroke::Down(Key::Audio), Stroke::Down(Key::Slate), Stroke::Down(Key::Next), Stroke::Turn(1)] {
+    for stroke in [
+        Stroke::Down(Key::Backup),
+        Stroke::Down(Key::Audio),
+        Stroke::Down(Key::Slate),
+        Stroke::Down(Key::Next),
+        Stroke::Turn(1),
+    ] {
         desk.press(Key::Ack);
         let before = seen(&desk, 0);
 

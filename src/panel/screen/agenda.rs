@@ -39,7 +39,8 @@ fn told(view: &View<'_>, when: Word, talk: &TalkStatus, number: u16) -> Item {
     let clock = clock(talk);
     let begins = clock.split('-').next().unwrap_or_default().to_owned();
     let tone = if when == Word::Now { Tone::Good } else { Tone::Plain };
-    let mut items = vec![Item::Line { left: vec![format!("{} {name}", view.say(when))], right: vec![clock, begins], tone }];
+    let mut items =
+        vec![Item::Line { left: vec![format!("{} {name}", view.say(when))], right: vec![clock, begins], tone }];
     if !talk.title.is_empty() && shows(view, &talk.title) {
         items.push(Item::Words { text: talk.title.clone(), tone: Tone::Plain });
     }
@@ -67,7 +68,8 @@ pub(super) fn clock(talk: &TalkStatus) -> String {
 /// What the speaker does not allow.
 pub(super) fn forbidden(view: &View<'_>, talk: &TalkStatus) -> String {
     let allowed = talk.allowed;
-    let words = [(allowed.record, Word::NoRecord), (allowed.stream, Word::NoStream), (allowed.publish, Word::NoPublish)];
+    let words =
+        [(allowed.record, Word::NoRecord), (allowed.stream, Word::NoStream), (allowed.publish, Word::NoPublish)];
     let words: Vec<_> = words.into_iter().filter(|(allowed, _)| !allowed).map(|(_, word)| view.say(word)).collect();
     words.join(if view.lang == crate::lang::Lang::Zh { "、" } else { ", " })
 }

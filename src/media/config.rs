@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::line::Settings as Sound;
+use super::road::Roads;
 use super::stream::{FrameRate, PictureSize};
 use crate::table::{SecretRef, Section};
 use crate::units::Bitrate;
@@ -35,6 +36,8 @@ pub struct Config {
     pub destination: Destination,
     /// The sound, from its own section `[sound]`.
     pub sound: Sound,
+    /// What leaves beside the bond, from `[backup]`, `[programme]` and `[dual]`.
+    pub roads: Roads,
 }
 
 impl Default for Config {
@@ -51,6 +54,7 @@ impl Default for Config {
             passphrase: Secret::default(),
             destination: Destination { host: "127.0.0.1".to_owned(), port: 5000 },
             sound: Sound::default(),
+            roads: Roads::default(),
         }
     }
 }
@@ -92,6 +96,7 @@ impl Config {
             passphrase: Secret::default(),
             destination,
             sound: Sound::default(),
+            roads: Roads::default(),
         };
         (config, section.secret("passphrase_file"))
     }

@@ -301,6 +301,7 @@ mod tests {
             passphrase: Secret("correct horse".into()),
             destination: "127.0.0.1:5000".parse().unwrap(),
             sound: crate::media::line::Settings::default(),
+            roads: crate::media::Roads::default(),
         }
     }
 

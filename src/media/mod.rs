@@ -3,6 +3,7 @@
 mod config;
 pub mod counter;
 pub mod delay;
+pub mod edid;
 pub mod encoder;
 pub mod judge;
 mod layout;
@@ -10,6 +11,7 @@ pub mod line;
 pub mod lipsync;
 pub mod meter;
 mod output;
+pub mod picture;
 pub mod plan;
 pub mod raster;
 mod reserve;
@@ -22,7 +24,9 @@ pub mod slot;
 pub mod sound;
 pub mod splice;
 mod stream;
+pub mod timings;
 pub mod ts;
+pub mod uevent;
 
 pub use crate::board::EncoderKind;
 pub use config::{Config, Destination, Secret};

@@ -19,8 +19,10 @@ use crate::time::Instant;
 const DOWN: usize = 48;
 /// Samples of a tenth at that rate.
 const TENTH: usize = 100;
-/// Tenths that must agree in phase.
+/// Tenths that are looked at,
 const SPAN: usize = 14;
+/// and of them the quietest of each line, which must agree in phase: a bass drum covers the others.
+const AGREE: usize = 10;
 /// The lines of the comb, Hz.
 const COMB: [f64; 4] = [50.0, 100.0, 150.0, 200.0];
 /// Neighbours lie so far beside each line, Hz.
@@ -122,14 +124,16 @@ fn power(value: [f64; 2]) -> f64 {
 }
 
 fn hums(tenths: &VecDeque<Tenth>) -> bool {
-    let n = tenths.len() as f64;
+    let n = AGREE as f64;
     let mut whole = 0.0;
     let lines: [Option<f64>; COMB.len()] = std::array::from_fn(|i| {
+        let mut quietest: [([f64; 2], f64); SPAN] = [([0.0; 2], f64::MAX); SPAN];
+        quietest.iter_mut().zip(tenths).for_each(|(slot, tenth)| *slot = tenth[i]);
+        quietest.sort_by(|(a, beside_a), (b, beside_b)| (power(*a) + beside_a).total_cmp(&(power(*b) + beside_b)));
         let (mut sum, mut all, mut beside) = ([0.0; 2], 0.0, 0.0);
-        for tenth in tenths {
-            let (own, neighbours) = tenth[i];
+        for (own, neighbours) in &quietest[..AGREE] {
             sum = [sum[0] + own[0], sum[1] + own[1]];
-            all += power(own);
+            all += power(*own);
             beside += neighbours;
         }
         let steady = power(sum.map(|part| part / n));

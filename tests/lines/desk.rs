@@ -77,7 +77,8 @@ impl<'c> Desk<'c> {
             Fault::Unplugged | Fault::DcOffset => true,
             Fault::Silent | Fault::DeadChannel | Fault::Polarity | Fault::Glitches => self.programme,
             Fault::Clipping => self.audible > 0,
-            Fault::Hum | Fault::MicLevel | Fault::Howl => self.audible >= 5,
+            Fault::Hum => self.audible >= 8,
+            Fault::MicLevel | Fault::Howl => self.audible >= 5,
         }
     }
 }

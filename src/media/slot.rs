@@ -453,7 +453,7 @@ mod tests {
 
     #[test]
     fn a_lag_from_one_hiccup_is_made_good_by_leaving_out_what_was_repeated() {
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         let mut shown = Vec::new();
         let mut next = 0u64;
         for tick in 10..4000u64 {
@@ -463,7 +463,7 @@ mod tests {
                 slot.push(at(next * 40), next);
                 next += 1;
             }
-            let wanted = at(tick * 40).before(Slot::<u64>::delay(P));
+            let wanted = at(tick * 40).before(Reserve::new(P, RESERVE).delay());
             slot.pick(wanted);
             shown.push((tick, slot.frame().copied()));
         }

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use anyhow::Context as _;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
 
 use crate::bond::echo::Echo;
-use crate::bond::native::{InitiatorConfig, Refusal};
+use crate::bond::native::{Cutter, InitiatorConfig, Refusal};
 use crate::bond::{Config, GroupStats, LinkConfig, LinkId, Sender};
 use crate::io::task::Ends;
 use crate::io::udp::{Batch, Received, Socket};
@@ -178,14 +178,16 @@ pub async fn drive(
         }
         Load::Ts { session, payloads } => (None, Some(session), Some(payloads)),
     };
+    let native = session.is_some();
     let mut driver = Driver {
         sender: match session {
             Some(session) => Sender::native(now, config, session, rng),
             None => Sender::new(now, config, rng),
         },
         caller,
-        narrow: BTreeMap::new(),
+        cutter: Cutter::default(),
         destination: road.destination,
+        native,
         links: Vec::new(),
         batch: Batch::default(),
         retry_at: None,
@@ -317,9 +319,10 @@ impl Link {
 struct Driver {
     sender: Sender,
     caller: Option<Socket>,
-    /// What is left of each stream's last payload, where paths are too narrow for a whole one.
-    narrow: BTreeMap<u8, BytesMut>,
+    /// Makes payloads of the mux as long as the narrowest path carries.
+    cutter: Cutter,
     destination: SocketAddr,
+    native: bool,
     links: Vec<Link>,
     batch: Batch,
     retry_at: Option<Instant>,
@@ -377,7 +380,13 @@ impl Driver {
             let news = way != link.way;
             link.way = way;
             if let Some(way) = &link.way {
-                match Socket::through(&way.interface, way.source(), self.destination) {
+                let opened = Socket::through(&way.interface, way.source(), self.destination);
+                // our own dialect finds out what each path carries
+                let opened = opened.and_then(|socket| match self.native {
+                    true => socket.forbid_fragments().map(|()| socket),
+                    false => Ok(socket),
+                });
+                match opened {
                     Ok(socket) => {
                         let Way { index, interface, address, .. } = way;
                         tracing::info!(slot = link.slot, interface, index, %address, "socket opened");
@@ -400,19 +409,10 @@ impl Driver {
         }
     }
 
-    /// A payload of the mux: as it is, or in pieces of whole packets that fit the narrowest path.
+    /// A payload of the mux.
     fn take_ts(&mut self, now: Instant, stream: u8, payload: Bytes) {
-        let limit = self.sender.payload_limit();
-        let left = self.narrow.entry(stream).or_default();
-        if payload.len() <= limit && left.is_empty() {
-            return self.sender.handle_ts(now, stream, payload);
-        }
-        left.extend_from_slice(&payload);
-        // where all paths are wide again the rest goes out as it is
-        while left.len() >= limit || (!left.is_empty() && payload.len() <= limit) {
-            let piece = left.split_to(left.len().min(limit)).freeze();
-            self.sender.handle_ts(now, stream, piece);
-        }
+        let (limit, sender) = (self.sender.payload_limit(), &mut self.sender);
+        self.cutter.take(stream, payload, limit, |piece| sender.handle_ts(now, stream, piece));
     }
 
     async fn readable(&self) {
@@ -465,7 +465,14 @@ impl Driver {
         }
         for (id, datagrams) in out {
             let socket = self.links.iter().find(|l| l.id == id).and_then(|l| l.socket.as_ref());
-            if socket.is_none_or(|socket| socket.send(&datagrams) > 0) {
+            let Some(unsent) = socket.map(|socket| socket.send(&datagrams)) else {
+                self.sender.handle_send_error(now, id);
+                continue;
+            };
+            if let Some(len) = unsent.too_long {
+                self.sender.handle_too_long(now, id, len);
+            }
+            if unsent.refused > 0 {
                 self.sender.handle_send_error(now, id);
             }
         }

@@ -6,7 +6,7 @@
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -45,6 +45,15 @@ pub enum Received {
     Drained,
     /// The kernel handed over an error that an earlier datagram caused; call again.
     Failed,
+}
+
+/// What of some datagrams the kernel did not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unsent {
+    /// How many it refused: no route, no buffer.
+    pub refused: usize,
+    /// The shortest that is longer than the way out carries.
+    pub too_long: Option<usize>,
 }
 
 /// The datagrams of one system call, valid until the next.
@@ -126,6 +135,19 @@ impl Socket {
         Self::from_std(socket.into())
     }
 
+    /// Nothing that this socket sends is cut into IP fragments on its way; what a path does not carry is lost there, and
+    /// what the interface does not carry is refused as [`Unsent::too_long`]. For whoever finds out himself how much fits.
+    ///
+    /// # Errors
+    /// If the kernel does not grant it.
+    pub fn forbid_fragments(&self) -> io::Result<()> {
+        let (level, name, mode) = match self.local_addr()? {
+            SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
+            SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE),
+        };
+        set_int(self.inner.as_raw_fd(), level, name, mode)
+    }
+
     /// A socket that speaks with `to` alone, from `source` if one is given.
     ///
     /// # Errors
@@ -199,20 +221,20 @@ impl Socket {
         }
     }
 
-    /// Sends to the address it is connected to; the number that the kernel refused.
-    pub fn send(&self, datagrams: &[Bytes]) -> usize {
+    /// Sends to the address it is connected to; says what the kernel did not take.
+    pub fn send(&self, datagrams: &[Bytes]) -> Unsent {
         self.send_all(datagrams.iter().map(|d| (None, d)))
     }
 
-    /// Sends each to its own address; the number that the kernel refused.
-    pub fn send_to(&self, datagrams: &[(SocketAddr, Bytes)]) -> usize {
+    /// Sends each to its own address; says what the kernel did not take.
+    pub fn send_to(&self, datagrams: &[(SocketAddr, Bytes)]) -> Unsent {
         self.send_all(datagrams.iter().map(|(to, d)| (Some(SockaddrStorage::from(*to)), d)))
     }
 
-    fn send_all<'d>(&self, datagrams: impl Iterator<Item = (Option<SockaddrStorage>, &'d Bytes)>) -> usize {
+    fn send_all<'d>(&self, datagrams: impl Iterator<Item = (Option<SockaddrStorage>, &'d Bytes)>) -> Unsent {
         let (addresses, slices): (Vec<_>, Vec<_>) =
             datagrams.map(|(to, datagram)| (to, [IoSlice::new(datagram)])).unzip();
-        let (mut at, mut refused, mut again) = (0, 0, true);
+        let (mut at, mut unsent, mut again) = (0, Unsent::default(), true);
         while at < slices.len() {
             let end = slices.len().min(at + BATCH);
             let mut headers = MultiHeaders::preallocate(end - at, None);
@@ -226,15 +248,28 @@ impl Socket {
                 Err(Errno::EINTR) => {}
                 // what an earlier datagram caused is reported once, by the next call: not this one's fault
                 Err(Errno::ECONNREFUSED) if again => again = false,
-                Err(_) => {
-                    refused += 1;
+                Err(error) => {
+                    if error == Errno::EMSGSIZE {
+                        let len = slices[at][0].len();
+                        unsent.too_long = Some(unsent.too_long.map_or(len, |shortest| shortest.min(len)));
+                    } else {
+                        unsent.refused += 1;
+                    }
                     at += 1;
                     again = true;
                 }
             }
         }
-        refused
+        unsent
     }
+}
+
+#[allow(unsafe_code, reason = "neither nix nor socket2 sets how paths are found out")]
+fn set_int(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel reads one int, which lives until it has answered
+    Errno::result(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), len) })?;
+    Ok(())
 }
 
 fn raw(like: SocketAddr) -> io::Result<socket2::Socket> {
@@ -320,10 +355,10 @@ mod tests {
         let near = Socket::through("lo", Some(Ipv4Addr::new(127, 0, 1, 3)), far.local_addr().unwrap()).unwrap();
         let sent: Vec<_> = (0..100_u8).map(|n| Bytes::from(vec![n; 10 + usize::from(n)])).collect();
 
-        let refused = near.send(&sent);
+        let unsent = near.send(&sent);
         let got = collect(&far, 100).await;
 
-        assert_eq!(refused, 0);
+        assert_eq!(unsent, Unsent::default());
         assert_eq!(got, sent);
     }
 

@@ -331,10 +331,6 @@ pub(crate) fn receiver(life: &[u8]) -> usize {
                 bytes += out.len();
                 let out = bytes::Bytes::from(out);
                 let _ = receiver.handle_frame(now, link as u8, counters[link], out.len() + 24, &out);
-                if what > 200 {
-                    // and once more, as if it had come in halves
-                    receiver.handle_whole(now, link as u8, &out);
-                }
             }
         }
         for _ in 0..1000 {

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use livebox::bond::native::{Cutter, InitiatorConfig, Offer, PrivateKey};
-use livebox::bond::{Config, LinkConfig, LinkId, Sender};
+use livebox::bond::native::{Cutter, Initiator, InitiatorConfig, Offer, PrivateKey};
+use livebox::bond::{Config, LinkConfig, LinkId, Receiver, Sender};
 use livebox::gateway::{Gateway, Limits, Registry};
 use livebox::rng::Rng;
 use livebox::time::Instant;
+use livebox::wire::native::{Data, DataKind, Fragment, Frame};
 
 const L: Duration = Duration::from_millis(500);
 const PACKET: usize = 188;
@@ -127,6 +128,13 @@ impl Ends {
         }
     }
 
+    /// The source ends, and all of it gets the time that it takes.
+    fn end(&mut self) {
+        let (now, sender) = (self.now, &mut self.sender);
+        self.cutter.finish(|stream, piece| sender.handle_ts(now, stream, piece));
+        self.run(1_000, false);
+    }
+
     fn found(&self) -> Vec<Option<usize>> {
         self.sender.stats(self.now).links.iter().map(|link| link.datagram).collect()
     }
@@ -164,7 +172,7 @@ fn the_stream_drops_to_six_packets_while_a_path_carries_no_seven_and_returns_to_
     let narrow: Vec<_> = ends.given.iter().map(|payload| payload.len() / PACKET).collect();
     ends.sender.remove_link(ends.now, LinkId(1));
     ends.run(4_000, true);
-    ends.run(1_000, false);
+    ends.end();
 
     assert!(narrow.len() > 900 && narrow.iter().all(|packets| *packets == 6), "{narrow:?}");
     assert_eq!(ends.given.last().map(|payload| payload.len() / PACKET), Some(7));
@@ -180,10 +188,91 @@ fn a_payload_that_is_too_long_for_a_link_travels_as_two_halves_and_arrives_whole
     ends.paths[0].carries = 1250;
     ends.run(3_000, true);
     let halves = ends.paths[0].datagrams - before;
-    ends.run(1_000, false);
+    ends.end();
 
     let whole = ends.given.iter().filter(|payload| payload.len() == 7 * PACKET).count() as u64;
     assert!(whole > 3 && halves > 700, "{whole} of seven packets, {halves} datagrams");
     assert!(ends.paths[0].longest <= 1472);
     ends.gave_all();
 }
+
+// what a group keeps
+
+/// Resident memory of this process, bytes.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
+}
+
+/// A process of its own for one test, since others' memory is not of interest; true in that process.
+fn alone(test: &str) -> bool {
+    if std::env::var_os("LIVEBOX_ALONE").is_some() {
+        return true;
+    }
+    let binary = std::env::current_exe().expect("a test has a binary");
+    let mut again = std::process::Command::new(binary);
+    let done =
+        again.args(["--exact", &format!("native_ends::{test}"), "--nocapture"]).env("LIVEBOX_ALONE", "1").output();
+    let done = done.expect("it ran once already");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    false
+}
+
+#[test]
+fn a_box_that_sends_far_too_much_makes_its_group_keep_no_more_than_is_stated() {
+    if !alone("a_box_that_sends_far_too_much_makes_its_group_keep_no_more_than_is_stated") {
+        return;
+    }
+    let now = Instant::from_millis(1000);
+    let limits = Limits { streams: 2, ..Limits::default() };
+    let mut gateway = gateway(now, limits);
+    // an L so long that nothing leaves while it is measured
+    let offer = Offer::ts(Duration::from_secs(30), &["main", "slides"]);
+    let config = InitiatorConfig { key: key(1), peer: key(2).public(), offer };
+    let mut a_box = Initiator::new(now, config, Rng::simulated(8));
+    a_box.set_links(now, &[LinkId(0)]);
+    let mut room = [0; 2048];
+    while !a_box.is_up() {
+        let (_, datagram) = a_box.poll_transmit().expect("the handshake goes on");
+        gateway.handle_datagram(now, from(0), &datagram);
+        let answer = gateway.poll_transmit().expect("and is answered");
+        a_box.handle_datagram(now, LinkId(0), &answer.payload, &mut room);
+    }
+    let mut counter = 0;
+    // of each stream so many payloads, the shortest or the longest there are, and halves without their others
+    let mut pour = |gateway: &mut Gateway, count: u32, len: usize| {
+        let payload = vec![0x47; len];
+        let (mut frame, mut datagram) = (Vec::new(), Vec::new());
+        for n in 0..count {
+            for stream in [0, 1] {
+                let data =
+                    Data { stream, seq: n & 0xff_ffff, stamp: 1_000_000 + n, kind: DataKind::Ts, payload: &payload };
+                let half = Fragment { id: n as u16, second: stream > 0 && n % 2 > 0, part: &payload };
+                for what in [Frame::Data(data), Frame::Fragment(half)] {
+                    frame.clear();
+                    what.emit(&mut frame);
+                    datagram.clear();
+                    a_box.seal(now, LinkId(0), counter, &frame, &mut datagram).expect("a session");
+                    counter += 1;
+                    gateway.handle_datagram(now, from(0), &datagram);
+                }
+            }
+            while gateway.poll_transmit().is_some() {}
+        }
+    };
+    let before = resident();
+
+    pour(&mut gateway, 30_000, 1);
+    let many = resident() - before;
+    pour(&mut gateway, 60_000, 1400);
+    let long = resident() - before;
+
+    assert_eq!(gateway.stats().groups, 1);
+    // two rows of 32 MiB and of 32 768 places, and what the allocator adds
+    assert!(many < 2 * 12 * MEBI, "{many}");
+    assert!(long > MEBI * 40 && long < 2 * (Receiver::MOST_BYTES + 12 * MEBI), "{long}");
+    println!("kept: {} MiB of the shortest, {} MiB of the longest", many / MEBI, long / MEBI);
+}
+
+const MEBI: usize = 1 << 20;

@@ -1,8 +1,8 @@
 //! UDP sockets in batches: many datagrams per system call, a socket bound to one way out.
 //!
 //! A reader waits in [`Socket::poll_readable`], then empties the socket with [`Socket::receive`]
-//! until that says [`Received::Drained`]. Whoever reads at most once a millisecond gets whole
-//! batches and wakes seldom.
+//! until that says [`Received::Drained`]. Whoever expects more sleeps a while in [`nap`] and looks
+//! again with [`Socket::look`]: asleep so, it is not woken by every datagram, and gets whole batches.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,6 +34,7 @@ const BUFFER: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Socket {
     inner: tokio::net::UdpSocket,
+    is_v6: bool,
 }
 
 /// What [`Socket::receive`] found.
@@ -56,17 +57,31 @@ pub struct Unsent {
     pub too_long: Option<usize>,
 }
 
+/// Sleeps in the kernel, with everything that this thread does: for threads that do nothing else.
+#[allow(clippy::disallowed_methods, reason = "a runtime's sleep ends early with every datagram that comes")]
+pub fn nap(span: Duration) {
+    std::thread::sleep(span);
+}
+
 /// The datagrams of one system call, valid until the next.
 #[derive(Debug)]
 pub struct Batch {
     room: Box<[u8]>,
+    /// What the kernel writes beside the datagrams, by the family of the socket: it leaves the length of the addresses
+    /// there, which the next call goes by.
+    headers: [MultiHeaders<SockaddrStorage>; 2],
     found: Vec<(usize, Option<SocketAddr>)>,
     oversized: u64,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { room: vec![0; BATCH * LONGEST].into_boxed_slice(), found: Vec::with_capacity(BATCH), oversized: 0 }
+        Self {
+            room: vec![0; BATCH * LONGEST].into_boxed_slice(),
+            headers: std::array::from_fn(|_| MultiHeaders::preallocate(BATCH, None)),
+            found: Vec::with_capacity(BATCH),
+            oversized: 0,
+        }
     }
 }
 
@@ -116,7 +131,8 @@ impl Socket {
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         widen(&socket);
-        Ok(Self { inner: tokio::net::UdpSocket::from_std(socket)? })
+        let is_v6 = socket.local_addr()?.is_ipv6();
+        Ok(Self { inner: tokio::net::UdpSocket::from_std(socket)?, is_v6 })
     }
 
     /// A socket that leaves through `interface` alone, from `source` (or whatever address the kernel
@@ -174,51 +190,51 @@ impl Socket {
         self.inner.poll_recv_ready(cx).map(|_| ())
     }
 
-    /// Takes one batch, without waiting.
+    /// Takes one batch, without waiting, if the runtime knows of something.
     pub fn receive(&self, batch: &mut Batch) -> Received {
         let mut outcome = Received::Drained;
-        let Batch { room, found, oversized } = batch;
-        found.clear();
+        batch.found.clear();
         let done = self.inner.try_io(Interest::READABLE, || {
-            let mut slices: Vec<_> = room.chunks_mut(LONGEST).map(|room| [IoSliceMut::new(room)]).collect();
-            let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
-            let flags = MsgFlags::MSG_DONTWAIT;
-            let messages = match recvmmsg(self.inner.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None) {
-                Ok(messages) => messages,
-                Err(Errno::EAGAIN) => return Err(ErrorKind::WouldBlock.into()),
-                Err(Errno::EINTR) => {
-                    outcome = Received::Failed;
-                    return Ok(());
-                }
-                Err(_) => {
-                    outcome = Received::Failed;
-                    return Ok(());
-                }
-            };
-            let mut taken = 0;
-            for message in messages {
-                taken += 1;
-                let from = message.address.and_then(|a| {
-                    let v4 = a.as_sockaddr_in().map(|a| SocketAddr::from(std::net::SocketAddrV4::from(*a)));
-                    v4.or_else(|| a.as_sockaddr_in6().map(|a| SocketAddr::from(std::net::SocketAddrV6::from(*a))))
-                });
-                let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
-                *oversized += u64::from(!whole);
-                found.push((if whole { message.bytes } else { 0 }, from));
-            }
-            if taken == BATCH {
-                outcome = Received::More;
-                Ok(())
-            } else {
+            outcome = self.look(batch);
+            match outcome {
+                Received::More | Received::Failed => Ok(()),
                 // the socket is empty: the runtime is told so without a second system call, and
                 // whatever comes after this one is a new edge for it
-                Err(ErrorKind::WouldBlock.into())
+                Received::Drained => Err(ErrorKind::WouldBlock.into()),
             }
         });
         match done {
             Err(error) if error.kind() != ErrorKind::WouldBlock => Received::Failed,
             _ => outcome,
         }
+    }
+
+    /// Takes one batch, without waiting and without asking the runtime, which may afterwards take the socket for
+    /// readable once more than it is.
+    pub fn look(&self, batch: &mut Batch) -> Received {
+        let Batch { room, headers, found, oversized } = batch;
+        found.clear();
+        let mut slices: [_; BATCH] = {
+            let mut rooms = room.chunks_mut(LONGEST);
+            std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())])
+        };
+        let headers = &mut headers[usize::from(self.is_v6)];
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let messages = match recvmmsg(self.inner.as_raw_fd(), headers, slices.iter_mut(), flags, None) {
+            Ok(messages) => messages,
+            Err(Errno::EAGAIN) => return Received::Drained,
+            Err(_) => return Received::Failed,
+        };
+        for message in messages {
+            let from = message.address.and_then(|a| {
+                let v4 = a.as_sockaddr_in().map(|a| SocketAddr::from(std::net::SocketAddrV4::from(*a)));
+                v4.or_else(|| a.as_sockaddr_in6().map(|a| SocketAddr::from(std::net::SocketAddrV6::from(*a))))
+            });
+            let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
+            *oversized += u64::from(!whole);
+            found.push((if whole { message.bytes } else { 0 }, from));
+        }
+        if found.len() == BATCH { Received::More } else { Received::Drained }
     }
 
     /// Sends to the address it is connected to; says what the kernel did not take.

@@ -53,16 +53,20 @@ mod tests {
     fn streams_drop_to_six_packets_where_a_path_is_narrow_and_to_seven_where_none_is_and_lose_none() {
         let (mut cutter, mut out) = (Cutter::default(), Vec::new());
         let narrow = payload_limit([1472, BASE_DATAGRAM]);
-        for (payload, limit) in
-            [(0, 1316), (1, 1316), (2, narrow), (3, narrow), (4, narrow), (5, payload_limit([TS_DATAGRAM]))]
-        {
+        let wide = payload_limit([TS_DATAGRAM]);
+        for (payload, limit) in [(0, wide), (1, wide), (2, narrow), (3, narrow), (4, narrow), (5, wide), (6, narrow)] {
             cutter.take(0, packets(payload * 7, 7), limit, |piece| out.push(piece));
             // another stream is cut for itself
             cutter.take(1, packets(0, 6), limit, |piece| assert_eq!(piece.len(), 6 * PACKET));
         }
 
+        cutter.finish(|stream, piece| {
+            assert_eq!(stream, 0, "nothing of the other one waits");
+            out.push(piece);
+        });
+
         let lengths: Vec<_> = out.iter().map(|piece| piece.len() / PACKET).collect();
-        assert_eq!(lengths, [7, 7, 6, 6, 6, 7, 3]);
-        assert_eq!(out.concat(), packets(0, 42));
+        assert_eq!(lengths, [7, 7, 6, 6, 6, 7, 3, 6, 1]);
+        assert_eq!(out.concat(), packets(0, 49));
     }
 }

@@ -44,6 +44,7 @@ fn config() -> Config {
         stream_id: String::new(),
         passphrase: Secret::default(),
         destination: "127.0.0.1:9".parse().unwrap(),
+        roads: livebox::media::Roads::default(),
         sound: livebox::media::line::Settings::default(),
     }
 }

@@ -129,15 +129,17 @@ impl<F> Slot<F> {
     pub fn pick(&mut self, wanted: Instant) -> Option<Change> {
         let slack = self.period * 3 / 4;
         // a source that is not quicker than the programme keeps every frame, up to a bound
-        // from the second picture on; the first one has no order to keep
-        let quicker = self.spacing < 0.97 * self.period.as_micros() as f64 || self.standing == Standing::Waiting;
+        // from the second picture on; the first one has no order to keep, and lies in the middle of what is wanted
+        let first = self.standing == Standing::Waiting;
+        let quicker = self.spacing < 0.97 * self.period.as_micros() as f64 || first;
+        let middle = if first { wanted } else { wanted + self.period / 2 };
         let mut advanced: Option<Instant> = None;
         while let Some((stamp, _)) = self.frames.front() {
             let due = *stamp <= wanted + slack;
             let better = match advanced {
                 None => true,
                 // of a quicker source, what was taken nearest to the middle of the time wanted
-                Some(shown) if quicker => shown + stamp.since(shown) / 2 <= wanted + self.period / 2,
+                Some(shown) if quicker => shown + stamp.since(shown) / 2 <= middle,
                 Some(_) => *stamp + self.lag <= wanted,
             };
             if !due || !better {

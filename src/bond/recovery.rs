@@ -191,7 +191,9 @@ impl Core {
 
     fn rescue_silent(&mut self, now: Instant, at: usize, wait: f64, sum: f64, calm: bool, spare: &mut f64) {
         let latency_us = self.config.latency.as_micros() as f64;
-        let sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
+        let mut sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
+        // repairs went out behind newer packets, and their time is up first
+        sole.sort_unstable_by(|(_, a), (_, b)| a.distance(*b).cmp(&0));
         let held_bytes: f64 = self.links[at].in_flight();
         let patient = self.config.latency >= PATIENT && !self.config.without.has(Without::JUST_IN_TIME);
         let needed = if patient { wait + held_bytes / sum + RESERVE * latency_us } else { HALF * latency_us };

@@ -88,6 +88,8 @@ pub(super) struct Core {
     pub(super) overload_us: f64,
     blocked: bool,
     last_packet: Option<Instant>,
+    /// How long after a link's acknowledgement the listener's own comes, for a packet that met no trouble; smoothed.
+    pub(super) behind: Option<Duration>,
     pub(super) last_tick: Instant,
     pub(super) next_tick: Instant,
     seats: Vec<Seat>,
@@ -113,6 +115,7 @@ impl Core {
             overload_us: 0.0,
             blocked: false,
             last_packet: None,
+            behind: None,
             last_tick: now,
             next_tick: now,
             seats: Vec::new(),
@@ -146,6 +149,14 @@ impl Core {
         self.queue.push_fresh(seq, size);
         // so that the first packet after a pause does not wait for a slow tick
         self.next_tick = self.next_tick.min(now + TICK);
+    }
+
+    /// The listener acknowledges everything before `seq`: how long after its link did that is worth remembering.
+    pub(super) fn acked_behind(&mut self, now: Instant, seq: Seq) {
+        let newest = self.store.get(seq.plus(0x7fff_ffff)).and_then(|held| held.delivered);
+        let Some(took) = newest.map(|at| now.since(at)) else { return };
+        self.behind =
+            Some(self.behind.map_or(took, |usual| if took < usual { took } else { (usual * 63 + took) / 64 }));
     }
 
     /// So many payload bytes are known to have arrived.

@@ -114,6 +114,8 @@ pub(super) struct Core {
     blocked: bool,
     standing: Standing,
     last_packet: Option<Instant>,
+    /// How long after a link's acknowledgement the listener's own comes, for a packet that met no trouble; smoothed.
+    pub(super) behind: Option<Duration>,
     pub(super) last_tick: Instant,
     pub(super) next_tick: Instant,
     seats: Vec<Seat>,
@@ -140,6 +142,7 @@ impl Core {
             blocked: false,
             standing: Standing::default(),
             last_packet: None,
+            behind: None,
             last_tick: now,
             next_tick: now,
             seats: Vec::new(),
@@ -173,6 +176,14 @@ impl Core {
         self.queue.push_fresh(seq, size);
         // so that the first packet after a pause does not wait for a slow tick
         self.next_tick = self.next_tick.min(now + TICK);
+    }
+
+    /// The listener acknowledges everything before `seq`: how long after its link did that is worth remembering.
+    pub(super) fn acked_behind(&mut self, now: Instant, seq: Seq) {
+        let newest = self.store.get(seq.plus(0x7fff_ffff)).and_then(|held| held.delivered);
+        let Some(took) = newest.map(|at| now.since(at)) else { return };
+        self.behind =
+            Some(self.behind.map_or(took, |usual| if took < usual { took } else { (usual * 63 + took) / 64 }));
     }
 
     /// So many payload bytes are known to have arrived.

@@ -68,6 +68,8 @@ pub struct Slot<F> {
     spacing: f64,
     // since when what is shown lags though the source is punctual
     lagging: Option<Instant>,
+    // nothing newer is shown: the signal ended then
+    ended: Option<Instant>,
     // the first frame of an unbroken run, and how many came after it
     run: (Instant, u32),
     standing: Standing,
@@ -87,6 +89,7 @@ impl<F> Slot<F> {
             newest: None,
             spacing: period.as_micros() as f64,
             lagging: None,
+            ended: None,
             run: (Instant::ZERO, 0),
             standing: Standing::Waiting,
             losses: [None; 2],
@@ -132,6 +135,15 @@ impl<F> Slot<F> {
         self.frames.push_back((stamp, frame));
     }
 
+    /// The source's signal ended at `at`: what was captured later is noise, and the slate need not wait for
+    /// the next frame to be overdue. The next frame pushed after it is the signal's return.
+    pub fn end(&mut self, at: Instant) {
+        while self.frames.back().is_some_and(|(stamp, _)| *stamp > at) {
+            self.frames.pop_back();
+        }
+        self.ended = Some(at);
+    }
+
     /// Chooses what is on air for the time `wanted`; times must not go back.
     pub fn pick(&mut self, wanted: Instant) -> Option<Change> {
         let slack = self.period * 3 / 4;
@@ -157,7 +169,14 @@ impl<F> Slot<F> {
             self.settle(wanted, stamp, slack);
         }
         let advanced = advanced.is_some();
-        let fresh = advanced || self.newest.is_some_and(|newest| wanted.since(newest) <= STALE && self.shown.is_some());
+        let over = self
+            .ended
+            .is_some_and(|at| wanted > at && self.frames.front().is_none_or(|(stamp, _)| *stamp > wanted + slack));
+        if self.ended.is_some_and(|at| wanted > at) && advanced {
+            self.ended = None;
+        }
+        let fresh = advanced
+            || !over && self.newest.is_some_and(|newest| wanted.since(newest) <= STALE && self.shown.is_some());
         self.step(wanted, fresh)
     }
 
@@ -364,6 +383,29 @@ mod tests {
 
         let first = shown.iter().flatten().find(|f| **f > 500).unwrap();
         assert!(*first <= 21_000 / 40 + 2, "{first}");
+    }
+
+    #[test]
+    fn a_signal_that_is_known_to_have_ended_is_the_slate_with_the_next_picture() {
+        let mut slot = Slot::new(P);
+        let mut shown = Vec::new();
+        for tick in 0..200u64 {
+            // the driver goes on with noise from 4 s to 6 s, and says so at 4.05 s
+            let noise = (101..150).contains(&tick);
+            if !noise || tick == 101 {
+                slot.push(at(tick * 40), tick);
+            }
+            if tick == 102 {
+                slot.end(at(4_030));
+            }
+            slot.pick(at(tick * 40).before(Slot::<u64>::delay(P)));
+            shown.push(slot.frame().copied());
+        }
+
+        assert!(!shown.contains(&Some(101)), "noise is never on air");
+        let slate = shown.iter().rposition(|f| *f == Some(100)).unwrap() + 1;
+        assert_eq!(shown[slate], None, "not one picture more");
+        assert!(shown[slate - 1..].iter().flatten().any(|f| *f == 150), "and back with its first picture");
     }
 
     #[test]

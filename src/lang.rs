@@ -202,6 +202,47 @@ pub mod told {
         Text::new(format!("直播档位：{zh}（{name}）"), format!("tier: {name}"))
     }
 
+    /// Another output feeds the programme destination.
+    #[must_use]
+    pub fn activated(output: &str) -> Text {
+        let zh = if output == "backup" { "备份" } else { "主输出" };
+        Text::new(format!("节目输出切换到{zh}"), format!("the programme destination is fed by {output}"))
+    }
+
+    /// An output is held back for so long.
+    #[must_use]
+    pub fn held(output: &str, seconds: u8) -> Text {
+        Text::new(format!("{output} 延播 {seconds} 秒"), format!("{output} is held back by {seconds} s"))
+    }
+
+    /// What was held back of an output is thrown away, or it comes back.
+    #[must_use]
+    pub fn dumped(output: &str, on: bool) -> Text {
+        if on {
+            Text::new(format!("{output} 已切断，垫片顶上"), format!("{output} was dumped; the slate is on air"))
+        } else {
+            Text::new(format!("{output} 已恢复节目"), format!("{output} carries the programme again"))
+        }
+    }
+
+    /// Another slide is shown.
+    #[must_use]
+    pub fn slide(number: u32) -> Text {
+        Text::new(format!("幻灯片翻页（第 {number} 次）"), format!("another slide ({number})"))
+    }
+
+    /// Something was taken back, or given back.
+    #[must_use]
+    pub fn reduced(what: &str, why: &Text) -> Text {
+        Text::new(format!("已降级 {what}：{}", why.zh), format!("{what} was taken back: {}", why.en))
+    }
+
+    /// What was taken back is given back.
+    #[must_use]
+    pub fn restored(what: &str) -> Text {
+        Text::new(format!("已还原 {what}"), format!("{what} is given back"))
+    }
+
     /// The agenda was read.
     #[must_use]
     pub fn agenda(talks: usize, faults: usize) -> Text {

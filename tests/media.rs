@@ -36,6 +36,7 @@ fn config() -> Config {
     Config {
         size: SIZE,
         rate: FrameRate { num: 25, den: 1 },
+        reserve: s(0.2),
         gop: s(2.0),
         bitrate: (Bitrate::kbps(300), Bitrate::mbps(6)),
         audio_bitrate: Bitrate::kbps(128),
@@ -43,6 +44,7 @@ fn config() -> Config {
         stream_id: String::new(),
         passphrase: Secret::default(),
         destination: "127.0.0.1:9".parse().unwrap(),
+        roads: livebox::media::Roads::default(),
         prove: Duration::from_secs(10),
         slates: livebox::media::Slates::default(),
         sound: livebox::media::line::Settings::default(),

@@ -101,11 +101,19 @@ pub enum AlarmKind {
     LineGlitches,
     /// The programme went to this mixer line by itself.
     LineSwitched,
+    /// No destination of an output takes it.
+    OutputDown,
+    /// An output's preferred destination fails; another one has taken over.
+    OutputElsewhere,
+    /// An encoder was refused by its driver, or stood still.
+    EncoderRefused,
+    /// Something was taken back so that what matters more goes on.
+    Reduced,
 }
 
 impl AlarmKind {
     /// All of them, in the order of the catalog.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 41] = [
         Self::SourceLost,
         Self::UplinkDown,
         Self::NoDefaultRoute,
@@ -143,6 +151,10 @@ impl AlarmKind {
         Self::LineHowl,
         Self::LineGlitches,
         Self::LineSwitched,
+        Self::OutputDown,
+        Self::OutputElsewhere,
+        Self::EncoderRefused,
+        Self::Reduced,
     ];
 
     /// How grave it is, on air or not.
@@ -151,7 +163,7 @@ impl AlarmKind {
         match self {
             Self::NoLinks | Self::OutputClosed | Self::RateShort if on_air => Severity::Critical,
             Self::SourceLost | Self::PartFailed | Self::EchoSilent | Self::DestinationDown if on_air => Severity::Major,
-            Self::RecordDiskFull | Self::RecordFailed => Severity::Major,
+            Self::RecordDiskFull | Self::RecordFailed | Self::OutputDown | Self::EncoderRefused => Severity::Major,
             Self::PictureBlack | Self::PictureFrozen | Self::PictureNoSignal | Self::PictureDamaged if on_air => {
                 Severity::Major
             }
@@ -178,7 +190,7 @@ impl AlarmKind {
             | Self::LineSwitched => Severity::Minor,
             // the box makes these right by itself
             Self::LineDeadChannel | Self::LineOffset | Self::LinePolarity => Severity::Warning,
-            Self::RecordGap => Severity::Minor,
+            Self::RecordGap | Self::OutputElsewhere | Self::Reduced => Severity::Minor,
             Self::RecordRemoved | Self::AgendaWrong => Severity::Warning,
             Self::NoLinks | Self::OutputClosed | Self::RateShort | Self::PartFailed | Self::DiskLow | Self::TooHot => {
                 Severity::Major
@@ -205,6 +217,9 @@ impl AlarmKind {
             Self::EchoSilent => (0, 1000),
             // a session that was refused is tried again within a second or two
             Self::DestinationDown => (4000, 2000),
+            // media has tried every destination by then
+            Self::OutputDown | Self::OutputElsewhere => (1000, 2000),
+            Self::EncoderRefused | Self::Reduced => (0, 0),
             // the engine's safe rate starts low and doubles in five seconds
             Self::RateShort => (5000, 5000),
             Self::BrokerLost => (3000, 1000),
@@ -271,7 +286,7 @@ impl AlarmKind {
             Self::PartFailed => (format!("{zh}出现故障，正在自动重启"), format!("{en} failed and is started again")),
             Self::PictureBlack => (format!("{zh}黑屏"), format!("{en}: black picture")),
             Self::PictureFrozen => (format!("{zh}画面静止"), format!("{en}: the picture is frozen")),
-            Self::PictureNoSignal if subject == "programme" => {
+            Self::PictureNoSignal if subject == "encoded" => {
                 (format!("{zh}：编码器没有输出"), format!("{en}: the encoder gives no picture"))
             }
             Self::PictureNoSignal => {
@@ -315,6 +330,16 @@ impl AlarmKind {
                 format!("另一路有故障，已自动切换到{zh}"),
                 format!("the other line was at fault; the sound went to {en} by itself"),
             ),
+            Self::OutputDown => (format!("{zh}没有送达任何目的地"), format!("no destination takes {en}")),
+            Self::OutputElsewhere => (
+                format!("{zh}的首选目的地异常，已改送备用目的地"),
+                format!("{en} goes to another destination than the preferred one"),
+            ),
+            Self::EncoderRefused => (
+                format!("{zh}的编码器异常，已重建或改用其他编码器"),
+                format!("the encoder of {en} failed; it was made afresh or another one took over"),
+            ),
+            Self::Reduced => (format!("上行不足，已降级：{zh}"), format!("the uplinks are short: {en} was taken back")),
             Self::DiskLow => ("磁盘空间不足".into(), "the disk is nearly full".into()),
             Self::TooHot => ("设备温度过高".into(), "the box is too hot".into()),
             Self::RecordDiskFull => (
@@ -433,7 +458,7 @@ impl AlarmKind {
             | Self::PictureNoSignal
             | Self::PictureFormat
             | Self::PictureDamaged
-                if subject == "programme" =>
+                if subject == "encoded" =>
             {
                 Text::new(
                     "输入画面正常，编码器有故障：停止后重新开始直播；若仍存在，在 board 配置的 encoders 中把 x264enc 放在首位",
@@ -508,6 +533,22 @@ impl AlarmKind {
                 "排除原线路故障后，用“音频”命令手动切回",
                 "mend the other line, then go back by hand with the audio command",
             ),
+            Self::OutputDown => Text::new(
+                "检查目的地是否在接收、地址、口令或推流码是否正确，以及该输出绑定的上行链路；本机会自动重试",
+                "check that the destination receives, its address, passphrase or stream key, and the uplink that the output is bound to; the box tries again by itself",
+            ),
+            Self::OutputElsewhere => Text::new(
+                "检查首选目的地；恢复后将在下次开播时使用，或用停止再开始切回",
+                "check the preferred destination; it is tried first again when the other fails or the box goes on air",
+            ),
+            Self::EncoderRefused => Text::new(
+                "检查板卡的编码器驱动（dmesg），或在板级配置 encoders 中调整顺序",
+                "look at the encoder's driver (dmesg), or change the order of encoders in the board profile",
+            ),
+            Self::Reduced => Text::new(
+                "上行恢复后自动还原；可增加链路或降低 backup.bitrate",
+                "it comes back by itself when the uplinks carry more; add a link or lower backup.bitrate",
+            ),
             Self::DiskLow => Text::new("清理旧录像或更换磁盘", "remove old recordings or change the disk"),
             Self::TooHot => Text::new(
                 "检查风扇和通风口，避免阳光直射",
@@ -523,7 +564,7 @@ fn spoken(subject: &str) -> Text {
         "camera" => Text::new("摄像机", "the camera"),
         "slides" => Text::new("幻灯片", "the slides laptop"),
         "camera2" => Text::new("摄像机 2", "camera 2"),
-        "programme" => Text::new("节目画面", "the programme"),
+        "encoded" => Text::new("节目画面", "the programme's picture"),
         "hold" => Text::new("等待垫片", "the hold slate"),
         "warmup" => Text::new("暖场短片", "the warm-up loop"),
         "technical" => Text::new("技术故障垫片", "the technical slate"),
@@ -541,6 +582,11 @@ fn spoken(subject: &str) -> Text {
         "record" => Text::new("录制模块", "the recorder"),
         "event" => Text::new("日程模块", "the agenda reader"),
         "config" => Text::new("配置模块", "the settings reader"),
+        "main" => Text::new("主输出", "the main output"),
+        "backup" => Text::new("备份输出", "the backup output"),
+        "programme" => Text::new("节目输出", "the programme output"),
+        "preview" => Text::new("预览", "the preview"),
+        "upload" => Text::new("录像上传", "the upload of recordings"),
         other => Text::new(other, other),
     }
 }

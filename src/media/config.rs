@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::line::Settings as Sound;
+use super::road::Roads;
 use super::slates::Slates;
 use super::stream::{FrameRate, PictureSize};
 use crate::table::{SecretRef, Section};
@@ -18,6 +19,8 @@ pub struct Config {
     pub size: PictureSize,
     /// Pictures per second.
     pub rate: FrameRate,
+    /// Pictures and sound may come so late and still be shown in their turn.
+    pub reserve: Duration,
     /// Key picture at least so often.
     pub gop: Duration,
     /// Least and most video bitrate; control moves between them.
@@ -38,6 +41,8 @@ pub struct Config {
     pub slates: Slates,
     /// The sound, from its own section `[sound]`.
     pub sound: Sound,
+    /// What leaves beside the bond, from `[backup]`, `[programme]` and `[dual]`.
+    pub roads: Roads,
 }
 
 impl Default for Config {
@@ -45,6 +50,7 @@ impl Default for Config {
         Self {
             size: PictureSize { width: 1280, height: 720 },
             rate: FrameRate { num: 25, den: 1 },
+            reserve: Duration::from_millis(60),
             gop: Duration::from_secs(2),
             bitrate: (Bitrate::kbps(500), Bitrate::mbps(6)),
             audio_bitrate: Bitrate::kbps(128),
@@ -55,6 +61,7 @@ impl Default for Config {
             prove: Duration::from_secs(10),
             slates: Slates::default(),
             sound: Sound::default(),
+            roads: Roads::default(),
         }
     }
 }
@@ -83,6 +90,7 @@ impl Config {
             rate: section
                 .parsed("rate", "a frame rate such as \"25\" or \"30000/1001\" (5 to 60)")
                 .unwrap_or(default.rate),
+            reserve: section.duration("reserve", default.reserve, ms(20)..=ms(500)),
             gop: section.duration("gop", default.gop, ms(200)..=ms(10_000)),
             bitrate: (least, most),
             audio_bitrate: section.bitrate(
@@ -97,6 +105,7 @@ impl Config {
             prove: section.duration("prove", default.prove, Duration::ZERO..=Duration::from_mins(10)),
             slates: Slates::default(),
             sound: Sound::default(),
+            roads: Roads::default(),
         };
         (config, section.secret("passphrase_file"))
     }

@@ -311,6 +311,7 @@ mod tests {
         Config {
             size: PictureSize { width: 1280, height: 720 },
             rate: FrameRate { num: 25, den: 1 },
+            reserve: Duration::from_millis(60),
             gop: Duration::from_secs(2),
             bitrate: (Bitrate::kbps(300), Bitrate::mbps(6)),
             audio_bitrate: Bitrate::kbps(128),
@@ -321,6 +322,7 @@ mod tests {
             prove: Duration::from_secs(10),
             slates: crate::media::Slates::default(),
             sound: crate::media::line::Settings::default(),
+            roads: crate::media::Roads::default(),
         }
     }
 

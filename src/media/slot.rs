@@ -22,14 +22,12 @@ const STALE: Duration = Duration::from_millis(120);
 pub(super) const UNSTEADY: Duration = Duration::from_secs(10);
 /// An unsteady source must hold for so long before it returns.
 pub(super) const PROOF: Duration = Duration::from_secs(3);
-/// Pictures and sound may come this late and are still shown in their turn.
-const RESERVE: Duration = Duration::from_millis(200);
 /// Most frames kept: a loaded machine may run the pump late by a second without losing one.
 const ROOM: usize = 40;
 /// The quickest source, frames a second.
 const FASTEST: u32 = 60;
-/// A source of the programme's own rate may lag so far behind before a frame is left out at once.
-const LAG: Duration = Duration::from_millis(320);
+/// A source of the programme's own rate may lag so far behind, beyond the reserve, before a frame is left out at once.
+const LAG: Duration = Duration::from_millis(120);
 /// A lag that has stood for so long, while every frame came in time, is no reserve that anybody needs: what
 /// is too many is left out. One hiccup of the machine must not cost lip-sync for good.
 const SETTLE: Duration = Duration::from_mins(1);
@@ -61,6 +59,7 @@ pub enum Change {
 #[derive(Debug)]
 pub struct Slot<F> {
     period: Duration,
+    lag: Duration,
     frames: VecDeque<(Instant, F)>,
     shown: Option<F>,
     newest: Option<Instant>,
@@ -79,11 +78,13 @@ pub struct Slot<F> {
 }
 
 impl<F> Slot<F> {
-    /// An empty slot for a programme whose pictures are `period` apart.
+    /// An empty slot for a programme whose pictures are `period` apart, and whose sources may come
+    /// `reserve` late.
     #[must_use]
-    pub fn new(period: Duration) -> Self {
+    pub fn new(period: Duration, reserve: Duration) -> Self {
         Self {
             period,
+            lag: reserve + LAG,
             frames: VecDeque::new(),
             shown: None,
             newest: None,
@@ -98,15 +99,7 @@ impl<F> Slot<F> {
         }
     }
 
-    /// How far in the past the pump should ask: long enough for threads of a loaded machine to come
-    /// late, and half a picture off the grid, so that a source on the grid is never on an edge.
-    #[must_use]
-    pub fn delay(period: Duration) -> Duration {
-        let whole = (RESERVE.as_micros() / period.as_micros().max(1)) as u32;
-        period * whole + period / 2
-    }
-
-    /// Frames are asked for so much later than [`Self::delay`]: there is room for what waits.
+    /// Frames are asked for so much later than the reserve: there is room for what waits.
     pub fn hold(&mut self, extra: Duration) {
         self.room = ROOM + (extra.as_micros() * u128::from(FASTEST) / 1_000_000) as usize;
     }
@@ -148,16 +141,18 @@ impl<F> Slot<F> {
     pub fn pick(&mut self, wanted: Instant) -> Option<Change> {
         let slack = self.period * 3 / 4;
         // a source that is not quicker than the programme keeps every frame, up to a bound
-        // from the second picture on; the first one has no order to keep
-        let quicker = self.spacing < 0.97 * self.period.as_micros() as f64 || self.standing == Standing::Waiting;
+        // from the second picture on; the first one has no order to keep, and lies in the middle of what is wanted
+        let first = self.standing == Standing::Waiting;
+        let quicker = self.spacing < 0.97 * self.period.as_micros() as f64 || first;
+        let middle = if first { wanted } else { wanted + self.period / 2 };
         let mut advanced: Option<Instant> = None;
         while let Some((stamp, _)) = self.frames.front() {
             let due = *stamp <= wanted + slack;
             let better = match advanced {
                 None => true,
                 // of a quicker source, what was taken nearest to the middle of the time wanted
-                Some(shown) if quicker => shown + stamp.since(shown) / 2 <= wanted + self.period / 2,
-                Some(_) => *stamp + LAG <= wanted,
+                Some(shown) if quicker => shown + stamp.since(shown) / 2 <= middle,
+                Some(_) => *stamp + self.lag <= wanted,
             };
             if !due || !better {
                 break;
@@ -198,7 +193,7 @@ impl<F> Slot<F> {
     fn settle(&mut self, wanted: Instant, stamp: Instant, slack: Duration) {
         let mut lagged = stamp + self.period / 4 < wanted;
         // a source whose frames only just come in time lives on the lag
-        let punctual = self.newest.is_some_and(|newest| newest >= wanted + self.period);
+        let punctual = self.newest.is_some_and(|newest| newest >= wanted + self.period / 4);
         if !lagged || !punctual {
             self.lagging = None;
             return;
@@ -268,8 +263,11 @@ impl<F> Slot<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Reserve;
 
     const P: Duration = Duration::from_millis(40);
+    const RESERVE: Duration = Duration::from_millis(200);
+    const RESERVES: [Duration; 2] = [Duration::from_millis(60), RESERVE];
 
     fn at(ms: u64) -> Instant {
         Instant::from_millis(ms)
@@ -277,7 +275,7 @@ mod tests {
 
     /// Plays source frames (stamp ms, number) through a slot at 25 pictures a second.
     fn play(frames: &[(u64, u32)], until: u64) -> Vec<Option<u32>> {
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         let mut frames = frames.iter().peekable();
         (8..until / 40)
             .map(|tick| {
@@ -285,7 +283,7 @@ mod tests {
                 while let Some((stamp, number)) = frames.next_if(|(stamp, _)| at(*stamp) <= now) {
                     slot.push(at(*stamp), *number);
                 }
-                slot.pick(now.before(Slot::<u32>::delay(P)));
+                slot.pick(now.before(Reserve::new(P, RESERVE).delay()));
                 slot.frame().copied()
             })
             .collect()
@@ -316,7 +314,7 @@ mod tests {
     #[test]
     fn a_late_capture_loses_no_frame() {
         // every fiftieth frame and its followers come 300 ms late at once
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         let mut next = 0u64;
         let mut shown = Vec::new();
         for tick in 10..1000u64 {
@@ -325,7 +323,7 @@ mod tests {
                 slot.push(at(next * 40), next as u32);
                 next += 1;
             }
-            slot.pick(at(tick * 40).before(Slot::<u32>::delay(P)));
+            slot.pick(at(tick * 40).before(Reserve::new(P, RESERVE).delay()));
             shown.extend(slot.frame().copied());
         }
         shown.dedup();
@@ -387,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_signal_that_is_known_to_have_ended_is_the_slate_with_the_next_picture() {
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         let mut shown = Vec::new();
         for tick in 0..200u64 {
             // the driver goes on with noise from 4 s to 6 s, and says so at 4.05 s
@@ -398,7 +396,7 @@ mod tests {
             if tick == 102 {
                 slot.end(at(4_030));
             }
-            slot.pick(at(tick * 40).before(Slot::<u64>::delay(P)));
+            slot.pick(at(tick * 40).before(Reserve::new(P, RESERVE).delay()));
             shown.push(slot.frame().copied());
         }
 
@@ -427,12 +425,12 @@ mod tests {
     /// Plays a source (whose clock is slow by `ppm`) for two hours into a programme of `period`.
     /// Returns ticks with the slate after the first second, the extremes of how long after its capture a
     /// frame was wanted (µs) as it came, and how many frames were never shown.
-    fn hours(source: (u64, u64), ppm: i64, programme: (u64, u64)) -> (u64, [i64; 2], u64) {
+    fn hours(source: (u64, u64), ppm: i64, programme: (u64, u64), reserve: Duration) -> (u64, [i64; 2], u64) {
         let micros = |n: u64, (num, den): (u64, u64)| n * 1_000_000 * den / num;
         let period = Duration::from_nanos(1_000_000_000 * programme.1 / programme.0);
-        let mut slot = Slot::new(period);
+        let mut slot = Slot::new(period, reserve);
         let mut rng = crate::rng::Rng::simulated(source.0 + programme.0);
-        let delay = Slot::<u64>::delay(period);
+        let delay = Reserve::new(period, reserve).delay();
         let (mut next, mut slates, mut ages, mut last) = (0u64, 0, [i64::MAX, i64::MIN], None);
         let ticks = 7200 * programme.0 / programme.1;
         for tick in 0..ticks {
@@ -471,10 +469,11 @@ mod tests {
     #[test]
     fn every_rate_is_brought_to_the_programmes_without_drift_for_two_hours() {
         let rates = [(24_000, 1001), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1)];
-        for programme in [(25, 1), (30_000, 1001), (30, 1), (50, 1)] {
+        let programmes = [(25, 1), (30_000, 1001), (30, 1), (50, 1)];
+        for (programme, reserve) in programmes.into_iter().flat_map(|p| RESERVES.map(|reserve| (p, reserve))) {
             let period = 1_000_000 * programme.1 as i64 / programme.0 as i64;
             for source in rates {
-                let (slates, [least, most], skipped) = hours(source, 0, programme);
+                let (slates, [least, most], skipped) = hours(source, 0, programme, reserve);
                 let case = format!("{source:?} into {programme:?}: {least}..{most} µs, {skipped} left out");
                 assert_eq!(slates, 0, "{case}");
                 // a picture is never more than one of its own away from its time
@@ -487,8 +486,9 @@ mod tests {
 
     #[test]
     fn a_camera_whose_clock_is_off_neither_lags_nor_leads_after_two_hours() {
-        for ppm in [-300, -100, 100, 300] {
-            let (slates, [least, most], skipped) = hours((25, 1), ppm, (25, 1));
+        for (ppm, reserve) in [-300, -100, 100, 300].into_iter().flat_map(|ppm| RESERVES.map(|reserve| (ppm, reserve)))
+        {
+            let (slates, [least, most], skipped) = hours((25, 1), ppm, (25, 1), reserve);
 
             // two hours are 180000 pictures; every one too many or too few costs one picture, once
             assert_eq!(slates, 0);
@@ -500,7 +500,7 @@ mod tests {
 
     #[test]
     fn a_lag_from_one_hiccup_is_made_good_by_leaving_out_what_was_repeated() {
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         let mut shown = Vec::new();
         let mut next = 0u64;
         for tick in 10..4000u64 {
@@ -510,7 +510,7 @@ mod tests {
                 slot.push(at(next * 40), next);
                 next += 1;
             }
-            let wanted = at(tick * 40).before(Slot::<u64>::delay(P));
+            let wanted = at(tick * 40).before(Reserve::new(P, RESERVE).delay());
             slot.pick(wanted);
             shown.push((tick, slot.frame().copied()));
         }
@@ -522,7 +522,7 @@ mod tests {
 
     #[test]
     fn a_slot_keeps_a_bounded_number_of_frames() {
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         for k in 0..10_000u64 {
             slot.push(at(k * 40), k);
         }

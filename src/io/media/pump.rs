@@ -21,9 +21,9 @@ use crate::io::clock;
 use crate::lang::{Text, said};
 use crate::media::line::{Mixer, SoundOrders};
 use crate::media::picture::{Eye, PictureOf};
-use crate::media::slot::{Change, Slot};
+use crate::media::slot::Change;
 use crate::media::sound::{SAMPLE_RATE, first_sample};
-use crate::media::{Config, Layout, Line, Slate, SourceId};
+use crate::media::{Config, Layout, Line, Reserve, Slate, SourceId};
 use crate::message::{LossCause, MediaOrders, What};
 use crate::time::{Duration, Instant};
 
@@ -113,6 +113,15 @@ pub(super) struct Pump {
     pub(super) tell: Tell,
 }
 
+/// One step of the programme's clock.
+#[derive(Debug, Clone, Copy)]
+struct Tick {
+    index: u64,
+    due: Instant,
+    /// A source that never came is absent by now.
+    late: bool,
+}
+
 /// What was last said of a source.
 #[derive(Debug, Default)]
 struct Said {
@@ -145,7 +154,7 @@ impl Pump {
         urgent(CLOCKED);
         let rate = self.config.rate;
         let period = Duration::from_nanos(rate.nanos_of(1));
-        let delay = Slot::<gst::Buffer>::delay(period);
+        let mut reserve = Reserve::new(period, self.config.reserve);
         let mut composer = Composer::new(self.config.size, Arc::clone(&self.shelf))?;
         let mut mixer = {
             let wanted = self.wanted();
@@ -168,6 +177,7 @@ impl Pump {
                 first += (late.as_secs_f64() * rate.as_f64()) as u64;
             }
             let due = due(first);
+            let at = Tick { index: tick, due, late: due.since(began) > FIRST_CHANCE };
             let now_wanted = self.wanted();
             let Wanted { layout, line, slate: slated, sound } = now_wanted;
             self.claps.set(sound.lip_sync, line);
@@ -175,22 +185,22 @@ impl Pump {
             let frames = PICTURES.map(|i| {
                 let hold = sound.hold(self.feeds[i].source);
                 let mut slot = self.feeds[i].slot();
-                slot.hold(hold);
-                let change = slot.pick(due.before(delay + hold));
+                slot.hold(reserve.grown() + hold);
+                let change = slot.pick(due.before(reserve.delay() + hold));
                 let frame = slot.frame().cloned();
                 let newest = slot.newest();
                 drop(slot);
                 if let Some(eye) = eyes.next().filter(|_| self.prover.is_some()) {
                     self.look(eye, i, due, newest, frame.as_ref());
                 }
-                self.say_picture(&mut said[i], i, change, due.since(began) > FIRST_CHANCE);
+                self.say_picture(&mut said[i], i, change, at.late);
                 frame
             });
             // one slate over the whole picture, while the slots are picked as ever: the way back is one tick
             let (picture, slate) = match slated {
                 Some(which) => {
                     let mut film = self.film.slot();
-                    film.pick(due.before(delay));
+                    film.pick(due.before(reserve.delay()));
                     (composer.slate(which, film.frame().filter(|_| which == Slate::Warmup)), true)
                 }
                 None => composer.compose(layout, frames)?,
@@ -198,7 +208,7 @@ impl Pump {
             if slate {
                 self.desk.slate.store(true, Ordering::Relaxed);
             }
-            let samples = self.samples(tick, &mut mixer, &now_wanted, &mut said, due, began)?;
+            let samples = self.samples(at, &mut mixer, &now_wanted, &mut said, &mut reserve)?;
             if let Some(prover) = &self.prover {
                 prover.sent(tick, &picture);
             }
@@ -281,14 +291,13 @@ impl Pump {
 
     fn samples(
         &self,
-        tick: u64,
+        Tick { index, due, late }: Tick,
         mixer: &mut Mixer,
         wanted: &Wanted,
         said: &mut [Said; 5],
-        due: Instant,
-        began: Instant,
+        reserve: &mut Reserve,
     ) -> anyhow::Result<gst::Buffer> {
-        let (from, to) = (first_sample(self.config.rate, tick), first_sample(self.config.rate, tick + 1));
+        let (from, to) = (first_sample(self.config.rate, index), first_sample(self.config.rate, index + 1));
         let n = usize::try_from(to - from).context("a tick's samples fit in memory")?;
         for (line, feed) in self.feeds[2..4].iter().enumerate() {
             while let Some(look) = feed.next_look() {
@@ -296,20 +305,29 @@ impl Pump {
             }
         }
         let mut sounding = [false; 2];
+        let mut stuttered = false;
+        let longer = (reserve.grown().as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as i64;
         let mut bytes = Vec::with_capacity(n * 4);
         let heard = mixer.tick(&wanted.sound, wanted.line, n, |fetch, out| {
             let mut store = self.feeds[2 + fetch.line].store();
-            store.set_extra(fetch.extra, fetch.heard);
+            store.set_extra(fetch.extra + longer, fetch.heard);
             sounding[fetch.line] = store.pull(out);
+            stuttered |= store.take_stutter() && fetch.heard;
             sounding[fetch.line]
         });
+        if stuttered && reserve.handle_stutter() {
+            tracing::warn!(
+                delay_ms = reserve.delay().as_millis(),
+                "the sound came late: pictures and sound wait longer"
+            );
+        }
         for ear in heard.iter().flatten() {
             // what is too loud is clipped, not wrapped: `as` saturates
             bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
         }
         for (line, sounding) in sounding.into_iter().enumerate() {
             let before = said[2 + line].arrived;
-            self.say_sound(&mut said[2 + line], 2 + line, sounding, due, due.since(began) > FIRST_CHANCE);
+            self.say_sound(&mut said[2 + line], 2 + line, sounding, due, late);
             if before == Some(true) && said[2 + line].arrived == Some(false) {
                 mixer.handle_gone(line);
             }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""sources.plot OUT: plays the far ends of two HDMI cables, on vivid, and writes down when it did what.
+"""plot.py OUT: plays the far ends of two HDMI cables, on vivid, and writes down when it did what.
 
 Sets both signals, touches OUT/plot.ready, waits for OUT/plot.go, then plays; OUT/plot.json lists, for each
 thing done, which input, what, and the seconds of the wall clock just before and just after it. Runs in the

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""sources.py OUT: did the programme hold while everything happened to its two HDMI inputs?
+"""judge.py OUT: did the programme hold while everything happened to its two HDMI inputs?
 
 Reads OUT/received.ts (camera left, slides right), OUT/plot.json (what was done to which input, and when),
 OUT/box.log and the EDIDs that the inputs offered. The clock of the pictures is tied to the wall's by a change of
@@ -188,5 +188,5 @@ check("both pictures at the end", shown["camera"][-1] == shown["slides"][-1] == 
 edids = [path.read_bytes() for path in sorted(OUT.glob("edid-*.bin"))]
 ours = [edid for edid in edids if b"LIVEBOX" in edid[108:126] and len(edid) == 256 and not any(sum(edid[at : at + 128]) % 256 for at in (0, 128))]
 check("inputs that offer our EDID", len(ours) >= 2, f"{len(ours)} of {len(edids)}", "2")
-print(f"{'FAILED' if failed else 'passed'} virtual box, sources")
+print(f"{'FAILED' if failed else 'passed'} virtual box, HDMI")
 sys.exit(failed)

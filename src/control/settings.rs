@@ -88,6 +88,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("media.bitrate_min", Effect::Live),
     ("media.bitrate_max", Effect::Live),
     ("media.audio_bitrate", Effect::Restarts(Part::Media)),
+    ("media.reserve", Effect::Restarts(Part::Media)),
     ("media.srt_latency", Effect::Restarts(Part::Media)),
     ("media.stream_id", Effect::Restarts(Part::Media)),
     ("media.passphrase_file", Effect::Restarts(Part::Media)),

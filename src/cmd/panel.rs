@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use embedded_hal::{i2c, spi};
+use embedded_hal::{digital, i2c, spi};
 
 use crate::board::{OledChip, TftChip};
 use crate::config::{DEFAULT_BOARD, DEFAULT_FILE};
@@ -105,11 +105,11 @@ impl spi::SpiDevice for Nowhere {
     }
 }
 
-impl embedded_hal::digital::ErrorType for Nowhere {
+impl digital::ErrorType for Nowhere {
     type Error = Infallible;
 }
 
-impl embedded_hal::digital::OutputPin for Nowhere {
+impl digital::OutputPin for Nowhere {
     fn set_low(&mut self) -> Result<(), Infallible> {
         Ok(())
     }

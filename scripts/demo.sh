@@ -71,6 +71,8 @@ language = "en"
 state_dir = "$out/state"
 socket = "$out/livebox.sock"
 [media]
+# a busy machine, and every picture is counted: threads may come late
+reserve = "200ms"
 destination = "$emulator"
 bitrate_max = "4Mbps"
 [mqtt]

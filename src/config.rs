@@ -100,6 +100,7 @@ impl Config {
         let latency_line = media_section.line_of("srt_latency");
         let (mut media, passphrase) = media::Config::read(&mut media_section);
         media.sound = media::line::Settings::read(&mut root.section("sound"));
+        media.roads = media::Roads::read(root, media.rate);
         let mut bond_section = root.section("bond");
         let bond_line = bond_section.line_of("latency");
         let ceiling_line = bond_section.line_of("ceiling");
@@ -112,6 +113,11 @@ impl Config {
             bond_section.fault(0, "dialect", what);
         }
 
+        let bonded = media.roads.dual.as_ref().is_some_and(|dual| dual.road.is_none());
+        if bonded && !native {
+            let what = "scheme = \"bond\" carries the dual image to a gateway of ours only; write scheme = \"srt\" and to, or bond.dialect = \"native\"";
+            root.fault(0, "dual", what);
+        }
         let least = bond.latency + bond::BEYOND;
         // without libsrt on the way nobody waits for it
         if !native && media.srt_latency < least {
@@ -168,7 +174,7 @@ impl Config {
 
     /// Every secret that has to be there before this config can be used.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        self.passphrase.iter().chain(&self.mqtt_files)
+        self.passphrase.iter().chain(&self.mqtt_files).chain(self.media.roads.secrets())
     }
 
     /// What control needs to know, of this config and the board.
@@ -196,6 +202,7 @@ impl Config {
     #[must_use]
     pub fn changes(&self, new: &Self) -> Vec<(&'static str, Effect)> {
         let (a, b) = (&self.media, &new.media);
+        let roads = (a.roads.unplaced(), b.roads.unplaced());
         let key_file = |config: &Self| config.trust.as_ref().map(|trust| trust.key_file.clone());
         let peer = |config: &Self| config.trust.as_ref().map(|trust| trust.peer);
         let secret = self.passphrase.as_ref().map(|s| &s.keeper) != new.passphrase.as_ref().map(|s| &s.keeper);
@@ -211,6 +218,7 @@ impl Config {
             ("media.bitrate_min", a.bitrate.0 != b.bitrate.0),
             ("media.bitrate_max", a.bitrate.1 != b.bitrate.1),
             ("media.audio_bitrate", a.audio_bitrate != b.audio_bitrate),
+            ("media.reserve", a.reserve != b.reserve),
             ("media.srt_latency", a.srt_latency != b.srt_latency),
             ("media.stream_id", a.stream_id != b.stream_id),
             ("media.passphrase_file", secret || a.passphrase != b.passphrase),
@@ -231,6 +239,9 @@ impl Config {
             ("event.zone", self.event.zone != new.event.zone),
             ("event.split", self.event.split != new.event.split),
             ("sound", a.sound != b.sound),
+            ("backup", roads.0.backup != roads.1.backup),
+            ("programme", roads.0.programme != roads.1.programme),
+            ("dual", roads.0.dual != roads.1.dual),
             ("event.tier", self.event.tier != new.event.tier),
             ("mqtt", self.mqtt != new.mqtt),
             ("bond.ceiling", self.bond.ceiling != new.bond.ceiling),
@@ -250,6 +261,7 @@ impl Config {
         self.state_dir.clone_from(&old.state_dir);
         self.socket.clone_from(&old.socket);
         self.bond.dialect = old.bond.dialect;
+        self.media.roads.dual.clone_from(&old.media.roads.dual);
         self
     }
 }

@@ -188,6 +188,47 @@ pub mod told {
         Text::new(format!("直播档位：{zh}（{name}）"), format!("tier: {name}"))
     }
 
+    /// Another output feeds the programme destination.
+    #[must_use]
+    pub fn activated(output: &str) -> Text {
+        let zh = if output == "backup" { "备份" } else { "主输出" };
+        Text::new(format!("节目输出切换到{zh}"), format!("the programme destination is fed by {output}"))
+    }
+
+    /// An output is held back for so long.
+    #[must_use]
+    pub fn held(output: &str, seconds: u8) -> Text {
+        Text::new(format!("{output} 延播 {seconds} 秒"), format!("{output} is held back by {seconds} s"))
+    }
+
+    /// What was held back of an output is thrown away, or it comes back.
+    #[must_use]
+    pub fn dumped(output: &str, on: bool) -> Text {
+        if on {
+            Text::new(format!("{output} 已切断，垫片顶上"), format!("{output} was dumped; the slate is on air"))
+        } else {
+            Text::new(format!("{output} 已恢复节目"), format!("{output} carries the programme again"))
+        }
+    }
+
+    /// Another slide is shown.
+    #[must_use]
+    pub fn slide(number: u32) -> Text {
+        Text::new(format!("幻灯片翻页（第 {number} 次）"), format!("another slide ({number})"))
+    }
+
+    /// Something was taken back, or given back.
+    #[must_use]
+    pub fn reduced(what: &str, why: &Text) -> Text {
+        Text::new(format!("已降级 {what}：{}", why.zh), format!("{what} was taken back: {}", why.en))
+    }
+
+    /// What was taken back is given back.
+    #[must_use]
+    pub fn restored(what: &str) -> Text {
+        Text::new(format!("已还原 {what}"), format!("{what} is given back"))
+    }
+
     /// The agenda was read.
     #[must_use]
     pub fn agenda(talks: usize, faults: usize) -> Text {
@@ -314,6 +355,22 @@ pub mod said {
         no_sound() = "设备已打开，但没有声音", "no sound from an open device";
         /// A video input is dead.
         no_power() = "输入没有供电", "input without power";
+        /// Nothing is plugged into a video input, or what is plugged in is off.
+        no_cable() = "没有接入信号线，或对方设备已关机", "nothing plugged in, or the device is off";
+        /// The device that hangs where another was expected.
+        other_driver(there, wanted) = "驱动为 {there}，配置文件中为 {wanted}", "its driver is {there}, the profile says {wanted}";
+        /// The EDID of an input could not be set.
+        no_edid(why) = "无法写入 EDID（{why}）", "our EDID was not taken ({why})";
+        /// A signal in use.
+        of_signal(signal) = "信号 {signal}", "signal {signal}";
+        /// Pictures of another shape, size or rate than the programme's.
+        misfit(given, wanted) = "输入为 {given}，节目为 {wanted}", "it gives {given}, the programme is {wanted}";
+        /// Pictures of the wrong size.
+        sizes(given, wanted) = "{given}，应为 {wanted}", "{given} instead of {wanted}";
+        /// The encoder gives nothing.
+        no_picture_since(seconds) = "已 {seconds} 秒没有关键帧", "no key picture for {seconds} s";
+        /// A capture device was pulled, or its driver let go of it.
+        device_gone(card) = "{card}：设备已移除", "{card} was removed";
         /// A video input has no signal.
         no_signal() = "没有信号", "no signal";
         /// A video input has a signal that it cannot hold.

@@ -213,6 +213,15 @@ impl<'d> Section<'d> {
         self.entries.iter().find(|e| e.key == key).map_or(0, |e| e.line)
     }
 
+    /// A text that stays to be taken; `None` if it is not written or no text.
+    #[must_use]
+    pub fn peek(&self, key: &str) -> Option<&str> {
+        self.entries.iter().find(|e| e.key == key).and_then(|e| match &e.node.value {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// True if not even the section's head is written.
     #[must_use]
     pub fn is_absent(&self) -> bool {

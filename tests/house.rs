@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("board", &[]),
     ("event", &[]),
     ("health", &[]),
-    ("media", &["board"]),
+    ("media", &["board", "wire"]),
     ("record", &["event", "wire"]),
     ("uplink", &[]),
     ("message", &["alarm", "board", "bond", "event", "health", "media", "record", "uplink"]),

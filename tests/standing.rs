@@ -40,6 +40,8 @@ pub(crate) fn standing(device: &str) -> Status {
             })
             .to_vec(),
         sound: livebox::message::SoundStatus::default(),
+        outputs: Vec::new(),
+        reductions: Vec::new(),
         links: (0..7)
             .map(|n| LinkStatus {
                 slot: if n == 0 { "wired".to_owned() } else { format!("lte{n}") },

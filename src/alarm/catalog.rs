@@ -89,11 +89,19 @@ pub enum AlarmKind {
     LineGlitches,
     /// The programme went to this mixer line by itself.
     LineSwitched,
+    /// No destination of an output takes it.
+    OutputDown,
+    /// An output's preferred destination fails; another one has taken over.
+    OutputElsewhere,
+    /// An encoder was refused by its driver, or stood still.
+    EncoderRefused,
+    /// Something was taken back so that what matters more goes on.
+    Reduced,
 }
 
 impl AlarmKind {
     /// All of them, in the order of the catalog.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::SourceLost,
         Self::UplinkDown,
         Self::NoDefaultRoute,
@@ -125,6 +133,10 @@ impl AlarmKind {
         Self::LineHowl,
         Self::LineGlitches,
         Self::LineSwitched,
+        Self::OutputDown,
+        Self::OutputElsewhere,
+        Self::EncoderRefused,
+        Self::Reduced,
     ];
 
     /// How grave it is, on air or not.
@@ -133,7 +145,7 @@ impl AlarmKind {
         match self {
             Self::NoLinks | Self::OutputClosed | Self::RateShort if on_air => Severity::Critical,
             Self::SourceLost | Self::PartFailed | Self::EchoSilent | Self::DestinationDown if on_air => Severity::Major,
-            Self::RecordDiskFull | Self::RecordFailed => Severity::Major,
+            Self::RecordDiskFull | Self::RecordFailed | Self::OutputDown | Self::EncoderRefused => Severity::Major,
             Self::LineUnplugged
             | Self::LineSilent
             | Self::LineClipping
@@ -155,7 +167,7 @@ impl AlarmKind {
             | Self::LineSwitched => Severity::Minor,
             // the box makes these right by itself
             Self::LineDeadChannel | Self::LineOffset | Self::LinePolarity => Severity::Warning,
-            Self::RecordGap => Severity::Minor,
+            Self::RecordGap | Self::OutputElsewhere | Self::Reduced => Severity::Minor,
             Self::RecordRemoved | Self::AgendaWrong => Severity::Warning,
             Self::NoLinks | Self::OutputClosed | Self::RateShort | Self::PartFailed | Self::DiskLow | Self::TooHot => {
                 Severity::Major
@@ -182,6 +194,9 @@ impl AlarmKind {
             Self::EchoSilent => (0, 1000),
             // a session that was refused is tried again within a second or two
             Self::DestinationDown => (4000, 2000),
+            // media has tried every destination by then
+            Self::OutputDown | Self::OutputElsewhere => (1000, 2000),
+            Self::EncoderRefused | Self::Reduced => (0, 0),
             // the engine's safe rate starts low and doubles in five seconds
             Self::RateShort => (5000, 5000),
             Self::BrokerLost => (3000, 1000),
@@ -271,6 +286,16 @@ impl AlarmKind {
                 format!("另一路有故障，已自动切换到{zh}"),
                 format!("the other line was at fault; the sound went to {en} by itself"),
             ),
+            Self::OutputDown => (format!("{zh}没有送达任何目的地"), format!("no destination takes {en}")),
+            Self::OutputElsewhere => (
+                format!("{zh}的首选目的地异常，已改送备用目的地"),
+                format!("{en} goes to another destination than the preferred one"),
+            ),
+            Self::EncoderRefused => (
+                format!("{zh}的编码器异常，已重建或改用其他编码器"),
+                format!("the encoder of {en} failed; it was made afresh or another one took over"),
+            ),
+            Self::Reduced => (format!("上行不足，已降级：{zh}"), format!("the uplinks are short: {en} was taken back")),
             Self::DiskLow => ("磁盘空间不足".into(), "the disk is nearly full".into()),
             Self::TooHot => ("设备温度过高".into(), "the box is too hot".into()),
             Self::RecordDiskFull => (
@@ -427,6 +452,22 @@ impl AlarmKind {
                 "排除原线路故障后，用“音频”命令手动切回",
                 "mend the other line, then go back by hand with the audio command",
             ),
+            Self::OutputDown => Text::new(
+                "检查目的地是否在接收、地址、口令或推流码是否正确，以及该输出绑定的上行链路；本机会自动重试",
+                "check that the destination receives, its address, passphrase or stream key, and the uplink that the output is bound to; the box tries again by itself",
+            ),
+            Self::OutputElsewhere => Text::new(
+                "检查首选目的地；恢复后将在下次开播时使用，或用停止再开始切回",
+                "check the preferred destination; it is tried first again when the other fails or the box goes on air",
+            ),
+            Self::EncoderRefused => Text::new(
+                "检查板卡的编码器驱动（dmesg），或在板级配置 encoders 中调整顺序",
+                "look at the encoder's driver (dmesg), or change the order of encoders in the board profile",
+            ),
+            Self::Reduced => Text::new(
+                "上行恢复后自动还原；可增加链路或降低 backup.bitrate",
+                "it comes back by itself when the uplinks carry more; add a link or lower backup.bitrate",
+            ),
             Self::DiskLow => Text::new("清理旧录像或更换磁盘", "remove old recordings or change the disk"),
             Self::TooHot => Text::new(
                 "检查风扇和通风口，避免阳光直射",
@@ -453,6 +494,11 @@ fn spoken(subject: &str) -> Text {
         "record" => Text::new("录制模块", "the recorder"),
         "event" => Text::new("日程模块", "the agenda reader"),
         "config" => Text::new("配置模块", "the settings reader"),
+        "main" => Text::new("主输出", "the main output"),
+        "backup" => Text::new("备份输出", "the backup output"),
+        "programme" => Text::new("节目输出", "the programme output"),
+        "preview" => Text::new("预览", "the preview"),
+        "upload" => Text::new("录像上传", "the upload of recordings"),
         other => Text::new(other, other),
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::io::console::Request;
 use crate::lang::Lang;
 use crate::media::line::{Delay, Gain};
-use crate::media::{Layout, Line, SourceId};
+use crate::media::{Hold, Layout, Line, OutputId, SourceId};
 use crate::message::{Ask, Tally};
 
 /// Where a box that systemd started listens.
@@ -126,6 +126,27 @@ enum What {
         #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
         wanted: bool,
     },
+    /// Feed the programme destination from main or backup.
+    Activate {
+        /// main or backup.
+        output: OutputId,
+    },
+    /// Hold an output back, 0 to 60 s: the slate fills what is added.
+    Hold {
+        /// main, backup or programme.
+        output: OutputId,
+        /// Seconds.
+        #[arg(value_parser = seconds)]
+        seconds: Hold,
+    },
+    /// Throw away what is held back and show the slate at once, or let the programme back: on or off.
+    Dump {
+        /// main, backup or programme.
+        output: OutputId,
+        /// on or off.
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
+        wanted: bool,
+    },
     /// Record, or do not: on or off.
     Record {
         /// on or off.
@@ -180,6 +201,9 @@ pub(crate) fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
         What::Auto { wanted } => Ask::Auto { on: wanted },
         What::Delay { source, ms } => Ask::Delay { source, delay: ms },
         What::Lipsync { wanted } => Ask::Lipsync { on: wanted },
+        What::Activate { output } => Ask::Activate { output },
+        What::Hold { output, seconds } => Ask::Hold { output, seconds },
+        What::Dump { output, wanted } => Ask::Dump { output, on: wanted },
     };
     let Some(mut door) = Door::open(&args.reach) else { return Ok(NOT_REACHABLE.into()) };
     door.ask(Request::Send { command })?;
@@ -227,6 +251,10 @@ fn decibels(text: &str) -> Result<Gain, String> {
 fn millis(text: &str) -> Result<Delay, String> {
     let ms = text.parse::<i64>().ok().filter(|ms| Delay::RANGE.contains(ms));
     ms.map(Delay::ms).ok_or_else(|| "a delay is -500 to 2000 ms".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Hold, String> {
+    text.parse().ok().and_then(Hold::seconds).ok_or_else(|| "a programme delay is 0 to 60 s".to_owned())
 }
 
 fn source(text: &str) -> Result<SourceId, String> {

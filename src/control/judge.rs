@@ -13,8 +13,8 @@ use crate::bond::echo::Session;
 use crate::health::{DISK_FREE, TEMPERATURE};
 use crate::lang::{Text, said};
 use crate::media::line::Fault;
-use crate::media::{Line, SourceId};
-use crate::message::{Part, Phase};
+use crate::media::{Line, OutputId, SourceId};
+use crate::message::{OutputState, Part, Phase};
 use crate::record::StopCause;
 use crate::time::Instant;
 
@@ -103,6 +103,16 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
             Session::Slow => Some(said::session_slow(told.dropped)),
         });
         note(AlarmKind::DestinationDown, name, wrong.filter(|_| late));
+    }
+
+    for (output, _) in settings.media.roads.all() {
+        let (state, why) = known.outputs.state(output);
+        let down = on_air && state == OutputState::Failed;
+        note(AlarmKind::OutputDown, output.name(), down.then_some(why));
+        note(AlarmKind::OutputElsewhere, output.name(), known.outputs.elsewhere(output).filter(|_| on_air));
+    }
+    for output in OutputId::ALL {
+        note(AlarmKind::EncoderRefused, output.name(), known.outputs.encoder_trouble(now, output));
     }
 
     // before the session is open nothing is sent, and what the links carry is not yet known

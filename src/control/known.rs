@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::outputs::Outputs;
 use super::recording::Recording;
 use crate::bond::echo::Echo;
 use crate::bond::{GroupStats, LinkPhase, LinkStats};
@@ -16,7 +17,7 @@ use crate::units::{Bitrate, Dbfs};
 use crate::uplink::Uplink;
 
 /// A measurement older than this is not shown as present: three of the slowest ones (once a second).
-const FRESH: Duration = Duration::from_secs(3);
+pub(super) const FRESH: Duration = Duration::from_secs(3);
 
 /// Destinations remembered by name, so that the alarm about one ends when it is told of no more.
 const DESTINATIONS: usize = 64;
@@ -55,6 +56,7 @@ pub(super) struct Known {
     pub(super) health: Option<Sample>,
     pub(super) ever_connected: bool,
     pub(super) recording: Recording,
+    pub(super) outputs: Outputs,
     pub(super) agenda_faults: Vec<Text>,
     programme: Option<(Instant, Measured)>,
     levels: Option<(Instant, [Option<Dbfs>; 2])>,
@@ -122,6 +124,11 @@ impl Known {
             | What::RecordingMeasured { .. }
             | What::RecordingGap { .. }
             | What::RecordingStopped { .. } => self.recording.note(now, what),
+            What::DestinationChanged { .. }
+            | What::OutputMeasured { .. }
+            | What::EncoderFailed { .. }
+            | What::EncoderRuns { .. }
+            | What::SlideChanged { .. } => self.outputs.note(now, what),
             What::AgendaRead { faults, .. } => self.agenda_faults.clone_from(faults),
             What::PartStarted => {
                 self.failed.remove(&part);
@@ -138,6 +145,7 @@ impl Known {
         match part {
             Part::Media => {
                 self.output_open = false;
+                self.outputs.forget();
                 self.programme = None;
                 self.levels = None;
                 self.sound = None;

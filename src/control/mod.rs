@@ -15,6 +15,7 @@
 mod judge;
 mod known;
 mod lifecycle;
+mod outputs;
 mod rate;
 mod recording;
 mod restart;
@@ -31,8 +32,8 @@ pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 use crate::alarm::{Book, Turn};
 use crate::event::{Floor, Tiers};
 use crate::lang::{Text, told};
-use crate::media::{Layout, Line, SourceId};
-use crate::message::{Ask, Command, Event, Fact, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
+use crate::media::{Layout, Line, OutputId, SourceId};
+use crate::message::{Ask, Command, Event, Fact, Held, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
 use crate::time::{Instant, Timestamp};
 use crate::units::Bitrate;
 use judge::Scene;
@@ -177,6 +178,29 @@ impl Control {
                 self.intent.sound.delay[at] = Some(delay);
                 self.tell(now, told::delay(source.name(), delay.as_ms()));
             }
+            Ask::Activate { output } => {
+                if !output.can_be_active() || !self.settings.media.roads.has(output) {
+                    return Err(Refusal::NoSuchOutput);
+                }
+                if self.intent.outputs.active != output {
+                    self.intent.outputs.active = output;
+                    self.tell(now, told::activated(output.name()));
+                }
+            }
+            Ask::Hold { output, seconds } => {
+                let held = self.held(output)?;
+                if held.delay != seconds {
+                    held.delay = seconds;
+                    self.tell(now, told::held(output.name(), seconds.as_seconds()));
+                }
+            }
+            Ask::Dump { output, on } => {
+                let held = self.held(output)?;
+                if held.dumped != on {
+                    held.dumped = on;
+                    self.tell(now, told::dumped(output.name(), on));
+                }
+            }
             Ask::Lipsync { on } => {
                 self.sound.set_lip_sync(on);
                 self.tell(now, told::lip_sync(on));
@@ -209,6 +233,7 @@ impl Control {
                 self.tell(now, told::agenda(agenda.talks.len(), faults.len()));
             }
             What::SegmentRemoved { file } => self.tell(now, told::removed(file)),
+            What::SlideChanged { .. } => self.tell(now, told::slide(self.known.outputs.slides)),
             What::PartStarted => self.restarts.started(now, fact.part),
             What::PartEnded { .. } => {
                 self.restarts.ended(now, fact.part);
@@ -285,7 +310,8 @@ impl Control {
         let talk = talk.map(|((at, wall), starts)| at + Duration::from_millis(starts.0.saturating_sub(wall.0)));
         // a clock that was set back makes it later; handle_clock alone steps on
         let talk = talk.filter(|due| *due > now);
-        [lifecycle, restarts, patience, span, talk, line, self.book.next_timeout(), self.known.next_stale(now)]
+        let encoder = self.known.outputs.next_timeout(now);
+        [lifecycle, restarts, patience, span, talk, line, encoder, self.book.next_timeout(), self.known.next_stale(now)]
             .into_iter()
             .flatten()
             .min()
@@ -348,6 +374,11 @@ impl Control {
             self.tell(now, told::line(line_name(line)));
         }
         Ok(())
+    }
+
+    fn held(&mut self, output: OutputId) -> Result<&mut Held, Refusal> {
+        let there = self.settings.media.roads.has(output);
+        self.intent.outputs.held_mut(output).filter(|_| there).ok_or(Refusal::NoSuchOutput)
     }
 
     fn playable(&self, line: Line) -> Result<(), Refusal> {
@@ -421,6 +452,8 @@ impl Control {
         orders.media.slate = self.intent.slate;
         orders.media.sound = self.sound.orders(&self.settings, &self.intent.sound);
         orders.media.bitrate = self.rate.told();
+        orders.media.outputs = self.intent.outputs;
+        orders.media.others = self.settings.other_encodes();
         let wanted = Recording::wanted(&self.intent, self.lifecycle.on_air(), self.settings.record.when);
         let label = recording::label(&self.floor, &self.settings.event);
         orders.record = self.known.recording.conclude(now, wanted, &self.settings.record, label);

@@ -1,7 +1,10 @@
 //! What control needs of the config and the board, and what a change of a setting may touch.
 
-use crate::media::{self, Layout, Line, SourceId};
+use std::collections::BTreeMap;
+
+use crate::media::{self, Layout, Line, OutputId, SourceId};
 use crate::message::{Intent, Part};
+use crate::units::Bitrate;
 use crate::{event, record};
 
 /// What control needs to know of this box.
@@ -31,6 +34,15 @@ impl Settings {
         SourceId::ALL.into_iter().filter(|source| layout.shows(*source)).all(|source| self.sources.contains(&source))
     }
 
+    /// Every encode beside the programme's, with the bitrate that its settings want.
+    pub(super) fn other_encodes(&self) -> BTreeMap<OutputId, Bitrate> {
+        let roads = &self.media.roads;
+        let backup = roads.backup.iter().map(|backup| (OutputId::Backup, backup.bitrate));
+        let dual =
+            roads.dual.iter().flat_map(|dual| [(OutputId::Camera, dual.camera), (OutputId::Slides, dual.slides)]);
+        backup.chain(dual).collect()
+    }
+
     /// True if `line` hangs on the board.
     pub(super) fn can_play(&self, line: Line) -> bool {
         self.sources.contains(&line.source())
@@ -41,6 +53,9 @@ impl Settings {
     pub(super) fn fitting(&self, mut intent: Intent) -> Intent {
         if !self.can_show(intent.layout) {
             intent.layout = Layout::ALL.into_iter().find(|l| self.can_show(*l)).unwrap_or(intent.layout);
+        }
+        if !self.media.roads.has(intent.outputs.active) {
+            intent.outputs.active = OutputId::Main;
         }
         if !self.can_play(intent.line) {
             intent.line = [Line::A, Line::B].into_iter().find(|l| self.can_play(*l)).unwrap_or(intent.line);
@@ -73,6 +88,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("media.bitrate_min", Effect::Live),
     ("media.bitrate_max", Effect::Live),
     ("media.audio_bitrate", Effect::Restarts(Part::Media)),
+    ("media.reserve", Effect::Restarts(Part::Media)),
     ("media.srt_latency", Effect::Restarts(Part::Media)),
     ("media.stream_id", Effect::Restarts(Part::Media)),
     ("media.passphrase_file", Effect::Restarts(Part::Media)),
@@ -95,6 +111,9 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("event.split", Effect::Live),
     ("sound", Effect::Live),
     ("event.tier", Effect::Live),
+    ("backup", Effect::Restarts(Part::Media)),
+    ("programme", Effect::Restarts(Part::Media)),
+    ("dual", Effect::Process),
     ("mqtt", Effect::Restarts(Part::Mqtt)),
 ];
 

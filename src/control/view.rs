@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::known::Known;
 use super::lifecycle::Lifecycle;
+use super::outputs;
 use super::rate::Rate;
 use super::recording::{self, Recording};
 use super::settings::Settings;
@@ -58,11 +59,24 @@ impl View<'_> {
             agenda: self.agenda(now),
             inputs: self.inputs(now),
             sound: self.sound(now),
+            outputs: outputs::status(now, &self.outputs()),
+            reductions: Vec::new(),
             links: self.links(now),
             far_end: self.known.far_end(now),
             health: self.known.health.clone(),
             alarms: self.alarms(),
             events: self.events.iter().cloned().collect(),
+        }
+    }
+
+    fn outputs(&self) -> outputs::Scene<'_> {
+        outputs::Scene {
+            settings: self.settings,
+            known: self.known,
+            intent: self.intent,
+            media: self.media,
+            phase: self.lifecycle.phase(),
+            main: self.rate.stream(),
         }
     }
 
@@ -229,7 +243,7 @@ impl View<'_> {
     }
 }
 
-fn reading(measured: Option<f64>, wanted: f64, judge: impl FnOnce(f64) -> Verdict) -> Reading {
+pub(super) fn reading(measured: Option<f64>, wanted: f64, judge: impl FnOnce(f64) -> Verdict) -> Reading {
     let verdict = match measured {
         Some(measured) if wanted > 0.0 => judge(measured / wanted),
         _ => Verdict::Unknown,

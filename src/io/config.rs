@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::board::Board;
 use crate::config::Config;
 use crate::io::task::Ends;
-use crate::media::Secret;
+use crate::media::{Scheme, Secret};
 use crate::message::What;
 use crate::table::{Fault, Keeper, SecretRef};
 
@@ -32,6 +32,14 @@ pub fn load(path: &Path) -> Result<Config, Vec<Fault>> {
     if let Some(reference) = config.passphrase.clone() {
         match passphrase(&reference) {
             Ok(text) => config.media.passphrase = Secret(text),
+            Err(why) => faults.push(at(path, &reference, why)),
+        }
+    }
+    for road in config.media.roads.all_mut() {
+        let Some(reference) = road.secret_file.clone() else { continue };
+        let fetched = if road.scheme == Scheme::Srt { passphrase(&reference) } else { secret(&reference) };
+        match fetched {
+            Ok(text) => road.secret = Secret(text),
             Err(why) => faults.push(at(path, &reference, why)),
         }
     }

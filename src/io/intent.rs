@@ -75,8 +75,8 @@ pub async fn run(state_dir: PathBuf, mut keeps: mpsc::Receiver<Keep>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{Layout, Line};
-    use crate::message::SoundIntent;
+    use crate::media::{Hold, Layout, Line, OutputId};
+    use crate::message::{Held, OutputIntent, SoundIntent};
 
     #[test]
     fn what_was_saved_is_there_after_the_restart_and_rubbish_is_off_air() {
@@ -90,6 +90,10 @@ mod tests {
             record: Some(true),
             talk: 3,
             sound: SoundIntent::default(),
+            outputs: OutputIntent {
+                active: OutputId::Backup,
+                held: [Held { delay: Hold::seconds(30).unwrap(), dumped: true }, Held::default(), Held::default()],
+            },
         };
 
         assert_eq!(load(&state), Intent::default());

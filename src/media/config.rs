@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::line::Settings as Sound;
+use super::road::Roads;
 use super::stream::{FrameRate, PictureSize};
 use crate::table::{SecretRef, Section};
 use crate::units::Bitrate;
@@ -17,6 +18,8 @@ pub struct Config {
     pub size: PictureSize,
     /// Pictures per second.
     pub rate: FrameRate,
+    /// Pictures and sound may come so late and still be shown in their turn.
+    pub reserve: Duration,
     /// Key picture at least so often.
     pub gop: Duration,
     /// Least and most video bitrate; control moves between them.
@@ -33,6 +36,8 @@ pub struct Config {
     pub destination: Destination,
     /// The sound, from its own section `[sound]`.
     pub sound: Sound,
+    /// What leaves beside the bond, from `[backup]`, `[programme]` and `[dual]`.
+    pub roads: Roads,
 }
 
 impl Default for Config {
@@ -40,6 +45,7 @@ impl Default for Config {
         Self {
             size: PictureSize { width: 1280, height: 720 },
             rate: FrameRate { num: 25, den: 1 },
+            reserve: Duration::from_millis(60),
             gop: Duration::from_secs(2),
             bitrate: (Bitrate::kbps(500), Bitrate::mbps(6)),
             audio_bitrate: Bitrate::kbps(128),
@@ -48,6 +54,7 @@ impl Default for Config {
             passphrase: Secret::default(),
             destination: Destination { host: "127.0.0.1".to_owned(), port: 5000 },
             sound: Sound::default(),
+            roads: Roads::default(),
         }
     }
 }
@@ -76,6 +83,7 @@ impl Config {
             rate: section
                 .parsed("rate", "a frame rate such as \"25\" or \"30000/1001\" (5 to 60)")
                 .unwrap_or(default.rate),
+            reserve: section.duration("reserve", default.reserve, ms(20)..=ms(500)),
             gop: section.duration("gop", default.gop, ms(200)..=ms(10_000)),
             bitrate: (least, most),
             audio_bitrate: section.bitrate(
@@ -88,6 +96,7 @@ impl Config {
             passphrase: Secret::default(),
             destination,
             sound: Sound::default(),
+            roads: Roads::default(),
         };
         (config, section.secret("passphrase_file"))
     }

@@ -123,10 +123,28 @@ impl FrameRate {
         (index as u128 * 1_000_000_000 * self.den as u128).div_ceil(self.num as u128) as u64
     }
 
+    /// Every how many pictures of `whole` there is one of this; `None` if that is no whole number.
+    #[must_use]
+    pub fn every(self, whole: Self) -> Option<u64> {
+        let (of, by) = (u64::from(whole.num) * u64::from(self.den), u64::from(whole.den) * u64::from(self.num));
+        (by > 0 && of >= by && of.is_multiple_of(by)).then(|| of / by)
+    }
+
     /// Pictures per second.
     #[must_use]
     pub fn as_f64(self) -> f64 {
         f64::from(self.num) / f64::from(self.den)
+    }
+}
+
+impl fmt::Display for FrameRate {
+    /// As it is read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.num.is_multiple_of(self.den) {
+            write!(f, "{}", self.num / self.den)
+        } else {
+            write!(f, "{}/{}", self.num, self.den)
+        }
     }
 }
 

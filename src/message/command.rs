@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lang::Text;
 use crate::media::line::{Delay, Gain};
-use crate::media::{Layout, Line, SourceId};
+use crate::media::{Hold, Layout, Line, OutputId, SourceId};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,25 @@ pub enum Ask {
         /// It runs.
         on: bool,
     },
+    /// This output feeds the `programme` destination from now on.
+    Activate {
+        /// `main` or `backup`.
+        output: OutputId,
+    },
+    /// An output is held back for so long: the slate fills what is added, a key picture ends what is dropped.
+    Hold {
+        /// Which output.
+        output: OutputId,
+        /// For how long, in seconds where it is written down.
+        seconds: Hold,
+    },
+    /// What is held back is thrown away and the slate stands in at once, or the programme comes back.
+    Dump {
+        /// Which output.
+        output: OutputId,
+        /// The slate is wanted.
+        on: bool,
+    },
 }
 
 /// What the studio's switcher makes of our programme.
@@ -153,17 +172,20 @@ pub enum Refusal {
     NothingToAcknowledge,
     /// Undo, while no step to another speaker is fresh enough.
     NothingToUndo,
+    /// An output that the settings do not name, or that cannot do what is asked.
+    NoSuchOutput,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AlreadyLive,
         Self::NotLive,
         Self::NotOnBoard,
         Self::ShuttingDown,
         Self::NothingToAcknowledge,
         Self::NothingToUndo,
+        Self::NoSuchOutput,
     ];
 
     /// The operator's sentence.
@@ -183,6 +205,10 @@ impl Refusal {
             Self::NothingToUndo => Text::new(
                 "没有可撤销的切换（仅限切换后10秒内）",
                 "no step to another speaker can be taken back; only within 10 s of it",
+            ),
+            Self::NoSuchOutput => Text::new(
+                "没有设置该输出，或该输出不支持此操作",
+                "no such output is set up, or it cannot do that; see [backup] and [programme] in the settings",
             ),
         }
     }

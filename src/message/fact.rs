@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::output::OutputState;
 use crate::bond::GroupStats;
 use crate::bond::echo::Echo;
 use crate::event::Agenda;
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::line::{Finding, SoundStats};
-use crate::media::{EncoderKind, Line, SourceId};
+use crate::media::{EncoderKind, Line, OutputId, SourceId};
 use crate::record::{Segment, StopCause};
 use crate::time::Instant;
 use crate::units::{Bitrate, Bytes, Dbfs};
@@ -157,6 +158,47 @@ pub enum What {
     OutputClosed {
         /// Why not.
         why: Text,
+    },
+    /// A destination of an output of its own came or went; the bond's are [`What::OutputOpened`]'s and [`What::OutputClosed`]'s.
+    DestinationChanged {
+        /// Which output.
+        output: OutputId,
+        /// Its place among the output's destinations, the preferred one 0.
+        place: usize,
+        /// Where it stands.
+        state: OutputState,
+        /// Why, if it failed.
+        why: Text,
+    },
+    /// Once a second of each output that is set up.
+    OutputMeasured {
+        /// Which output.
+        output: OutputId,
+        /// What left in the last second.
+        sent: Bitrate,
+        /// How long it is held back.
+        held: crate::time::Duration,
+    },
+    /// An encoder that the board lists refused to work, or stood still and was made afresh.
+    EncoderFailed {
+        /// Which encode: an output's name.
+        output: OutputId,
+        /// The driver's words.
+        why: Text,
+    },
+    /// An encode runs, on this element.
+    EncoderRuns {
+        /// Which encode: an output's name.
+        output: OutputId,
+        /// The element's name.
+        element: Text,
+    },
+    /// Another slide is shown.
+    SlideChanged {
+        /// Time stamp in the programme, ticks of 90 kHz.
+        pts: u64,
+        /// A small picture of it, JPEG; empty if none could be made.
+        thumbnail: bytes::Bytes,
     },
     /// The engine's figures: ten times a second, and at once on a collapse.
     GroupMeasured(GroupStats),

@@ -4,13 +4,15 @@
 mod command;
 mod fact;
 mod orders;
+mod output;
 mod recording;
 mod sound;
 mod status;
 
 pub use command::{Ask, Command, Origin, Refusal, Tally};
 pub use fact::{Fact, LossCause, Part, What};
-pub use orders::{Intent, MediaOrders, Orders, RecordOrders, SoundIntent};
+pub use orders::{Held, Intent, MediaOrders, Orders, OutputIntent, RecordOrders, SoundIntent};
+pub use output::{DestinationStatus, OutputState, OutputStatus, ReductionStatus};
 pub use recording::{AgendaStatus, RecordingStatus, TalkStatus, TierStatus};
 pub use sound::{LineFault, LineStatus, SoundStatus};
 pub use status::{AlarmLine, Event, FarEnd, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::Part;
 use crate::media::line::{Delay, Gain, SoundOrders};
-use crate::media::{Layout, Line};
+use crate::media::{Hold, Layout, Line, OutputId};
 use crate::record::Label;
 use crate::units::Bitrate;
 
@@ -43,6 +43,12 @@ pub struct MediaOrders {
     pub key: u32,
     /// How the sound is made.
     pub sound: SoundOrders,
+    /// What hands have turned on the outputs.
+    pub outputs: OutputIntent,
+    /// Bitrate wanted of each further encode; one that is not here is not made.
+    pub others: BTreeMap<OutputId, Bitrate>,
+    /// The slides leave only every so many pictures of their own.
+    pub slides_every: u8,
 }
 
 impl Default for MediaOrders {
@@ -55,6 +61,9 @@ impl Default for MediaOrders {
             bitrate: Bitrate::mbps(2),
             key: 0,
             sound: SoundOrders::default(),
+            outputs: OutputIntent::default(),
+            others: BTreeMap::new(),
+            slides_every: 1,
         }
     }
 }
@@ -91,6 +100,57 @@ pub struct Intent {
     /// What hands have turned on the sound.
     #[serde(default)]
     pub sound: SoundIntent,
+    /// What hands have turned on the outputs.
+    #[serde(default)]
+    pub outputs: OutputIntent,
+}
+
+/// What hands have turned on the outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OutputIntent {
+    /// Which output feeds the `programme` destination.
+    pub active: OutputId,
+    /// What is held back of main, backup and programme.
+    pub held: [Held; 3],
+}
+
+/// What is done with an output's bytes before they leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Held {
+    /// For how long.
+    pub delay: Hold,
+    /// The slate stands in for whatever is held.
+    pub dumped: bool,
+}
+
+impl Default for OutputIntent {
+    fn default() -> Self {
+        Self { active: OutputId::Main, held: [Held::default(); 3] }
+    }
+}
+
+impl OutputIntent {
+    /// What is held back of an output; nothing of one that cannot wait.
+    #[must_use]
+    pub fn held(&self, output: OutputId) -> Held {
+        Self::place(output).map(|at| self.held[at]).unwrap_or_default()
+    }
+
+    /// The same, to change it.
+    pub fn held_mut(&mut self, output: OutputId) -> Option<&mut Held> {
+        Self::place(output).map(|at| &mut self.held[at])
+    }
+
+    const fn place(output: OutputId) -> Option<usize> {
+        match output {
+            OutputId::Main => Some(0),
+            OutputId::Backup => Some(1),
+            OutputId::Programme => Some(2),
+            OutputId::Camera | OutputId::Slides => None,
+        }
+    }
 }
 
 /// What hands have turned on the sound; what they have not is as the settings say.

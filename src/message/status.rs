@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::Tally;
+use super::output::{OutputStatus, ReductionStatus};
 use super::recording::{AgendaStatus, RecordingStatus};
 use super::sound::SoundStatus;
 use crate::alarm::{AlarmKind, Severity};
@@ -183,6 +184,12 @@ pub struct Status {
     /// The sound: both lines and the programme.
     #[serde(default)]
     pub sound: SoundStatus,
+    /// Every output that is set up.
+    #[serde(default)]
+    pub outputs: Vec<OutputStatus>,
+    /// What was taken back so that what matters more goes on, in the order it was taken.
+    #[serde(default)]
+    pub reductions: Vec<ReductionStatus>,
     /// Every uplink of the board.
     pub links: Vec<LinkStatus>,
     /// What the gateway hears; absent if it never told, or not lately.

@@ -253,6 +253,8 @@ pub(crate) mod fixture {
                 })
                 .to_vec(),
             sound: crate::message::SoundStatus::default(),
+            outputs: Vec::new(),
+            reductions: Vec::new(),
             links: (0..7)
                 .map(|n| LinkStatus {
                     slot: if n == 0 { "wired".to_owned() } else { format!("lte{n}") },

@@ -12,7 +12,7 @@ use super::outbox::Publication;
 use super::topic::Topics;
 use crate::lang::Text;
 use crate::media::line::{Delay, Gain};
-use crate::media::{Layout, Line, SourceId};
+use crate::media::{Hold, Layout, Line, OutputId, SourceId};
 use crate::message::{Ask, Command, Origin, Phase, Refusal, Status, Tally};
 use crate::time::Instant;
 
@@ -69,6 +69,8 @@ enum Wrong {
     NoGain,
     NoSwitch,
     NoDelay,
+    NoOutput,
+    NoHold,
     Busy,
 }
 
@@ -86,8 +88,8 @@ impl Wrong {
                 Text::new("命令缺少编号 id", "the command has no id; give each command its own, at most 64 bytes")
             }
             Self::UnknownVerb => Text::new(
-                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally、next_speaker、undo_speaker、record、gain、mute、auto、delay、lipsync",
-                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally, next_speaker, undo_speaker, record, gain, mute, auto, delay, lipsync",
+                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally、next_speaker、undo_speaker、record、gain、mute、auto、delay、lipsync、activate、hold、dump",
+                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally, next_speaker, undo_speaker, record, gain, mute, auto, delay, lipsync, activate, hold, dump",
             ),
             Self::NoLayout => {
                 let names = Layout::ALL.map(Layout::name).join(", ");
@@ -105,6 +107,14 @@ impl Wrong {
             Self::NoDelay => Text::new(
                 "延时参数无效，source 应为 camera、slides、mixer_a 或 mixer_b，ms 应为 -500 到 2000",
                 "no such delay; source is camera, slides, mixer_a or mixer_b, ms is -500 to 2000",
+            ),
+            Self::NoOutput => {
+                let names = OutputId::ALL.map(OutputId::name).join(", ");
+                Text::new(format!("输出名称无效，可用：{names}"), format!("no such output; there is {names}"))
+            }
+            Self::NoHold => Text::new(
+                "延播参数无效，seconds 应为 0 到 60 的整数",
+                "no such programme delay; seconds is a whole number from 0 to 60",
             ),
             Self::NoTally => Text::new(
                 "导播台状态无效，可用：off、preview、program",
@@ -129,6 +139,8 @@ struct Payload {
     ms: Option<i64>,
     on: Option<bool>,
     tally: Option<String>,
+    output: Option<String>,
+    seconds: Option<u8>,
 }
 
 /// Where an answer goes, and what it is about.
@@ -305,8 +317,18 @@ fn ask(verb: &str, payload: &Payload) -> Result<Ask, Wrong> {
             Ok(Ask::Delay { source, delay: Delay::ms(ms) })
         }
         "lipsync" => Ok(Ask::Lipsync { on: payload.on.ok_or(Wrong::NoSwitch)? }),
+        "activate" => Ok(Ask::Activate { output: output(payload)? }),
+        "hold" => {
+            let seconds = payload.seconds.and_then(Hold::seconds).ok_or(Wrong::NoHold)?;
+            Ok(Ask::Hold { output: output(payload)?, seconds })
+        }
+        "dump" => Ok(Ask::Dump { output: output(payload)?, on: payload.on.ok_or(Wrong::NoSwitch)? }),
         _ => Err(Wrong::UnknownVerb),
     }
+}
+
+fn output(payload: &Payload) -> Result<OutputId, Wrong> {
+    payload.output.as_deref().and_then(|name| name.parse().ok()).ok_or(Wrong::NoOutput)
 }
 
 fn shows(status: &Status, ask: Ask) -> bool {
@@ -331,6 +353,12 @@ fn shows(status: &Status, ask: Ask) -> bool {
             source.is_picture() || lines.any(|l| l.line.source() == source && l.delay_ms == delay.as_ms())
         }
         Ask::Lipsync { on } => status.sound.lip_sync_running == on,
+        Ask::Activate { output } => status.outputs.iter().any(|o| o.name == output && o.active),
+        Ask::Hold { output, seconds } => {
+            let wanted = f64::from(seconds.as_seconds());
+            status.outputs.iter().any(|o| o.name == output && o.delay.wanted == Some(wanted))
+        }
+        Ask::Dump { output, on } => status.outputs.iter().any(|o| o.name == output && o.dumped == on),
     }
 }
 

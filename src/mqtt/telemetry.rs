@@ -12,8 +12,8 @@ use crate::bond::echo::Echo;
 use crate::health::{CPU, DISK_FREE, Limit, MEMORY, Sample, TEMPERATURE};
 use crate::media::{Layout, SourceId};
 use crate::message::{
-    AgendaStatus, AlarmLine, InputStatus, LinkStatus, Phase, Programme, Reading, RecordingStatus, SoundStatus, Status,
-    Verdict,
+    AgendaStatus, AlarmLine, InputStatus, LinkStatus, OutputStatus, Phase, Programme, Reading, RecordingStatus,
+    SoundStatus, Status, Verdict,
 };
 
 /// Number of the payloads' form; it grows when a field changes its meaning.
@@ -91,7 +91,7 @@ struct Info<'a> {
     inputs: Vec<SourceId>,
     layouts: [Layout; 4],
     lines: [&'static str; 2],
-    verbs: [&'static str; 15],
+    verbs: [&'static str; 18],
 }
 
 #[derive(Serialize)]
@@ -105,6 +105,8 @@ struct Health<'a> {
     agenda: &'a AgendaStatus,
     inputs: &'a [InputStatus],
     sound: &'a SoundStatus,
+    outputs: &'a [OutputStatus],
+    reductions: Vec<Reduction<'a>>,
     far_end: Option<Far<'a>>,
     machine: Option<Machine>,
     alarms: Vec<Alarm<'a>>,
@@ -138,6 +140,14 @@ struct Alarm<'a> {
     text: &'a crate::lang::Text,
     advice: &'a crate::lang::Text,
     acknowledged: bool,
+}
+
+/// Something taken back for the sake of what matters more.
+#[derive(Serialize)]
+struct Reduction<'a> {
+    what: &'a str,
+    since_s: f64,
+    why: &'a crate::lang::Text,
 }
 
 #[derive(Serialize)]
@@ -242,6 +252,9 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
             "auto",
             "delay",
             "lipsync",
+            "activate",
+            "hold",
+            "dump",
         ],
     });
     Told { topic: topics.info(), gist: payload.clone(), payload, paced: false, acknowledged: true }
@@ -259,6 +272,11 @@ fn health(topics: &Topics, status: &Status) -> Told {
         let faults: Vec<_> = line.faults.iter().map(|fault| fault.fault).collect();
         (line.line, line.gain_db, line.delay_ms, line.leads, faults)
     });
+    let outputs = status.outputs.iter().map(|o| {
+        let destinations: Vec<_> = o.destinations.iter().map(|d| (&d.name, d.state)).collect();
+        (o.name, o.state, o.active, o.delay.wanted, o.dumped, destinations)
+    });
+    let reductions = status.reductions.iter().map(|r| &r.what);
     let agenda = &status.agenda;
     let tier = agenda.tier.as_ref().map(|tier| (&tier.name, &tier.proposed));
     let agenda = (&agenda.now, &agenda.next, agenda.undo_until, agenda.faults, tier);
@@ -280,6 +298,7 @@ fn health(topics: &Topics, status: &Status) -> Told {
         verdicts,
         (status.sound.mute, status.sound.auto_switch, status.sound.switched, status.sound.lip_sync_running),
         lines.collect::<Vec<_>>(),
+        (outputs.collect::<Vec<_>>(), reductions.collect::<Vec<_>>()),
     ));
     let payload = json(&Health {
         schema: SCHEMA,
@@ -291,6 +310,12 @@ fn health(topics: &Topics, status: &Status) -> Told {
         agenda: &status.agenda,
         inputs: &status.inputs,
         sound: &status.sound,
+        outputs: &status.outputs,
+        reductions: status
+            .reductions
+            .iter()
+            .map(|r| Reduction { what: &r.what, since_s: r.since.as_secs_f64(), why: &r.why })
+            .collect(),
         far_end: status.far_end.as_ref().map(|far| Far { heard_s: far.heard.as_secs_f64(), streams: &far.streams }),
         machine,
         alarms: status.alarms.iter().map(alarm).collect(),

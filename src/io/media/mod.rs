@@ -1,11 +1,13 @@
 //! The media part: Orders in, a programme that never stops, facts out.
 
 mod compose;
+mod dv;
 mod encoder;
 mod feed;
 pub mod judge;
 mod output;
 mod pipeline;
+mod plugs;
 mod pump;
 mod signal;
 mod source;

@@ -99,7 +99,7 @@ impl Layout {
             Self::ThreeSplit => {
                 // two thirds and one third: every picture keeps its shape, and nothing overlaps
                 let (column, row) = (even(w / 3), even(h / 3));
-                let (width, height) = (w - column & !1, even(h * 2 / 3));
+                let (width, height) = ((w - column) & !1, even(h * 2 / 3));
                 let y = even((h - height) / 2);
                 let beside = |y| Rect { x: w - column, y, width: column, height: row };
                 vec![

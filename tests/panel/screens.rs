@@ -27,7 +27,7 @@ use super::{NOW, alarm, at_home, blessing, degraded, kept, live, ready, root, to
 type Scene = (&'static str, fn() -> Status, &'static str);
 
 /// Every screen of the panel.
-pub(super) const SCENES: [Scene; 31] = [
+pub(super) const SCENES: [Scene; 32] = [
     ("home-ready", ready, ""),
     ("home-live", live, ""),
     ("home-harmed", degraded, ""),

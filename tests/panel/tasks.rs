@@ -176,7 +176,7 @@ fn each_of_the_ten_commonest_tasks_is_done_with_three_actions_at_most() {
 }
 
 /// Captions of the screens, in the order of [`SCENES`], and the page without an engine.
-const CAPTIONS: [(&str, &str); 32] = [
+const CAPTIONS: [(&str, &str); 33] = [
     ("待机：一切就绪", "Home, ready"),
     ("直播中", "Home, on air"),
     ("直播中，有故障：标题闪烁", "Home, on air and harmed: the headline blinks"),

@@ -41,6 +41,7 @@ fn board() -> Board {
         name: "bench".into(),
         camera: Some(PictureDevice::Pattern { outages: vec![] }),
         slides: Some(PictureDevice::Pattern { outages: vec![] }),
+        camera2: None,
         mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
         mixer_b: Some(SoundDevice::Tone { hertz: 440.0, outages: vec![] }),
         encoders: vec![],

@@ -18,7 +18,7 @@ build() { cargo build --locked; }
 clippy() { cargo clippy --locked --all-targets -- -D warnings; }
 # without GStreamer, as the cloud side is built
 clippy-plain() { cargo clippy --locked --all-targets --no-default-features -- -D warnings; }
-tests() { scripts/test-media.sh && cargo test --locked; }
+tests() { scripts/test-media.sh && scripts/audio-corpus.sh --small && cargo test --locked; }
 docs() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps; }
 licences() {
   local tools
@@ -34,7 +34,9 @@ recipe() {
 systemd() { tests/systemd/run; }
 # what a newcomer sees first, with the binary that the tests built
 demo() { LIVEBOX=$PWD/target/debug/livebox scripts/demo.sh; }
-virtual-box() { tests/virtual-box/run; }
+virtual-box() {
+  tests/virtual-box/run && tests/virtual-box/run tests/virtual-box/hdmi/story && tests/virtual-box/run tests/virtual-box/lines/story
+}
 
 passed=0 failed=0 skipped=() broken=()
 for suite in "${wanted[@]}"; do

@@ -349,6 +349,8 @@ pub struct Board {
     pub camera: Option<PictureDevice>,
     /// The slides laptop.
     pub slides: Option<PictureDevice>,
+    /// The second camera.
+    pub camera2: Option<PictureDevice>,
     /// Mixer line A.
     pub mixer_a: Option<SoundDevice>,
     /// Mixer line B.
@@ -387,6 +389,7 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Board {
         name: root.required_text("name", "sim"),
         camera: picture(root.section("camera"), folder),
         slides: picture(root.section("slides"), folder),
+        camera2: picture(root.section("camera2"), folder),
         mixer_a: sound(root.section("mixer_a"), folder),
         mixer_b: sound(root.section("mixer_b"), folder),
         encoders: encoders(root),

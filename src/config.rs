@@ -99,6 +99,7 @@ impl Config {
         let mut media_section = root.section("media");
         let latency_line = media_section.line_of("srt_latency");
         let (mut media, passphrase) = media::Config::read(&mut media_section);
+        media.slates = media::slates::Slates::read(&mut root.section("slates"));
         media.sound = media::line::Settings::read(&mut root.section("sound"));
         media.roads = media::Roads::read(root, media.rate);
         let mut bond_section = root.section("bond");
@@ -186,6 +187,7 @@ impl Config {
             SourceId::Slides => board.slides.is_some(),
             SourceId::MixerA => board.mixer_a.is_some(),
             SourceId::MixerB => board.mixer_b.is_some(),
+            SourceId::Camera2 => board.camera2.is_some(),
         };
         Settings {
             device: self.device.clone(),
@@ -224,6 +226,7 @@ impl Config {
             ("media.stream_id", a.stream_id != b.stream_id),
             ("media.passphrase_file", secret || a.passphrase != b.passphrase),
             ("media.destination", a.destination != b.destination),
+            ("media.prove", a.prove != b.prove),
             ("bond.dialect", self.bond.dialect != new.bond.dialect),
             ("bond.key_file", key_file(self) != key_file(new)),
             ("bond.peer", peer(self) != peer(new)),
@@ -239,6 +242,7 @@ impl Config {
             ("event.agenda", self.event.agenda != new.event.agenda),
             ("event.zone", self.event.zone != new.event.zone),
             ("event.split", self.event.split != new.event.split),
+            ("slates", a.slates != b.slates),
             ("sound", a.sound != b.sound),
             ("backup", roads.0.backup != roads.1.backup),
             ("programme", roads.0.programme != roads.1.programme),

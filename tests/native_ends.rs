@@ -273,7 +273,7 @@ fn a_box_that_sends_far_too_much_makes_its_group_keep_no_more_than_is_stated() {
     // two rows of 32 MiB and of 32 768 places, and what the allocator adds
     assert!(many < 2 * 12 * MEBI, "{many}");
     assert!(long > MEBI * 40 && long < 2 * (Receiver::MOST_BYTES + 12 * MEBI), "{long}");
-    println!("kept: {} MiB of the shortest, {} MiB of the longest", many / MEBI, long / MEBI);
+    eprintln!("kept: {} MiB of the shortest, {} MiB of the longest", many / MEBI, long / MEBI);
 }
 
 const MEBI: usize = 1 << 20;

@@ -133,7 +133,7 @@ impl PictureOf {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Source(source) => source.name(),
-            Self::Programme => "programme",
+            Self::Programme => "encoded",
         }
     }
 }

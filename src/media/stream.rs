@@ -17,11 +17,16 @@ pub enum SourceId {
     MixerA,
     /// Mixer line B.
     MixerB,
+    /// The second camera.
+    Camera2,
 }
 
 impl SourceId {
-    /// All of them, pictures first.
-    pub const ALL: [Self; 4] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB];
+    /// All of them; what is kept by place (feeds, delays) is in this order.
+    pub const ALL: [Self; 5] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB, Self::Camera2];
+
+    /// Those that give pictures.
+    pub const PICTURES: [Self; 3] = [Self::Camera, Self::Slides, Self::Camera2];
 
     /// The name in config files, topics and logs.
     #[must_use]
@@ -31,13 +36,25 @@ impl SourceId {
             Self::Slides => "slides",
             Self::MixerA => "mixer_a",
             Self::MixerB => "mixer_b",
+            Self::Camera2 => "camera2",
         }
     }
 
     /// True for a picture, false for sound.
     #[must_use]
     pub const fn is_picture(self) -> bool {
-        matches!(self, Self::Camera | Self::Slides)
+        matches!(self, Self::Camera | Self::Slides | Self::Camera2)
+    }
+
+    /// Its place among the delays: both cameras share one.
+    #[must_use]
+    pub const fn delay_place(self) -> usize {
+        match self {
+            Self::Camera | Self::Camera2 => 0,
+            Self::Slides => 1,
+            Self::MixerA => 2,
+            Self::MixerB => 3,
+        }
     }
 }
 

@@ -98,7 +98,10 @@ words! {
     LayoutSlides = "幻灯片", "slides";
     LayoutPip = "画中画", "inset";
     LayoutSides = "并排", "split";
+    LayoutCamera2 = "摄像机2", "camera 2";
+    LayoutThree = "三分屏", "three";
     Camera = "摄像机", "camera";
+    Camera2 = "摄像机2", "camera 2";
     Slides = "幻灯片", "slides";
     Present = "正常", "ok";
     Absent = "丢失", "LOST";

@@ -7,6 +7,8 @@ mod glass;
 /// The live page in a headless Chromium, pressed as a hand would.
 #[cfg(feature = "gstreamer")]
 mod page;
+/// What BACKUP and NEXT bring about, and what is read of sound and recording.
+mod programme;
 /// Every screen, in every language, on every display.
 mod screens;
 /// What happens when a hand does this.

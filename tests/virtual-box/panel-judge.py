@@ -43,7 +43,7 @@ journal = (PANEL / "journal").read_bytes()
 marks = [(name, int(length)) for name, length in (line.split() for line in (PANEL / "marks").read_text().splitlines())]
 pulled = next(length for name, length in marks if name == "pulled")
 pages = [(name, length) for name, length in marks if name != "pulled"]
-check("pages of the display", len(pages) == 6, [name for name, _ in pages], "six")
+check("pages of the display", len(pages) == 7, [name for name, _ in pages], "seven")
 for name, length in pages:
     # what is plugged in again has forgotten everything
     begin = pulled if length > pulled else 0

@@ -50,13 +50,13 @@ pub(in crate::panel) fn health(view: &View<'_>) -> Page {
 /// What goes to the disk now, and for how long there is room.
 fn recorded(view: &View<'_>, page: &mut Page) {
     let recording = &view.status.recording;
-    let (text, tone_) = match (recording.running, recording.wanted) {
+    let (text, shade) = match (recording.running, recording.wanted) {
         (true, _) => (recording.since.map_or_else(|| view.say(Word::On), |since| clock(view.now - since)), Tone::Good),
         (false, true) if !recording.label.allowed.record => (view.say(Word::NotAllowed), Tone::Warn),
         (false, true) => (view.say(Word::RecordingFails), Tone::Bad),
         (false, false) => (view.say(Word::NotRecording), Tone::Plain),
     };
-    page.line(view.say(Word::Recording), text, tone_);
+    page.line(view.say(Word::Recording), text, shade);
     if let Some(trouble) = &recording.trouble {
         page.words(trouble.get(view.lang), Tone::Bad);
     }

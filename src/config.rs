@@ -185,6 +185,7 @@ impl Config {
             SourceId::Slides => board.slides.is_some(),
             SourceId::MixerA => board.mixer_a.is_some(),
             SourceId::MixerB => board.mixer_b.is_some(),
+            SourceId::Embedded => board.embedded.is_some(),
         };
         Settings {
             device: self.device.clone(),

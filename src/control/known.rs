@@ -61,7 +61,7 @@ pub(super) struct Known {
     programme: Option<(Instant, Measured)>,
     levels: Option<(Instant, [Option<Dbfs>; 2])>,
     sound: Option<(Instant, SoundStats)>,
-    findings: [Vec<Finding>; 2],
+    findings: [Vec<Finding>; 3],
     group: Option<(Instant, GroupStats)>,
     /// Every destination that the gateway ever named.
     pub(super) destinations: BTreeSet<String>,
@@ -84,7 +84,7 @@ impl Known {
             }
             What::AudioMeasured { a, b } => self.levels = Some((now, [*a, *b])),
             What::SoundMeasured(stats) => self.sound = Some((now, *stats)),
-            What::LineJudged { line, findings } => self.findings[super::sound::index(*line)].clone_from(findings),
+            What::LineJudged { line, findings } => self.findings[line.index()].clone_from(findings),
             What::OutputOpened => {
                 self.output_open = true;
                 self.output_why = Text::default();
@@ -174,13 +174,14 @@ impl Known {
         match source {
             SourceId::MixerA => levels[0],
             SourceId::MixerB => levels[1],
+            SourceId::Embedded => self.sound(now)?.lines[Line::Embedded.index()].map(|line| line.levels.peak),
             SourceId::Camera | SourceId::Slides => None,
         }
     }
 
     /// What is wrong with a line.
     pub(super) fn findings(&self, line: Line) -> &[Finding] {
-        &self.findings[super::sound::index(line)]
+        &self.findings[line.index()]
     }
 
     /// Listeners suffer from what is wrong with a line.

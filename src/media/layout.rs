@@ -111,7 +111,7 @@ impl Layout {
         match source {
             SourceId::Camera => !matches!(self, Self::Slides),
             SourceId::Slides => !matches!(self, Self::Camera),
-            SourceId::MixerA | SourceId::MixerB => false,
+            SourceId::MixerA | SourceId::MixerB | SourceId::Embedded => false,
         }
     }
 }

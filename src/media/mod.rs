@@ -31,7 +31,7 @@ pub mod uevent;
 pub use crate::board::EncoderKind;
 pub use config::{Config, Destination, Secret};
 pub use layout::{Layout, Place, Rect};
-pub use reserve::Reserve;
 pub use output::{Hold, OutputId, Scheme};
+pub use reserve::Reserve;
 pub use road::{Backup, Codec, Dual, Road, Roads, Rtmp};
 pub use stream::{FrameRate, Line, PictureSize, SourceId};

@@ -169,6 +169,7 @@ pub fn slate_words(source: SourceId) -> Text {
         SourceId::Slides => Text::new("幻灯片", "slides"),
         SourceId::MixerA => Text::new("调音台 A", "mixer A"),
         SourceId::MixerB => Text::new("调音台 B", "mixer B"),
+        SourceId::Embedded => Text::new("内嵌声", "embedded sound"),
     };
     Text::new(format!("信号中断：{}", name.zh), format!("NO SIGNAL: {}", name.en))
 }

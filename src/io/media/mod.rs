@@ -250,7 +250,7 @@ impl Programme {
         // the flash clip comes from the slides laptop, or is held before the camera where there is none
         let screen = if fitted[1] { SourceId::Slides } else { SourceId::Camera };
         let claps = Arc::new(Claps::default());
-        let feeds: [Arc<Feed>; 4] = std::array::from_fn(|i| {
+        let feeds: [Arc<Feed>; 5] = std::array::from_fn(|i| {
             let source = SourceId::ALL[i];
             let watched = (!source.is_picture() || source == screen).then(|| Arc::clone(&claps));
             Arc::new(Feed::new(source, fitted[i], config, watched))
@@ -313,14 +313,16 @@ impl Drop for Programme {
     }
 }
 
-fn devices(board: &Board) -> [Option<Device>; 4] {
+fn devices(board: &Board) -> [Option<Device>; 5] {
     let picture = |device: &Option<PictureDevice>| device.clone().map(Device::Picture);
     let sound = |device: &Option<SoundDevice>| device.clone().map(Device::of_sound);
-    [picture(&board.camera), picture(&board.slides), sound(&board.mixer_a), sound(&board.mixer_b)]
+    let [camera, slides] = [&board.camera, &board.slides].map(picture);
+    let [a, b, embedded] = [&board.mixer_a, &board.mixer_b, &board.embedded].map(sound);
+    [camera, slides, a, b, embedded]
 }
 
-/// Every device with the feeds that it fills: a card that both lines hang on is opened once.
-fn opened_once(devices: [Option<Device>; 4], feeds: &[Arc<Feed>; 4]) -> Vec<(Device, Vec<Arc<Feed>>)> {
+/// Every device with the feeds that it fills: a card that several lines hang on is opened once.
+fn opened_once(devices: [Option<Device>; 5], feeds: &[Arc<Feed>; 5]) -> Vec<(Device, Vec<Arc<Feed>>)> {
     let mut opened: Vec<(Device, Vec<Arc<Feed>>)> = Vec::new();
     for (device, feed) in devices.into_iter().zip(feeds) {
         let Some(device) = device else { continue };

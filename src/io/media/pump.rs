@@ -85,8 +85,8 @@ impl Desk {
 pub(super) struct Pump {
     /// Shape of the programme.
     pub(super) config: Arc<Config>,
-    /// Camera, slides, mixer A, mixer B.
-    pub(super) feeds: [Arc<Feed>; 4],
+    /// Camera, slides, mixer A, mixer B, embedded sound.
+    pub(super) feeds: [Arc<Feed>; 5],
     /// The lip-sync test.
     pub(super) claps: Arc<Claps>,
     /// What is wanted.
@@ -133,7 +133,7 @@ impl Pump {
             let new = if self.config.sound.watched { Mixer::new } else { Mixer::plain };
             new(wanted.line, &wanted.sound)
         };
-        let mut said: [Said; 4] = Default::default();
+        let mut said: [Said; 5] = Default::default();
         let began = clock::now();
         let mut first = (began.as_secs_f64() * rate.as_f64()) as u64 + 1;
         let mut levels_due = began + LEVELS;
@@ -190,14 +190,14 @@ impl Pump {
     }
 
     fn measure(&self, mixer: &mut Mixer, sound: &SoundOrders) {
-        let ppm = [2, 3].map(|i| self.feeds[i].store().ppm());
+        let ppm = [2, 3, 4].map(|i| self.feeds[i].store().ppm());
         let mut stats = mixer.measure(sound, ppm);
         if sound.lip_sync {
             let clapper = self.claps.clapper();
             stats.flashes = clapper.flashes();
             stats.lip_sync = clapper.measured();
         }
-        let [a, b] = stats.lines.map(|line| line.map(|line| line.levels.peak));
+        let [a, b, _] = stats.lines.map(|line| line.map(|line| line.levels.peak));
         self.tell.measure(What::AudioMeasured { a, b });
         self.tell.measure(What::SoundMeasured(stats));
     }
@@ -221,7 +221,7 @@ impl Pump {
         Tick { index, due, late }: Tick,
         mixer: &mut Mixer,
         wanted: &Wanted,
-        said: &mut [Said; 4],
+        said: &mut [Said; 5],
         reserve: &mut Reserve,
     ) -> anyhow::Result<gst::Buffer> {
         let (from, to) = (first_sample(self.config.rate, index), first_sample(self.config.rate, index + 1));
@@ -231,7 +231,7 @@ impl Pump {
                 mixer.handle_look(line, look);
             }
         }
-        let mut sounding = [false; 2];
+        let mut sounding = [false; 3];
         let mut stuttered = false;
         let longer = (reserve.grown().as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as i64;
         let mut bytes = Vec::with_capacity(n * 4);

@@ -101,6 +101,7 @@ impl Config {
         let (mut media, passphrase) = media::Config::read(&mut media_section);
         media.sound = media::line::Settings::read(&mut root.section("sound"));
         media.roads = media::Roads::read(root, media.rate);
+        media.store = state_dir.join("held");
         let mut bond_section = root.section("bond");
         let bond_line = bond_section.line_of("latency");
         let ceiling_line = bond_section.line_of("ceiling");

@@ -32,7 +32,7 @@ pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 use crate::alarm::{Book, Turn};
 use crate::event::{Floor, Tiers};
 use crate::lang::{Text, told};
-use crate::media::{Layout, Line, OutputId, SourceId};
+use crate::media::{Hold, Layout, Line, OutputId, SourceId};
 use crate::message::{Ask, Command, Event, Fact, Held, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
 use crate::time::{Instant, Timestamp};
 use crate::units::Bitrate;
@@ -188,6 +188,7 @@ impl Control {
                 }
             }
             Ask::Hold { output, seconds } => {
+                self.known.outputs.unheld.remove(&output);
                 let held = self.held(output)?;
                 if held.delay != seconds {
                     held.delay = seconds;
@@ -233,6 +234,12 @@ impl Control {
                 self.tell(now, told::agenda(agenda.talks.len(), faults.len()));
             }
             What::SegmentRemoved { file } => self.tell(now, told::removed(file)),
+            // it goes out live: wanting it again is a hand's affair
+            What::HoldFailed { output, .. } => {
+                if let Some(held) = self.intent.outputs.held_mut(*output) {
+                    held.delay = Hold::NONE;
+                }
+            }
             What::SlideChanged { .. } => self.tell(now, told::slide(self.known.outputs.slides)),
             What::PartStarted => self.restarts.started(now, fact.part),
             What::PartEnded { .. } => {

@@ -34,6 +34,8 @@ pub struct Config {
     pub destination: Destination,
     /// The sound, from its own section `[sound]`.
     pub sound: Sound,
+    /// The folder for what is held back of an output; not a key of its own: it lies in the state folder.
+    pub store: std::path::PathBuf,
     /// What leaves beside the bond, from `[backup]`, `[programme]` and `[dual]`.
     pub roads: Roads,
 }
@@ -51,6 +53,7 @@ impl Default for Config {
             passphrase: Secret::default(),
             destination: Destination { host: "127.0.0.1".to_owned(), port: 5000 },
             sound: Sound::default(),
+            store: std::path::PathBuf::from("held"),
             roads: Roads::default(),
         }
     }
@@ -92,6 +95,7 @@ impl Config {
             passphrase: Secret::default(),
             destination,
             sound: Sound::default(),
+            store: std::path::PathBuf::from("held"),
             roads: Roads::default(),
         };
         (config, section.secret("passphrase_file"))

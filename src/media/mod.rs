@@ -17,6 +17,7 @@ mod road;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sei;
+pub mod slides;
 pub mod slot;
 pub mod sound;
 pub mod splice;

@@ -8,7 +8,7 @@ help:
 	@echo 'make test            everything that can be tested here'
 	@echo 'make check           format, clippy and licences alone'
 	@echo 'make build           the binary, target/release/livebox'
-	@echo 'make bench           what the bonding costs, in share of a core'
+	@echo 'make bench           what bonding and programme cost, in share of a core'
 	@echo 'make score           the score of every scenario anew, docs/score.md; TRACES=DIR for recorded ones too'
 	@echo 'make figures         every figure the bonding is held to, measured; TRACES=DIR for recorded ones too'
 	@echo 'make tunnel          SRT through the tunnel to stock listeners, 45 minutes, with a table at the end'
@@ -38,6 +38,7 @@ bench:
 	scripts/needs.sh demo
 	cargo build --release
 	cargo bench --no-default-features --target-dir target/plain --bench bond
+	cargo bench --bench programme
 	python3 benches/bond_cpu.py
 
 # no GStreamer is needed for these, and a tree of its own keeps the two builds from undoing each other

@@ -16,7 +16,7 @@ demo=(
 test=(
   busybox-static kmod cpio xz-utils           # the virtual box's initramfs
   alsa-utils v4l-utils i2c-tools gpiod        # its cameras, mixers and front
-  systemd systemd-container dbus              # the unit files, started for real
+  systemd systemd-container dbus udev         # the unit files, started for real
   chromium espeak-ng python3-pip openssl
 )
 

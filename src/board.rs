@@ -1,6 +1,6 @@
 //! Board: which device hangs where on this hardware, as plain facts from `board/*/profile.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -77,7 +77,51 @@ pub enum PictureDevice {
         bus: String,
         /// The driver's controls to set whenever it is opened, by the names that `v4l2-ctl -L` shows.
         controls: BTreeMap<String, i64>,
+        /// What else is known of it.
+        facts: CaptureFacts,
     },
+}
+
+/// What is known of a capture device beyond the place where it hangs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CaptureFacts {
+    /// The kernel driver that it has on this board; another one there is told of.
+    pub driver: Option<String>,
+    /// Whose word counts for whether there is a signal.
+    pub signal: SignalTruth,
+    /// An HDMI input keeps the EDID that it has, instead of getting ours.
+    pub keeps_edid: bool,
+    /// What it does otherwise than others.
+    pub quirks: BTreeSet<CaptureQuirk>,
+}
+
+/// Whose word counts for whether a capture device has a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignalTruth {
+    /// Everything that the driver says: power of the plug, status of the input, timings.
+    #[default]
+    All,
+    /// Power and timings; the status of the input is stale.
+    Timings,
+    /// Nothing that it says: only pictures that come.
+    Pictures,
+}
+
+/// What a capture device does otherwise than others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CaptureQuirk {
+    /// Its events are wrong or a flood: it is only polled.
+    NoEvents,
+    /// Its time stamps cannot be used: a picture was taken when it came.
+    NoStamps,
+    /// After a signal returned it gives pictures only if it is opened afresh.
+    Reopen,
+}
+
+impl CaptureQuirk {
+    /// All of them, by their names in profiles.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("no_events", Self::NoEvents), ("no_stamps", Self::NoStamps), ("reopen", Self::Reopen)];
 }
 
 /// Where sound comes from.
@@ -380,8 +424,32 @@ fn picture(mut section: Section<'_>, folder: &Path) -> Option<PictureDevice> {
         _ => PictureDevice::V4l2 {
             bus: section.required_text("bus", "usb-0000:00:14.0-1"),
             controls: section.integers("controls"),
+            facts: facts(&mut section),
         },
     })
+}
+
+fn facts(section: &mut Section<'_>) -> CaptureFacts {
+    let truths = [("all", SignalTruth::All), ("timings", SignalTruth::Timings), ("pictures", SignalTruth::Pictures)];
+    let line = section.line_of("quirks");
+    let mut quirks = BTreeSet::new();
+    for name in section.texts("quirks") {
+        match CaptureQuirk::ALL.into_iter().find(|(known, _)| *known == name) {
+            Some((_, quirk)) => {
+                quirks.insert(quirk);
+            }
+            None => {
+                let names = CaptureQuirk::ALL.map(|(name, _)| name).join(", ");
+                section.fault(line, "quirks", format!("\"{name}\" is no quirk; there is {names}"));
+            }
+        }
+    }
+    CaptureFacts {
+        driver: section.text("driver"),
+        signal: section.choice("signal", &truths, SignalTruth::All),
+        keeps_edid: section.choice("edid", &[("own", false), ("keep", true)], false),
+        quirks,
+    }
 }
 
 fn sound(mut section: Section<'_>, folder: &Path) -> Option<SoundDevice> {
@@ -622,6 +690,7 @@ mod tests {
         let text = "name = \"desk\"\nencoders = [\"vah264enc\"]\n\
                     [camera]\nkind = \"v4l2\"\nbus = \"usb-1\"\n\
                     controls = { power_line_frequency = 1, hue = -20 }\n\
+                    driver = \"uvcvideo\"\nsignal = \"pictures\"\nquirks = [\"no_stamps\"]\n\
                     [mixer_a]\nkind = \"file\"\npath = \"clip.mp4\"\n\
                     [mixer_b]\nkind = \"tone\"\nhertz = 660\nstalls = [[\"40s\", \"42s\"]]\noutages = [[\"20s\", \"23s\"]]\n\
                     [[uplink]]\nslot = \"wired\"\ninterface = \"eth0\"\n\
@@ -631,7 +700,13 @@ mod tests {
         let board = Board::read("board/desk/profile.toml", text).unwrap();
 
         let controls = [("hue".to_owned(), -20), ("power_line_frequency".to_owned(), 1)].into();
-        assert_eq!(board.camera, Some(PictureDevice::V4l2 { bus: "usb-1".into(), controls }));
+        let facts = CaptureFacts {
+            driver: Some("uvcvideo".into()),
+            signal: SignalTruth::Pictures,
+            keeps_edid: false,
+            quirks: [CaptureQuirk::NoStamps].into(),
+        };
+        assert_eq!(board.camera, Some(PictureDevice::V4l2 { bus: "usb-1".into(), controls, facts }));
         assert_eq!(board.slides, None);
         assert_eq!(board.mixer_a, Some(SoundDevice::File { path: "board/desk/clip.mp4".into() }));
         let secs = |from, to, stall| Outage { from: Duration::from_secs(from), to: Duration::from_secs(to), stall };
@@ -642,6 +717,15 @@ mod tests {
         assert!(board.uplinks[1].bind_address);
         let wire = DisplayWire::I2c(I2cPlace { bus: "panel-sim".into(), address: 0x3c });
         assert_eq!(board.display, Some(Display::Oled { chip: OledChip::Ssd1306, wire }));
+    }
+
+    #[test]
+    fn a_quirk_that_nobody_knows_is_a_fault_that_names_the_known_ones() {
+        let text =
+            "name = \"desk\"\n[camera]\nkind = \"v4l2\"\nbus = \"usb-1\"\nquirks = [\"sulks\"]\nedid = \"none\"\n";
+        let told: Vec<_> = Board::read("p.toml", text).unwrap_err().iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|t| t.contains("\"sulks\"") && t.contains("no_events, no_stamps, reopen")), "{told:?}");
+        assert!(told.iter().any(|t| t.contains("camera.edid")), "{told:?}");
     }
 
     #[test]

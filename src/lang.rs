@@ -355,6 +355,22 @@ pub mod said {
         no_sound() = "设备已打开，但没有声音", "no sound from an open device";
         /// A video input is dead.
         no_power() = "输入没有供电", "input without power";
+        /// Nothing is plugged into a video input, or what is plugged in is off.
+        no_cable() = "没有接入信号线，或对方设备已关机", "nothing plugged in, or the device is off";
+        /// The device that hangs where another was expected.
+        other_driver(there, wanted) = "驱动为 {there}，配置文件中为 {wanted}", "its driver is {there}, the profile says {wanted}";
+        /// The EDID of an input could not be set.
+        no_edid(why) = "无法写入 EDID（{why}）", "our EDID was not taken ({why})";
+        /// A signal in use.
+        of_signal(signal) = "信号 {signal}", "signal {signal}";
+        /// Pictures of another shape, size or rate than the programme's.
+        misfit(given, wanted) = "输入为 {given}，节目为 {wanted}", "it gives {given}, the programme is {wanted}";
+        /// Pictures of the wrong size.
+        sizes(given, wanted) = "{given}，应为 {wanted}", "{given} instead of {wanted}";
+        /// The encoder gives nothing.
+        no_picture_since(seconds) = "已 {seconds} 秒没有关键帧", "no key picture for {seconds} s";
+        /// A capture device was pulled, or its driver let go of it.
+        device_gone(card) = "{card}：设备已移除", "{card} was removed";
         /// A video input has no signal.
         no_signal() = "没有信号", "no signal";
         /// A video input has a signal that it cannot hold.
@@ -420,6 +436,8 @@ pub mod said {
         no_answer(seconds) = "远端 {seconds} 秒内没有应答", "no answer from the far end within {seconds} s";
         /// The session could not even be tried.
         wrong_passphrase() = "口令不一致，远端拒绝了连接", "the far end refused the passphrase";
+        /// Uplinks that carry less than everybody would send.
+        short_of(wanted, room) = "需要 {wanted}，上行仅 {room}", "{wanted} is wanted, the uplinks carry {room}";
         /// An uplink that an output is bound to.
         uplink_away(slot) = "绑定的上行链路 {slot} 不可用", "the uplink {slot} that it is bound to is not there";
         /// A name that nobody knows.

@@ -62,20 +62,27 @@ fn the_page_takes_the_real_box_on_air_switches_it_and_takes_it_off() {
 }
 
 /// What the browser's driver said; its pictures lie in `target/console/{shots}/`.
-fn driven(broker: &Broker, device: &str, more: &[&str], shots: &str, mut heard: impl FnMut(&str)) -> Vec<String> {
+fn driven(broker: &Broker, device: &str, more: &[&str], shots: &str, heard: impl FnMut(&str)) -> Vec<String> {
+    let mut drive = Command::new("node");
+    drive
+        .arg(root().join("tests/console/drive.cjs"))
+        .args(["--broker", &format!("ws://127.0.0.1:{}", broker.websockets()), "--device", device])
+        .arg("--page")
+        .arg(root().join("console/index.html"))
+        .args(more);
+    browsed(&mut drive, shots, heard)
+}
+
+/// Runs a driver; its pictures lie in `target/console/{shots}/`.
+pub(crate) fn browsed(drive: &mut Command, shots: &str, mut heard: impl FnMut(&str)) -> Vec<String> {
     // two browsers would fight for the processor, and one installation is enough
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock();
     let shots = root().join("target/console").join(shots);
     std::fs::create_dir_all(&shots).unwrap();
-    let mut drive = Command::new("node")
-        .arg(root().join("tests/console/drive.cjs"))
-        .args(["--broker", &format!("ws://127.0.0.1:{}", broker.websockets()), "--device", device])
-        .arg("--page")
-        .arg(root().join("console/index.html"))
+    let mut drive = drive
         .arg("--shots")
         .arg(&shots)
-        .args(more)
         .env("NODE_PATH", node_modules())
         .stdout(Stdio::piped())
         .spawn()
@@ -92,11 +99,11 @@ fn driven(broker: &Broker, device: &str, more: &[&str], shots: &str, mut heard: 
 
 /// A program that ends with the test.
 #[cfg(feature = "gstreamer")]
-struct Ended(std::process::Child);
+pub(crate) struct Ended(std::process::Child);
 
 #[cfg(feature = "gstreamer")]
 impl Ended {
-    fn after(command: &mut Command) -> Self {
+    pub(crate) fn after(command: &mut Command) -> Self {
         let child = command.stdout(Stdio::null()).spawn();
         Self(child.unwrap_or_else(|why| panic!("{command:?}: {why}; make test installs what is missing")))
     }

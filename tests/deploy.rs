@@ -60,6 +60,30 @@ fn the_unit_runs_as_the_user_that_image_and_recipe_make() {
 }
 
 #[test]
+fn the_rules_give_the_fronts_devices_to_groups_that_image_and_recipe_put_the_user_in() {
+    let rules = read("systemd/livebox.rules");
+    let groups: BTreeSet<_> =
+        rules.split("GROUP=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    assert!(groups.len() >= 4, "{groups:?}");
+
+    let (sysusers, recipe) = (read("systemd/livebox.sysusers"), recipe());
+    let useradd = recipe.lines().find(|line| line.starts_with("USERADD_PARAM")).unwrap();
+    let given: Vec<_> = useradd.split("--groups ").nth(1).unwrap().split(' ').next().unwrap().split(',').collect();
+    for group in &groups {
+        assert!(sysusers.contains(&format!("m livebox {group}\n")), "{group}");
+        assert!(given.contains(&group.as_str()), "{group} is not in {useradd}");
+    }
+    assert!(rules.contains("/bin/chgrp livebox /sys%p/brightness"));
+    for unit in ["systemd/livebox.service", "systemd/livebox-panel.service"] {
+        let unit = read(unit);
+        assert_eq!(value(&unit, "User").as_deref(), Some("livebox"));
+        for device in ["char-i2c", "char-spi", "char-gpiochip"] {
+            assert!(unit.contains(&format!("DeviceAllow={device} rw")), "{device}");
+        }
+    }
+}
+
+#[test]
 fn a_box_that_ends_is_started_again_without_limit() {
     let unit = read("systemd/livebox.service");
 

@@ -204,3 +204,58 @@ fn what_a_hand_turned_is_in_force_at_once_and_outlives_a_restart() {
         assert_eq!((lines[1].gain_db, lines[0].delay_ms), (-6.5, -120));
     }
 }
+
+/// Anything that may happen to two lines, with the milliseconds before it.
+fn happening() -> impl proptest::strategy::Strategy<Value = (u64, u8, bool)> {
+    (0..4000_u64, 0..6_u8, proptest::bool::ANY)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_programme_never_goes_by_itself_to_a_line_that_is_not_good_nor_leaves_one_that_is(
+        story in proptest::collection::vec(happening(), 1..60),
+    ) {
+        let mut house = House::with_both_lines();
+        // present, at fault, and when it last became good
+        let mut lines = [(true, false, Instant::ZERO); 2];
+        let mut before = house.on_air();
+        for (millis, what, b) in story {
+            // a step at a time, so that each change is seen with the state it came in
+            for _ in 0..millis / 50 {
+                house.goes(50);
+                let now = house.on_air();
+                if now != before {
+                    let (to, from) = (lines[usize::from(now == Line::B)], lines[usize::from(before == Line::B)]);
+                    proptest::prop_assert!(to.0 && !to.1, "to a line that is not good");
+                    proptest::prop_assert!(house.now.since(to.2) >= Duration::from_secs(1), "good for too short");
+                    proptest::prop_assert!(!from.0 || from.1, "away from a good line");
+                    before = now;
+                }
+            }
+            let line = if b { Line::B } else { Line::A };
+            let (present, at_fault, since) = &mut lines[usize::from(b)];
+            let was = *present && !*at_fault;
+            match what {
+                0 => { *present = false; house.is_lost(line.source()); }
+                1 => { *present = true; house.arrives(line.source()); }
+                2 => { *at_fault = true; house.found(line, &[Fault::Hum]); }
+                3 => { *at_fault = false; house.found(line, &[]); }
+                4 => { *at_fault = false; house.found(line, &[Fault::Polarity, Fault::DcOffset]); }
+                _ => { house.asks(Ask::Audio { line }).unwrap(); before = house.on_air(); }
+            }
+            if !was && *present && !*at_fault {
+                *since = house.now;
+            }
+            let now = house.on_air();
+            if now != before {
+                let (to, from) = (lines[usize::from(now == Line::B)], lines[usize::from(before == Line::B)]);
+                proptest::prop_assert!(to.0 && !to.1, "to a line that is not good, at once");
+                proptest::prop_assert!(house.now.since(to.2) >= Duration::from_secs(1), "good for too short");
+                proptest::prop_assert!(!from.0 || from.1, "away from a good line, at once");
+                before = now;
+            }
+        }
+    }
+}

@@ -36,6 +36,7 @@ fn config() -> Config {
     Config {
         size: SIZE,
         rate: FrameRate { num: 25, den: 1 },
+        reserve: s(0.2),
         gop: s(2.0),
         bitrate: (Bitrate::kbps(300), Bitrate::mbps(6)),
         audio_bitrate: Bitrate::kbps(128),
@@ -465,7 +466,11 @@ fn devices_that_are_absent_at_start_are_named_and_taken_up_when_they_appear() {
     let broken = folder.path().join("broken.mp4");
     fs::write(&broken, "no film at all").unwrap();
     let board = Board {
-        camera: Some(PictureDevice::V4l2 { bus: "usb-none".into(), controls: BTreeMap::new() }),
+        camera: Some(PictureDevice::V4l2 {
+            bus: "usb-none".into(),
+            controls: BTreeMap::new(),
+            facts: Default::default(),
+        }),
         slides: Some(PictureDevice::File { path: broken }),
         mixer_a: Some(SoundDevice::Alsa {
             card: livebox::board::CardMatch::Id("NoSuchCard".into()),
@@ -514,7 +519,7 @@ fn capture_devices_of_this_machine_reach_the_receiver() {
     let bus = named("LIVEBOX_BUS").expect("LIVEBOX_BUS names a V4L2 bus path");
     let card = named("LIVEBOX_CARD").expect("LIVEBOX_CARD names an ALSA card id");
     let board = Board {
-        camera: Some(PictureDevice::V4l2 { bus, controls: BTreeMap::new() }),
+        camera: Some(PictureDevice::V4l2 { bus, controls: BTreeMap::new(), facts: Default::default() }),
         mixer_a: Some(SoundDevice::Alsa { card: livebox::board::CardMatch::Id(card), device: 0, channels: vec![1, 2] }),
         slides: None,
         mixer_b: None,

@@ -4,6 +4,9 @@
 
 /// The bytes on the bus, read by models of the chips.
 mod glass;
+/// The live page in a headless Chromium, pressed as a hand would.
+#[cfg(feature = "gstreamer")]
+mod page;
 /// Every screen, in every language, on every display.
 mod screens;
 /// What happens when a hand does this.
@@ -18,11 +21,18 @@ use std::time::Duration;
 
 use livebox::alarm::AlarmKind;
 use livebox::bond::LinkPhase;
+use livebox::event::Permissions;
 use livebox::lang::{Lang, Text, said};
 use livebox::media::Line;
-use livebox::message::{AlarmLine, Phase, Status, Verdict};
+use livebox::media::line::{Fault, Leads};
+use livebox::media::meter::Levels;
+use livebox::message::{
+    AgendaStatus, AlarmLine, LineFault, LineStatus, Phase, Reading, RecordingStatus, SoundStatus, Status, TalkStatus,
+    Verdict,
+};
 use livebox::panel::{Memory, Panel, Play, Setup};
 use livebox::time::Instant;
+use livebox::units::Dbfs;
 
 use crate::standing::standing;
 
@@ -38,7 +48,67 @@ fn live() -> Status {
     for (n, link) in status.links.iter_mut().enumerate() {
         link.rate_mbit = [4.2, 2.1, 1.9, 0.4, 2.0, 0.1, 1.2][n];
     }
+    status.sound = sound();
+    status.recording = RecordingStatus {
+        wanted: true,
+        running: true,
+        since: Some(NOW.before(Duration::from_secs(754))),
+        file: Some("main-hall/20260504/0930-wang-wei.ts".to_owned()),
+        bytes: 470_000_000,
+        segments: 3,
+        rate_mbit: Some(5.0),
+        room_min: Reading { measured: Some(840.0), wanted: Some(60.0), verdict: Verdict::Good },
+        ..RecordingStatus::default()
+    };
+    status.agenda = agenda();
     status
+}
+
+/// Both lines in order, line B a little quieter.
+fn sound() -> SoundStatus {
+    let levels = |peak: f64, loud: f64| Levels {
+        peak: Dbfs(peak),
+        true_peak: Dbfs(peak + 0.7),
+        rms: Dbfs(peak - 9.0),
+        momentary: Some(loud + 0.8),
+        short_term: Some(loud),
+        integrated: Some(loud + 0.4),
+    };
+    let line = |line, peak, loud| LineStatus {
+        line,
+        levels: Some(levels(peak, loud)),
+        leads: Leads::default(),
+        ppm: Some(12.0),
+        gain_db: 0.0,
+        delay_ms: 0,
+        faults: Vec::new(),
+    };
+    SoundStatus {
+        lines: vec![line(Line::A, -14.0, -23.4), line(Line::B, -15.2, -24.1)],
+        programme: Some(levels(-13.8, -23.1)),
+        auto_switch: true,
+        ..SoundStatus::default()
+    }
+}
+
+/// The second of seven talks.
+fn agenda() -> AgendaStatus {
+    let talk = |speaker: &str, title: &str, clock: &str, publish| TalkStatus {
+        speaker: speaker.to_owned(),
+        title: title.to_owned(),
+        clock: clock.to_owned(),
+        allowed: Permissions { publish, ..Permissions::default() },
+        ..TalkStatus::default()
+    };
+    AgendaStatus {
+        event: "年会".to_owned(),
+        hall: "主会场".to_owned(),
+        talks: 7,
+        number: 2,
+        now: Some(talk("王伟", "临床研究中的伦理", "09:30–10:15", true)),
+        next: Some(talk("Li Ming", "Imaging at the bedside", "10:15–11:00", false)),
+        ..AgendaStatus::default()
+    }
 }
 
 fn ready() -> Status {
@@ -46,6 +116,7 @@ fn ready() -> Status {
     status.phase = Phase::Standby;
     status.since = Instant::from_millis(4_000_000);
     status.programme.output_open = false;
+    (status.recording.wanted, status.recording.running) = (false, false);
     status
 }
 
@@ -60,6 +131,9 @@ fn degraded() -> Status {
     status.inputs[2].present = false;
     status.inputs[2].level = None;
     status.inputs[2].detail = said::no_sound();
+    status.sound.lines[0].levels = None;
+    status.sound.lines[1].faults = vec![LineFault { fault: Fault::Hum, since_s: 5000.0, confidence: 0.9 }];
+    status.sound.switched = true;
     status.alarms = vec![
         alarm(AlarmKind::SourceLost, "mixer_a", &said::no_sound(), 17),
         alarm(AlarmKind::UplinkDown, "wired", &Text::raw("eth0"), 40),

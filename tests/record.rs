@@ -486,7 +486,7 @@ mod programme {
             Arc::new(shape),
             livebox::io::media::Exit::Srt(port),
             reel,
-            tokio::sync::watch::channel(Vec::new()).1,
+            watch::channel(Vec::new()).1,
             ends,
         ));
         studio.hear("on air", |what| matches!(what, What::OutputOpened));

@@ -1,5 +1,6 @@
 //! Settings of a group: latency, dialect, and what each link may cost.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::without::Without;
@@ -47,6 +48,8 @@ pub struct Config {
     pub follows_session: bool,
     /// The most that the encoder target may rise to.
     pub ceiling: Bitrate,
+    /// What of an uplink somebody else sends, by the slot's name: it is left free there.
+    pub reserved: BTreeMap<String, Bitrate>,
     /// Nothing, except in a simulation.
     pub without: Without,
 }
@@ -58,6 +61,7 @@ impl Default for Config {
             latency: Duration::from_secs(1),
             follows_session: false,
             ceiling: Bitrate::mbps(20),
+            reserved: BTreeMap::new(),
             without: Without::default(),
         }
     }
@@ -68,17 +72,26 @@ impl Config {
     pub fn read(section: &mut Section<'_>) -> Self {
         let default = Self::default();
         let ms = Duration::from_millis;
+        // whoever names a gateway of ours by its key means to speak with it
+        let named = section.text("peer").is_some_and(|peer| !peer.is_empty());
+        let auto = if named { Dialect::Native } else { default.dialect };
         Self {
             dialect: section.choice(
                 "dialect",
-                &[("srtla", Dialect::Srtla), ("native", Dialect::Native)],
-                default.dialect,
+                &[("auto", auto), ("srtla", Dialect::Srtla), ("native", Dialect::Native)],
+                auto,
             ),
             latency: section.duration("latency", default.latency, ms(100)..=ms(10_000)),
             follows_session: false,
             ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),
+            reserved: BTreeMap::new(),
             without: default.without,
         }
+    }
+
+    /// What somebody else sends on the uplink of this name.
+    pub(super) fn reserved_on(&self, slot: &str) -> Bitrate {
+        self.reserved.get(slot).copied().unwrap_or_default()
     }
 
     /// L for a session whose listener waits for `negotiated`.

@@ -61,6 +61,8 @@ pub struct LinkStats {
     pub lost_packets: u64,
     /// Datagrams from here that nobody could read.
     pub strange_datagrams: u64,
+    /// The longest datagram that it is known to carry, bytes of UDP payload; asked in the native dialect alone.
+    pub datagram: Option<usize>,
 }
 
 /// The group, measured.
@@ -176,6 +178,7 @@ mod tests {
             sent_packets: 6,
             lost_packets: 7,
             strange_datagrams: 8,
+            datagram: Some(1472),
         };
         let group = GroupStats {
             links: vec![link],

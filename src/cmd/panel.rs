@@ -1,17 +1,21 @@
 //! The front panel without a box: a hand played at a status file, or the page of an engine that restarts.
 #![allow(clippy::print_stdout, reason = "what was asked for goes to standard output")]
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use embedded_hal::{i2c, spi};
 
 use crate::board::{OledChip, TftChip};
 use crate::config::{DEFAULT_BOARD, DEFAULT_FILE};
 use crate::io;
-use crate::io::panel::{Glass, Oled, Tft, Wire};
+use crate::io::panel::{Characters, Glass, I2cWire, Oled, SpiWire, Tft};
 use crate::lang::Lang;
 use crate::message::Status;
 use crate::panel::{Format, Panel, Play, Script, Setup, Step, misfits, png, sheets};
@@ -29,7 +33,7 @@ pub(crate) struct Args {
     /// What a hand does, line by line: status FILE, press KEY, hold KEY TIME, turn CLICKS, tally STATE, wait TIME, picture NAME.
     #[arg(long, value_name = "FILE", required_unless_present_any = ["stand_in", "measure"])]
     script: Option<PathBuf>,
-    /// Ten pictures a second from this status file, for ten minutes of the box: what they cost, in share of a core.
+    /// Ten pictures a second from this status file, for ten minutes of the box: what they cost the bus and a core.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["script", "stand_in"])]
     measure: Option<PathBuf>,
     /// Where the pictures go.
@@ -61,59 +65,125 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A wire that takes everything in no time, and counts it.
-#[derive(Debug, Default)]
-struct Nowhere {
-    bytes: usize,
+/// A bus that takes everything in no time, and counts its bytes with the addresses.
+#[derive(Debug, Clone, Default)]
+struct Nowhere(Rc<Cell<usize>>);
+
+impl Nowhere {
+    fn took(&self, bytes: usize) {
+        self.0.set(self.0.get() + bytes);
+    }
 }
 
-impl Wire for Nowhere {
-    fn command(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.bytes += bytes.len();
+impl i2c::ErrorType for Nowhere {
+    type Error = Infallible;
+}
+
+impl i2c::I2c for Nowhere {
+    fn transaction(&mut self, _address: u8, operations: &mut [i2c::Operation<'_>]) -> Result<(), Infallible> {
+        for operation in operations {
+            if let i2c::Operation::Write(bytes) = operation {
+                self.took(1 + bytes.len());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl spi::ErrorType for Nowhere {
+    type Error = Infallible;
+}
+
+impl spi::SpiDevice for Nowhere {
+    fn transaction(&mut self, operations: &mut [spi::Operation<'_, u8>]) -> Result<(), Infallible> {
+        for operation in operations {
+            if let spi::Operation::Write(bytes) = operation {
+                self.took(bytes.len());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl embedded_hal::digital::ErrorType for Nowhere {
+    type Error = Infallible;
+}
+
+impl embedded_hal::digital::OutputPin for Nowhere {
+    fn set_low(&mut self) -> Result<(), Infallible> {
         Ok(())
     }
 
-    fn data(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.bytes += bytes.len();
+    fn set_high(&mut self) -> Result<(), Infallible> {
         Ok(())
     }
+}
+
+/// A display on such a bus, and the bus's bits and speed: nine bits a byte on I²C, eight on SPI.
+fn counted(format: Format, bus: &Nowhere) -> anyhow::Result<(Box<dyn Glass>, u32, u32)> {
+    let (one, other) = (bus.clone(), bus.clone());
+    Ok(match format {
+        Format::Mono => (Box::new(Oled::open(I2cWire::new(one, 0x3c), OledChip::Ssd1306)?), 9, 400_000),
+        Format::Colour => {
+            let wire = SpiWire::arguing(one, other);
+            (Box::new(Tft::open(wire, TftChip::St7789, false, &mut NoWait)?), 8, 32_000_000)
+        }
+        Format::Characters => (Box::new(Characters::open(one, 0x27, &mut NoWait)?), 9, 100_000),
+    })
 }
 
 /// Every tenth of a second a Status with other figures, a page, a picture, and what of it travels.
 fn measured(file: &Path) -> anyhow::Result<ExitCode> {
     let mut status = read_status(file)?;
-    for (format, chip) in [(Format::Mono, None), (Format::Colour, Some(TftChip::St7789))] {
-        let mut glass: Box<dyn Glass> = match chip {
-            None => Box::new(Oled::open(Nowhere::default(), OledChip::Ssd1306)?),
-            Some(chip) => Box::new(Tft::open(Nowhere::default(), chip, false, &mut NoWait)?),
-        };
+    for format in Format::ALL {
+        let bus = Nowhere::default();
+        let (mut glass, bits, hertz) = counted(format, &bus)?;
         let setup = Setup { lang: Lang::Zh, console: String::new() };
         let mut panel = Panel::new(status.at, setup, None);
         let begin = status.at;
+        let (mut whole, mut all, mut most) = (0, 0, 0);
         let before = spent()?;
         for n in 0..PICTURES {
             let now = begin + Duration::from_millis(100) * n;
-            status.at = now;
-            let wobble = f64::from(n % 17) / 10.0;
-            status.programme.bitrate.measured = Some(4.0 + wobble);
-            for (at, input) in status.inputs.iter_mut().enumerate() {
-                input.level = input.level.map(|_| -30.0 + wobble * (at as f64));
-            }
-            for (at, link) in status.links.iter_mut().enumerate() {
-                link.rate_mbit = f64::from((n + at as u32) % 23) / 5.0;
-            }
+            moved(&mut status, now, n);
             panel.handle_status(now, Arc::new(status.clone()));
+            bus.0.set(0);
             glass.show(&panel.picture(now, format))?;
             std::hint::black_box(panel.lamps(now));
+            match (n, bus.0.get()) {
+                (0, bytes) => whole = bytes,
+                (_, bytes) => (all, most) = (all + bytes, most.max(bytes)),
+            }
         }
         let each = (spent()? - before) / PICTURES;
+        let ms = |bytes: usize| bytes as f64 * f64::from(bits) * 1000.0 / f64::from(hertz);
+        let mean = all / (PICTURES as usize - 1);
         println!(
-            "{}: {each:?} a picture, {:.2} % of a core at ten a second",
+            "{}: whole {whole} bytes, {:.1} ms at {} kHz; a change {mean} bytes, {:.1} ms, at most {most} bytes, \
+             {:.1} ms; {each:?} a picture, {:.2} % of a core at ten a second",
             format.name(),
+            ms(whole),
+            hertz / 1000,
+            ms(mean),
+            ms(most),
             each.as_secs_f64() * 1000.0
         );
+        status.at = begin;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that moves on a screen, a tenth of a second later.
+fn moved(status: &mut Status, now: Instant, n: u32) {
+    status.at = now;
+    let wobble = f64::from(n % 17) / 10.0;
+    status.programme.bitrate.measured = Some(4.0 + wobble);
+    for (at, input) in status.inputs.iter_mut().enumerate() {
+        input.level = input.level.map(|_| -30.0 + wobble * (at as f64));
+    }
+    for (at, link) in status.links.iter_mut().enumerate() {
+        link.rate_mbit = f64::from((n + at as u32) % 23) / 5.0;
+    }
 }
 
 /// Nothing has to wake.

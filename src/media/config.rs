@@ -18,6 +18,8 @@ pub struct Config {
     pub size: PictureSize,
     /// Pictures per second.
     pub rate: FrameRate,
+    /// Pictures and sound may come so late and still be shown in their turn.
+    pub reserve: Duration,
     /// Key picture at least so often.
     pub gop: Duration,
     /// Least and most video bitrate; control moves between them.
@@ -45,6 +47,7 @@ impl Default for Config {
         Self {
             size: PictureSize { width: 1280, height: 720 },
             rate: FrameRate { num: 25, den: 1 },
+            reserve: Duration::from_millis(60),
             gop: Duration::from_secs(2),
             bitrate: (Bitrate::kbps(500), Bitrate::mbps(6)),
             audio_bitrate: Bitrate::kbps(128),
@@ -83,6 +86,7 @@ impl Config {
             rate: section
                 .parsed("rate", "a frame rate such as \"25\" or \"30000/1001\" (5 to 60)")
                 .unwrap_or(default.rate),
+            reserve: section.duration("reserve", default.reserve, ms(20)..=ms(500)),
             gop: section.duration("gop", default.gop, ms(200)..=ms(10_000)),
             bitrate: (least, most),
             audio_bitrate: section.bitrate(

@@ -374,20 +374,39 @@ fn exit(sync: bool, room: u64) -> Step {
     )
 }
 
-/// A V4L2 capture. `caps` is empty where the device follows a signal: then it must be free to change size.
-/// `large`: its pictures are larger than the programme's.
+/// What is known of a device's pictures before they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Picture {
+    /// They are larger than the programme's.
+    pub large: bool,
+    /// They come as two halves, taken one after the other.
+    pub fields: bool,
+}
+
+/// Two halves of a picture made one, at the rate of the halves: what moves does not comb, what stands stays sharp.
 #[must_use]
-pub fn v4l2(node: &Path, caps: &str, large: bool, size: PictureSize) -> Chain {
+pub fn woven() -> Step {
+    element("deinterlace", "", &[("method", text("greedyl")), ("fields", text("all"))])
+}
+
+/// A V4L2 capture. `caps` is empty where the device follows a signal: then it must be free to change size.
+#[must_use]
+pub fn v4l2(node: &Path, caps: &str, picture: Picture, size: PictureSize) -> Chain {
     let mut chain = vec![element("v4l2src", "", &[("device", text(node.to_string_lossy()))])];
     if caps.is_empty() {
-        chain.push(Step::Caps("video/x-raw".to_owned()));
+        // halves that come one by one are of a kind of their own
+        let free = if picture.fields { "video/x-raw(ANY)" } else { "video/x-raw" };
+        chain.push(Step::Caps(free.to_owned()));
     } else {
         chain.push(Step::Caps(caps.to_owned()));
         if caps.starts_with("image/jpeg") {
             chain.push(element("jpegdec", "", &[]));
         }
     }
-    chain.extend(picture_tail(size, if large { Pace::LiveLarge } else { Pace::Live }));
+    if picture.fields {
+        chain.push(woven());
+    }
+    chain.extend(picture_tail(size, if picture.large { Pace::LiveLarge } else { Pace::Live }));
     chain
 }
 
@@ -409,6 +428,7 @@ mod tests {
         Config {
             size: PictureSize { width: 1280, height: 720 },
             rate: FrameRate { num: 25, den: 1 },
+            reserve: Duration::from_millis(60),
             gop: Duration::from_secs(2),
             bitrate: (Bitrate::kbps(300), Bitrate::mbps(6)),
             audio_bitrate: Bitrate::kbps(128),
@@ -545,9 +565,18 @@ mod tests {
     }
 
     #[test]
+    fn halves_of_pictures_are_woven_before_anything_else_is_done_to_them() {
+        let picture = Picture { large: true, fields: true };
+        let chain = v4l2(Path::new("/dev/video0"), "", picture, config().size);
+        let at = |factory| chain.iter().position(|s| matches!(s, Step::Element { factory: f, .. } if *f == factory));
+        assert!(at("deinterlace").unwrap() < at("videoscale").unwrap());
+        assert_eq!(chain[1], Step::Caps("video/x-raw(ANY)".into()));
+    }
+
+    #[test]
     fn a_device_that_follows_a_signal_is_free_in_size_until_after_the_scaler() {
         let size = config().size;
-        let chain = v4l2(Path::new("/dev/video0"), "", false, size);
+        let chain = v4l2(Path::new("/dev/video0"), "", Picture::default(), size);
         let caps: Vec<_> =
             chain.iter().filter_map(|s| if let Step::Caps(c) = s { Some(c.as_str()) } else { None }).collect();
         assert_eq!(caps[0], "video/x-raw");

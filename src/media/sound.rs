@@ -36,6 +36,9 @@ const BACK_WITHIN: f64 = 10.0;
 /// Most that straying adds to the drift: half a cent of pitch.
 const LEAD: f64 = 0.0003;
 
+/// A capture that goes on within so many samples after the store ran dry was late: 200 ms.
+const STUTTER: usize = 9600;
+
 /// One sample of both ears, −1.0 to 1.0.
 pub type Stereo = [f32; 2];
 
@@ -67,6 +70,9 @@ pub struct Store {
     level: f64,
     usual: f64,
     ticks: u32,
+    // ticks since it ran dry, until it is known why
+    dry: Option<u32>,
+    stuttered: bool,
     last: Stereo,
 }
 
@@ -100,6 +106,8 @@ impl Store {
             level: 0.0,
             usual: 0.0,
             ticks: 0,
+            dry: None,
+            stuttered: false,
             last: [0.0; 2],
         }
     }
@@ -184,6 +192,7 @@ impl Store {
     /// Fills `out` for one tick; silence where there is nothing. True if the line is sounding.
     pub fn pull(&mut self, out: &mut [Stereo]) -> bool {
         if self.phase == Phase::Silent {
+            self.look_back(out.len());
             let wanted = self.target().max(out.len() + 2 * PIECE);
             if self.samples.len() < wanted {
                 self.ring_out(out, 0);
@@ -207,6 +216,7 @@ impl Store {
             self.samples.clear();
             self.ring_out(out, left);
             self.phase = Phase::Silent;
+            self.dry = Some(0);
             if let Some(resampler) = &mut self.resampler {
                 resampler.reset();
             }
@@ -221,6 +231,20 @@ impl Store {
             self.last = *last;
         }
         true
+    }
+
+    /// True once after the store ran dry and the capture went on at once: it was late, not silent.
+    pub fn take_stutter(&mut self) -> bool {
+        std::mem::take(&mut self.stuttered)
+    }
+
+    // what comes within STUTTER of running dry was only late
+    fn look_back(&mut self, tick: usize) {
+        let Some(ticks) = self.dry else { return };
+        self.dry = (ticks as usize * tick < STUTTER).then_some(ticks + 1);
+        if !self.samples.is_empty() {
+            (self.dry, self.stuttered) = (None, true);
+        }
     }
 
     // from the last sample down to silence; what was there stays before `from`
@@ -417,5 +441,28 @@ mod tests {
         let mut store = Store::new(Duration::from_millis(200));
         store.set_extra(-1_000_000, false);
         assert_eq!(store.target(), FADE * 2);
+    }
+
+    #[test]
+    fn a_capture_that_was_late_is_told_from_one_that_fell_silent() {
+        let mut out = [[0.0; 2]; 1920];
+        let mut dry = |pause: usize| {
+            let mut store = Store::new(Duration::from_millis(60));
+            let mut at = Instant::from_millis(1000);
+            let mut push = |store: &mut Store, n: usize| {
+                at += Duration::from_micros(n as u64 * 1_000_000 / 48_000);
+                store.push(at, std::iter::repeat_n([0.1; 2], n));
+            };
+            push(&mut store, 4800);
+            while store.pull(&mut out) {}
+            assert!(!store.take_stutter(), "running dry alone says nothing");
+            (0..pause).for_each(|_| _ = store.pull(&mut out));
+            push(&mut store, 480);
+            store.pull(&mut out);
+            (store.take_stutter(), store.take_stutter())
+        };
+
+        assert_eq!(dry(1), (true, false), "told once");
+        assert_eq!(dry(20), (false, false));
     }
 }

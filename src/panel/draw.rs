@@ -66,10 +66,20 @@ pub fn on_points<D: DrawTarget<Color = Ink>>(
         return draw_code(target, code, format);
     }
     let sheet = sheet(page, format, wanted, now);
-    let pen = Pen { format, face: if format == Format::Colour { Face::Large } else { Face::Small } };
+    let face = if format == Format::Colour { Face::Large } else { Face::Small };
+    let pen = Pen { format, face, large: false };
     pen.head(target, &sheet, page.head.band)?;
-    for (index, row) in sheet.rows.iter().enumerate() {
-        pen.row(target, row, pen.row_top(index))?;
+    // large rows take the room of two
+    let mut index = 0;
+    for (at, row) in sheet.rows.iter().enumerate() {
+        let top = pen.row_top(index);
+        if at < sheet.large {
+            pen.large().row(&mut Twice { target }, row, top / 2)?;
+            index += 2;
+        } else {
+            pen.row(target, row, top)?;
+            index += 1;
+        }
     }
     Ok(())
 }
@@ -110,16 +120,27 @@ fn draw_code<D: DrawTarget<Color = Ink>>(target: &mut D, code: &Code, format: Fo
 struct Pen {
     format: Format,
     face: Face,
+    /// What it draws is drawn twice as large.
+    large: bool,
 }
 
 impl Pen {
+    const fn large(self) -> Self {
+        Self { large: true, ..self }
+    }
+
     const fn small(self) -> bool {
         matches!(self.format, Format::Mono)
     }
 
     /// Left edge of the rows, and their width.
     const fn span(self) -> (i32, u32) {
-        (if self.small() { 1 } else { 4 }, self.format.width())
+        let left = match (self.small(), self.large) {
+            (true, _) => 1,
+            (false, true) => 2,
+            (false, false) => 4,
+        };
+        (left, self.format.room(self.large).width)
     }
 
     /// Upper edge of a row of text.
@@ -173,7 +194,12 @@ impl Pen {
             }
             Row::Meters(meters) | Row::Both(meters, _) => self.meters(target, meters, top),
             Row::Pips(pips) => self.pips(target, pips, top),
-            Row::Level(meter) => self.level(target, meter, Point::new(left, top), width),
+            Row::Level(meter, note) => {
+                let beside = if note.is_empty() { 0 } else { self.face.width(note) + 4 };
+                let edge = left + (width - beside) as i32 + 4;
+                self.face.draw(target, note, Point::new(edge, top), Ink::White)?;
+                self.level(target, meter, Point::new(left, top), width - beside)
+            }
             Row::Progress(share) => {
                 let area = Rectangle::new(Point::new(left, top + 1), Size::new(width, self.high() - 2));
                 bar(target, area, *share, Ink::Red)
@@ -323,10 +349,11 @@ fn in_characters(sheet: &Sheet) -> Grid {
                 let room = Grid::WIDTH - lines.chars().count();
                 grid.write(0, y, &(lines + &links(pips, room)));
             }
-            Row::Level(meter) => {
+            Row::Level(meter, note) => {
                 let name = if meter.live { meter.name } else { meter.name.to_ascii_lowercase() };
                 let share = meter.level.map_or(0.0, |level| 1.0 - level / QUIET_DBFS);
-                grid.write(0, y, &format!("{name}[{}]", filled(share, Grid::WIDTH - 3)));
+                let room = Grid::WIDTH - 3 - note.chars().count().min(Grid::WIDTH / 2);
+                write_ends(&mut grid, y, &format!("{name}[{}]", filled(share, room)), note);
             }
             Row::Progress(share) => grid.write(0, y, &format!("[{}]", filled(*share, Grid::WIDTH - 2))),
         }

@@ -82,6 +82,8 @@ pub(super) struct Hand {
     pub(super) on_air: bool,
     /// AUDIO waits for its second press.
     pub(super) audio: bool,
+    /// NEXT can be taken back.
+    pub(super) next: bool,
     /// The slate is wanted.
     pub(super) slate: bool,
     /// The buzzer may sound.
@@ -126,6 +128,16 @@ pub(super) fn lamps(status: Option<&Status>, degraded: bool, hand: Hand) -> Lamp
         (false, false) => Light::Off,
     };
     set("slate", slate);
+
+    let talk = status.agenda.now.as_ref();
+    let over = talk.and_then(|talk| talk.ends).zip(status.wall).is_some_and(|(ends, wall)| wall >= ends);
+    let next = match (hand.next, talk.is_some()) {
+        (true, _) => Light::Quick,
+        (false, true) if over => Light::Slow,
+        (false, true) => Light::On,
+        (false, false) => Light::Off,
+    };
+    set("next", next);
 
     let unseen = status.alarms.iter().any(|alarm| !alarm.acknowledged);
     let ack = match (unseen, status.alarms.is_empty()) {

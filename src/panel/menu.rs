@@ -4,7 +4,9 @@
 //!            ON AIR held 1 s / 3 s, knob held 1 s
 //!   idle ─────────────────────────────────────────► Holding ── in time: done; let go: nothing
 //!     │ AUDIO, or the knob on PICTURE
-//!     └───────────────────────────────────────────► Armed ── again: done; ACK, another key, 10 s: nothing
+//!     ├───────────────────────────────────────────► Armed ── again: done; ACK, another key, 10 s: nothing
+//!     │ NEXT: done at once
+//!     └───────────────────────────────────────────► Armed ── again: taken back; 10 s, any other key: it stays
 //! ```
 //!
 //! Nothing here stops a live but ON AIR, held.
@@ -153,7 +155,7 @@ impl Menu {
         match key {
             Key::OnAir => self.press_on_air(now, desk),
             Key::Backup => self.says(now, Word::NoBackup.text()),
-            Key::Next => self.says(now, Word::NoAgenda.text()),
+            Key::Next => return self.press_next(now, desk, before),
             Key::Audio => return self.press_audio(now, desk, before),
             Key::Slate => return vec![Effect::Ask(Ask::Slate { on: !desk.slate })],
             Key::Ack => {
@@ -205,6 +207,21 @@ impl Menu {
         Vec::new()
     }
 
+    /// One press marks, another one within ten seconds takes it back.
+    fn press_next(&mut self, now: Instant, desk: &Desk<'_>, before: Option<Act>) -> Vec<Effect> {
+        if let Some(Act::Armed { what: Armed::Spoken { .. }, since }) = before {
+            if now - since < TWO_PRESSES {
+                self.act = before;
+                return Vec::new();
+            }
+            self.says(now, Word::Undone.text());
+            return vec![Effect::Ask(Ask::UndoSpeaker)];
+        }
+        let what = Armed::Spoken { from: desk.status.agenda.number };
+        self.act = Some(Act::Armed { what, since: now });
+        vec![Effect::Ask(Ask::NextSpeaker)]
+    }
+
     /// The key came up after it was held for so long.
     pub(super) fn release(&mut self, now: Instant, key: Key, held: Duration, desk: &Desk<'_>) -> Vec<Effect> {
         match (key, self.act) {
@@ -241,7 +258,9 @@ impl Menu {
             (Screen::Settings, Some(index)) => return self.change(now, index, desk),
             (screen @ (Screen::Links | Screen::Access | Screen::Alarms), Some(_)) => self.go(now, Place::at(screen)),
             (Screen::Picture, _) => self.arm_layout(now, desk),
-            (Screen::Audio | Screen::Health, _) => self.sheet = Some(self.sheet.map_or(1, |sheet| sheet + 1)),
+            (Screen::Audio | Screen::Agenda | Screen::Health, _) => {
+                self.sheet = Some(self.sheet.map_or(1, |sheet| sheet + 1))
+            }
         }
         Vec::new()
     }
@@ -315,9 +334,12 @@ impl Menu {
                 self.touched = now;
                 return self.complete(now, what, desk);
             }
-            Some(Act::Armed { since, .. }) if now >= since + EXPIRES => {
+            Some(Act::Armed { what, since }) if now >= since + EXPIRES => {
                 self.act = None;
-                self.says(now, Word::Expired.text());
+                // the next speaker has begun: nothing was left undone
+                if !matches!(what, Armed::Spoken { .. }) {
+                    self.says(now, Word::Expired.text());
+                }
             }
             _ => {}
         }

@@ -230,6 +230,7 @@ impl Panel {
             memory: &self.memory,
             console: &self.setup.console,
             slate: self.wants_slate(status),
+            format,
         };
         if let Some((what, share)) = self.menu.held(now) {
             return screen::holding(&view, what, share);
@@ -263,6 +264,7 @@ impl Panel {
         let hand = Hand {
             on_air: matches!(self.menu.held(now), Some((screen::Holding::Start | screen::Holding::Stop, _))),
             audio: matches!(self.menu.armed(now), Some((screen::Armed::Audio(_), _))),
+            next: matches!(self.menu.armed(now), Some((screen::Armed::Spoken { .. }, _))),
             slate: status.is_some_and(|status| self.wants_slate(status)),
             buzzer: self.memory.buzzer,
         };

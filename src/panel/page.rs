@@ -39,10 +39,10 @@ pub struct Head {
     pub band: Band,
 }
 
-/// Level of one mixer line.
+/// Level of one mixer line, or of the programme.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Meter {
-    /// `A` or `B`.
+    /// `A` or `B`; `P` for the programme.
     pub name: char,
     /// Peak in dBFS; none if there is no signal.
     pub level: Option<f64>,
@@ -104,8 +104,15 @@ pub enum Item {
         /// The links.
         pips: Vec<Pip>,
     },
-    /// One mixer line over the whole width.
-    Level(Meter),
+    /// One line over the whole width, with a figure after it.
+    Level {
+        /// The line.
+        meter: Meter,
+        /// The figure; may be empty.
+        note: String,
+    },
+    /// What is read together stays on one sheet, if it fits on one.
+    Together(Vec<Item>),
     /// A bar filled from the left, 0 to 1.
     Progress(f64),
 }
@@ -126,6 +133,8 @@ pub struct Page {
     pub head: Head,
     /// What stands under it.
     pub items: Vec<Item>,
+    /// The first item matters most: it is drawn larger where there is room.
+    pub lead: bool,
     /// A code, and what stands for it where it does not fit.
     pub code: Option<Code>,
 }
@@ -134,7 +143,7 @@ impl Page {
     /// An empty page with a title.
     pub(super) fn titled(left: impl Into<String>, right: impl Into<String>, band: Band) -> Self {
         let head = Head { left: vec![left.into()], right: vec![right.into()], band };
-        Self { head, items: Vec::new(), code: None }
+        Self { head, ..Self::default() }
     }
 
     /// One more line with one form at each end.

@@ -15,7 +15,9 @@ pub enum Screen {
     Audio,
     /// How the sources share the picture.
     Picture,
-    /// Disk and machine.
+    /// Who speaks now and next.
+    Agenda,
+    /// Recording, disk and machine.
     Health,
     /// The way to the console.
     Access,
@@ -27,8 +29,17 @@ pub enum Screen {
 
 impl Screen {
     /// All of them, in turning order; the last is the one left of home.
-    pub const ALL: [Self; 8] =
-        [Self::Home, Self::Links, Self::Audio, Self::Picture, Self::Health, Self::Access, Self::Settings, Self::Alarms];
+    pub const ALL: [Self; 9] = [
+        Self::Home,
+        Self::Links,
+        Self::Audio,
+        Self::Picture,
+        Self::Agenda,
+        Self::Health,
+        Self::Access,
+        Self::Settings,
+        Self::Alarms,
+    ];
 
     /// So many clicks on from here, round.
     #[must_use]
@@ -75,7 +86,7 @@ mod tests {
     fn the_knob_turns_round_and_every_screen_is_reached() {
         assert_eq!(Screen::Home.turned(1), Screen::Links);
         assert_eq!(Screen::Home.turned(-1), Screen::Alarms);
-        assert_eq!(Screen::Home.turned(8), Screen::Home);
+        assert_eq!(Screen::Home.turned(9), Screen::Home);
         assert_eq!(Screen::Links.turned(i32::MIN).turned(i32::MAX).turned(1), Screen::Links);
     }
 }

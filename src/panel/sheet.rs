@@ -1,7 +1,9 @@
 //! Sheets: a page broken into rows for a display, and into sheets where it has more rows than that.
 //!
 //! Nothing is ever left out: a line that is too long takes the shorter of its forms, then a row for
-//! each end, then as many rows as it takes; rows that have no room go to the next sheet.
+//! each end, then as many rows as it takes; rows that have no room go to the next sheet. In colour a
+//! page that fits is drawn twice as large, to be read from a metre away: all of it, or the sentence it
+//! begins with.
 
 use super::glyph::Face;
 use super::page::{Head, Item, Meter, Page, Pip, Tone};
@@ -44,16 +46,6 @@ impl Format {
         }
     }
 
-    /// Room across: points, or characters.
-    pub(super) const fn width(self) -> u32 {
-        match self {
-            // some letters reach a point out of their own width, to either side
-            Self::Mono => 126,
-            Self::Colour => 312,
-            Self::Characters => 20,
-        }
-    }
-
     /// Rows under the headline.
     pub(super) const fn rows(self) -> usize {
         match self {
@@ -63,12 +55,14 @@ impl Format {
         }
     }
 
-    /// Room between two ends of a row.
-    const fn gap(self) -> u32 {
-        match self {
-            Self::Mono => 4,
-            Self::Colour => 8,
-            Self::Characters => 1,
+    /// Room of a row; large ones take the room of two.
+    pub(super) const fn room(self, large: bool) -> Room {
+        match (self, large) {
+            // some letters reach a point out of their own width, to either side
+            (Self::Mono, _) => Room { format: self, width: 126, gap: 4 },
+            (Self::Colour, false) => Room { format: self, width: 312, gap: 8 },
+            (Self::Colour, true) => Room { format: self, width: 156, gap: 4 },
+            (Self::Characters, _) => Room { format: self, width: 20, gap: 1 },
         }
     }
 
@@ -85,6 +79,16 @@ impl Format {
     const fn head_scale(self) -> u32 {
         if matches!(self, Self::Colour) { 2 } else { 1 }
     }
+}
+
+/// Room of one row, in points of its own size, or characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    format: Format,
+    /// Across.
+    pub(super) width: u32,
+    /// Between two ends.
+    gap: u32,
 }
 
 impl std::str::FromStr for Format {
@@ -109,7 +113,7 @@ pub(super) enum Row {
     Pips(Vec<Pip>),
     /// Both in one row: a character display has no room for two.
     Both(Vec<Meter>, Vec<Pip>),
-    Level(Meter),
+    Level(Meter, String),
     Progress(f64),
 }
 
@@ -124,26 +128,66 @@ impl Row {
 pub(super) struct Sheet {
     pub(super) head: (String, String),
     pub(super) rows: Vec<Row>,
+    /// So many rows from the top are twice as large.
+    pub(super) large: usize,
     pub(super) count: usize,
 }
 
 /// Sheet `wanted` of the page, counted round; `now` turns the lines of a [`Item::Ticker`].
 pub(super) fn sheet(page: &Page, format: Format, wanted: usize, now: Instant) -> Sheet {
+    let sentence = matches!(page.items.first(), Some(Item::Words { .. })) || page.lead;
+    let sizes = [Some(page.items.len()), sentence.then_some(1)];
+    let large = sizes.into_iter().flatten().find_map(|large| enlarged(page, format, large, now));
+    if let Some((rows, large)) = large {
+        return Sheet { head: head(&page.head, "", format), rows, large, count: 1 };
+    }
     let room = format.rows();
     let mut rows = Vec::new();
     for item in &page.items {
-        if let Item::Ticker { text, tone } = item {
-            let left = room - rows.len() % room;
-            rows.extend(turning(lines(text, format), left, now).map(|line| Row::words(line, *tone)));
-        } else {
-            rows.extend(self::rows(item, format));
+        let left = room - rows.len() % room;
+        match item {
+            Item::Ticker { text, tone } => {
+                let lines = lines(text, format.room(false));
+                rows.extend(turning(lines, left, now).map(|line| Row::words(line, *tone)));
+            }
+            _ => {
+                let block = self::rows(item, format.room(false));
+                if matches!(item, Item::Together(_)) && (left + 1..=room).contains(&block.len()) {
+                    rows.extend(std::iter::repeat_n(Row::words(String::new(), Tone::Plain), left));
+                }
+                rows.extend(block);
+            }
         }
     }
     let count = rows.len().div_ceil(room).max(1);
     let index = wanted % count;
     let rows = rows.into_iter().skip(index * room).take(room).collect();
     let mark = if count > 1 { format!("{}/{count}", index + 1) } else { String::new() };
-    Sheet { head: head(&page.head, &mark, format), rows, count }
+    Sheet { head: head(&page.head, &mark, format), rows, large: 0, count }
+}
+
+/// The rows with the first `large` items twice as large, and how many rows these are; none if that
+/// takes more than one sheet.
+fn enlarged(page: &Page, format: Format, large: usize, now: Instant) -> Option<(Vec<Row>, usize)> {
+    if format != Format::Colour {
+        return None;
+    }
+    let (mut rows, mut big, mut left) = (Vec::new(), 0, format.rows());
+    for (index, item) in page.items.iter().enumerate() {
+        let high = if index < large { 2 } else { 1 };
+        let room = format.room(index < large);
+        let block: Vec<_> = match item {
+            Item::Ticker { text, tone } => {
+                let free = Some(left / high).filter(|free| *free > 0)?;
+                turning(lines(text, room), free, now).map(|line| Row::words(line, *tone)).collect()
+            }
+            _ => self::rows(item, room),
+        };
+        left = left.checked_sub(block.len() * high)?;
+        big += if index < large { block.len() } else { 0 };
+        rows.extend(block);
+    }
+    Some((rows, big))
 }
 
 /// So many sheets has the page.
@@ -163,29 +207,36 @@ pub fn misfits(page: &Page, format: Format) -> Vec<String> {
         for index in 0..count(page, format) {
             let sheet = sheet(page, format, index, now);
             let (left, right) = &sheet.head;
-            if turn == 0 && beside(left, right, format) > head_room(format) {
+            if turn == 0 && beside(left, right, format.room(false)) > head_room(format) {
                 wrong.push(format!("{left} {right}"));
             }
-            for row in sheet.rows {
-                if let Row::Text { left, right, .. } = row {
-                    if beside(&left, &right, format) > format.width() {
-                        wrong.push(format!("{left} {right}"));
+            for (at, row) in sheet.rows.iter().enumerate() {
+                let room = format.room(at < sheet.large);
+                match row {
+                    Row::Text { left, right, .. } => {
+                        if beside(left, right, room) > room.width {
+                            wrong.push(format!("{left} {right}"));
+                        }
+                        shown.extend(left.chars().chain(right.chars()).filter(|c| *c != ' '));
                     }
-                    shown.extend(left.chars().chain(right.chars()).filter(|c| *c != ' '));
+                    // half the row at least is left for the bar
+                    Row::Level(_, note) if format.measure(note) > room.width / 2 => wrong.push(note.clone()),
+                    _ => {}
                 }
             }
         }
     }
     let there = |text: &String| shown.contains(&text.replace(' ', ""));
-    let whole = |text: &String| {
-        let lines = lines(text, format);
+    let whole_in = |text: &String, room: Room| {
+        let lines = lines(text, room);
         lines.concat().replace(' ', "") == text.replace(' ', "")
             && lines.iter().all(|line| shown.contains(&line.replace(' ', "")))
     };
-    for item in &page.items {
+    let whole = |text: &String| [false, true].into_iter().any(|large| whole_in(text, format.room(large)));
+    for item in page.items.iter().flat_map(parts) {
         match item {
             Item::Line { left, right, .. } => {
-                for forms in [left, right].into_iter().filter(|forms| !forms.iter().any(there)) {
+                for forms in [left, right].into_iter().filter(|forms| !forms.is_empty() && !forms.iter().any(there)) {
                     wrong.push(forms.first().cloned().unwrap_or_default());
                 }
             }
@@ -197,10 +248,18 @@ pub fn misfits(page: &Page, format: Format) -> Vec<String> {
     wrong
 }
 
+/// An item, or those that it keeps together.
+fn parts(item: &Item) -> &[Item] {
+    match item {
+        Item::Together(items) => items,
+        other => std::slice::from_ref(other),
+    }
+}
+
 /// Room of the headline, in points of its own size.
 fn head_room(format: Format) -> u32 {
     // two points at either end keep the letters off the edge of the band
-    (format.width() - if format == Format::Characters { 0 } else { 4 }) / format.head_scale()
+    (format.room(false).width - if format == Format::Characters { 0 } else { 4 }) / format.head_scale()
 }
 
 /// The first pair of forms that fits beside one another; the last, if none does.
@@ -217,47 +276,50 @@ fn head(head: &Head, mark: &str, format: Format) -> (String, String) {
     let mut order: Vec<_> = (0..left.len()).flat_map(|l| (0..right.len()).map(move |r| (l, r))).collect();
     order.sort_by_key(|(l, r)| (*l.max(r), *l));
     let pairs = || order.iter().map(|(l, r)| (left[*l].clone(), marked(&right[*r])));
-    let fits = |(left, right): &(String, String)| beside(left, right, format) <= head_room(format);
+    let fits = |(left, right): &(String, String)| beside(left, right, format.room(false)) <= head_room(format);
     pairs().find(fits).or_else(|| pairs().next_back()).unwrap_or_default()
 }
 
-fn beside(left: &str, right: &str, format: Format) -> u32 {
-    let gap = if left.is_empty() || right.is_empty() { 0 } else { format.gap() };
-    format.measure(left) + gap + format.measure(right)
+fn beside(left: &str, right: &str, room: Room) -> u32 {
+    let gap = if left.is_empty() || right.is_empty() { 0 } else { room.gap };
+    room.format.measure(left) + gap + room.format.measure(right)
 }
 
-fn rows(item: &Item, format: Format) -> Vec<Row> {
+fn rows(item: &Item, room: Room) -> Vec<Row> {
     match item {
-        Item::Line { left, right, tone } => line(left, right, *tone, format),
+        Item::Line { left, right, tone } => line(left, right, *tone, room),
         Item::Words { text, tone } | Item::Ticker { text, tone } => {
-            lines(text, format).into_iter().map(|line| Row::words(line, *tone)).collect()
+            lines(text, room).into_iter().map(|line| Row::words(line, *tone)).collect()
         }
-        Item::Signals { meters, pips } if format == Format::Characters => vec![Row::Both(meters.clone(), pips.clone())],
+        Item::Signals { meters, pips } if room.format == Format::Characters => {
+            vec![Row::Both(meters.clone(), pips.clone())]
+        }
         Item::Signals { meters, pips } => vec![Row::Meters(meters.clone()), Row::Pips(pips.clone())],
-        Item::Level(meter) => vec![Row::Level(meter.clone())],
+        Item::Level { meter, note } => vec![Row::Level(meter.clone(), note.clone())],
         Item::Progress(share) => vec![Row::Progress(*share)],
+        Item::Together(items) => items.iter().flat_map(|item| rows(item, room)).collect(),
     }
 }
 
-fn line(left: &[String], right: &[String], tone: Tone, format: Format) -> Vec<Row> {
+fn line(left: &[String], right: &[String], tone: Tone, room: Room) -> Vec<Row> {
     let none = [String::new()];
     let right = if right.is_empty() { &none[..] } else { right };
     for l in left {
         for r in right {
-            if beside(l, r, format) <= format.width() {
+            if beside(l, r, room) <= room.width {
                 return vec![Row::Text { left: l.clone(), right: r.clone(), tone }];
             }
         }
     }
     // the longest forms: now that there is a row for each, nothing has to be short
     let first = left.first().map(String::as_str).unwrap_or_default();
-    let mut rows: Vec<_> = lines(first, format).into_iter().map(|line| Row::words(line, tone)).collect();
-    let fits = |form: &&String| format.measure(form) <= format.width();
+    let mut rows: Vec<_> = lines(first, room).into_iter().map(|line| Row::words(line, tone)).collect();
+    let fits = |form: &&String| room.format.measure(form) <= room.width;
     match right.iter().find(fits) {
         Some(form) => rows.push(Row::Text { left: String::new(), right: form.clone(), tone }),
         None => {
             let last = right.last().map(String::as_str).unwrap_or_default();
-            rows.extend(lines(last, format).into_iter().map(|line| Row::words(line, tone)));
+            rows.extend(lines(last, room).into_iter().map(|line| Row::words(line, tone)));
         }
     }
     rows
@@ -272,8 +334,8 @@ fn turning(lines: Vec<String>, room: usize, now: Instant) -> impl Iterator<Item 
 
 /// `text` as lines that fit: broken between words, or between characters where there are no words;
 /// nothing is left out.
-pub(super) fn lines(text: &str, format: Format) -> Vec<String> {
-    let room = format.width();
+pub(super) fn lines(text: &str, room: Room) -> Vec<String> {
+    let (format, room) = (room.format, room.width);
     let mut lines = vec![String::new()];
     for piece in pieces(text) {
         let last = lines.last_mut().map(|line| format!("{line}{piece}")).unwrap_or_default();
@@ -336,10 +398,10 @@ mod tests {
             ["有线网络已断开，请检查网线和交换机，直播由4G继续", "the wired uplink is down; check cable and switch"]
         {
             for format in Format::ALL {
-                let broken = lines(sentence, format);
+                let broken = lines(sentence, format.room(false));
 
                 assert!(broken.len() > 1);
-                assert!(broken.iter().all(|line| format.measure(line) <= format.width()), "{broken:?}");
+                assert!(broken.iter().all(|line| format.measure(line) <= format.room(false).width), "{broken:?}");
                 assert!(broken.iter().all(|line| !line.starts_with('，')), "{broken:?}");
                 assert_eq!(broken.concat().replace(' ', ""), sentence.replace(' ', ""));
             }
@@ -349,10 +411,10 @@ mod tests {
     #[test]
     fn a_word_wider_than_the_display_is_broken_too() {
         for format in Format::ALL {
-            let broken = lines(&"x".repeat(80), format);
+            let broken = lines(&"x".repeat(80), format.room(false));
 
             assert_eq!(broken.concat().len(), 80);
-            assert!(broken.iter().all(|line| format.measure(line) <= format.width()));
+            assert!(broken.iter().all(|line| format.measure(line) <= format.room(false).width));
         }
     }
 
@@ -377,7 +439,7 @@ mod tests {
             std::slice::from_ref(&long),
             &["88.8/88.8M 888ms".into(), "88.8M".into()],
             Tone::Plain,
-            Format::Characters,
+            Format::Characters.room(false),
         );
 
         let text = |row: &Row| match row {
@@ -385,6 +447,37 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(rows.iter().map(text).collect::<Vec<_>>(), [format!("{long}|"), "|88.8/88.8M 888ms".into()]);
+    }
+
+    #[test]
+    fn what_is_kept_together_begins_on_a_sheet_of_its_own_where_it_would_be_torn() {
+        let mut page = Page::titled("AUDIO", "", Band::Dark);
+        let pair = |name: &str| {
+            let line = |text: String| Item::Words { text, tone: Tone::Plain };
+            Item::Together(vec![line(format!("{name} level")), line(format!("{name} loudness"))])
+        };
+        page.items = ["A", "B", "C"].map(pair).to_vec();
+
+        let sheets: Vec<_> = (0..3).map(|n| sheet(&page, Format::Characters, n, Instant::ZERO)).collect();
+
+        assert!(sheets.iter().all(|sheet| sheet.count == 3));
+        assert_eq!(sheets[1].rows[0], Row::words("B level".into(), Tone::Plain));
+        assert_eq!(sheet(&page, Format::Mono, 1, Instant::ZERO).rows[0], Row::words("C level".into(), Tone::Plain));
+    }
+
+    #[test]
+    fn in_colour_a_short_page_is_large_and_a_long_one_has_its_first_sentence_large() {
+        let mut page = Page::titled("ALARM", "", Band::Dark);
+        page.words("the camera gives no picture", Tone::Bad);
+        let large = |page: &Page| sheet(page, Format::Colour, 0, Instant::ZERO).large;
+        assert_eq!(large(&page), 2);
+
+        page.words("check the lead, the camera's output and its power; then the input of the box", Tone::Plain);
+        assert_eq!(large(&page), 2, "the advice does not fit large");
+        for n in 0..12 {
+            page.line(format!("{n}"), "", Tone::Plain);
+        }
+        assert_eq!((large(&page), count(&page, Format::Colour)), (0, 2));
     }
 
     #[test]

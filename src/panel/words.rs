@@ -40,10 +40,11 @@ words! {
     Rate = "码率", "rate";
     SlateMark = "垫片", "SLATE";
     Fine = "一切正常", "all in order";
-    HoldToStart = "按住[直播]1秒开播", "hold ON AIR 1 s to start";
-    SlateOnAir = "正在播垫片，再按[垫片]切回", "slate on air; SLATE again = back";
+    HoldToStart = "按住[直播]1秒开播", "hold ON AIR = start";
+    SlateOnAir = "再按[垫片]切回", "SLATE again = back";
     SlateForLost = "信号丢失，垫片代替", "source lost; slate stands in";
     FarEndSilent = "远端未确认", "far end not confirmed";
+    Rec = "录", "REC";
 
     // links
     Links = "链路", "LINKS";
@@ -71,6 +72,25 @@ words! {
     LineSilent = "没有信号", "NO SIGNAL";
     NoLines = "本机没有音频输入", "this board has no mixer line";
     PressAudio = "按[音频]切换", "AUDIO key = swap";
+    Peaks = "峰值{} 真峰{}", "peak {} true {}";
+    PeaksShort = "峰{} 真{}", "pk{} tp{}";
+    ShortTerm = "{}LUFS", "{}LUFS";
+    Programme = "节目", "PGM";
+    Loudness = "短时{} 全程{} LUFS", "now {} all {} LUFS";
+    LoudnessShort = "瞬{} 全{}", "M{} I{}";
+    Muted = "已静音：观众听不到声音", "MUTED: viewers hear nothing";
+    SwitchedAway = "已自动切换，按[音频]切回", "switched by itself; AUDIO key = back";
+    Unplugged = "线被拔掉", "lead pulled";
+    SilentLine = "没有声音", "silent";
+    DeadChannel = "一个声道无声", "one channel dead";
+    Clipping = "削波失真", "clipping";
+    DcOffset = "直流偏移", "DC offset";
+    Hum = "交流声", "hum";
+    MicLevel = "话筒电平", "microphone level";
+    Polarity = "声道反相", "channels in antiphase";
+    Howl = "啸叫", "howl";
+    Glitches = "丢样爆音", "clicks";
+    LineFine = "声音正常", "sound is good";
 
     // the picture
     Picture = "画面", "PICTURE";
@@ -85,8 +105,34 @@ words! {
     Absent = "丢失", "LOST";
     PushToChange = "按旋钮更换布局", "push knob to change";
 
+    // who speaks
+    Agenda = "议程", "AGENDA";
+    Now = "现在", "NOW";
+    Then = "下一位", "NEXT";
+    Talk = "第{}场", "talk {}";
+    NoAgendaFile = "没有议程文件；按[下一位]录像换新段", "no agenda; NEXT begins a new segment";
+    BeforeFirst = "尚未开始", "not begun";
+    AfterLast = "议程已结束", "the agenda is over";
+    NoRecord = "不许录像", "no recording";
+    NoPublish = "不许公开", "not to publish";
+    NoStream = "不许直播", "not to stream";
+    PressNext = "按[下一位]切换", "NEXT key = next speaker";
+    MarkedNow = "下一位已开始", "NEXT SPEAKER";
+    MarkedShort = "已切换", "MARKED";
+    NewSegment = "录像从这里换新段", "a new segment begins here";
+    MarkedUndo = "下一位=撤销", "NEXT=undo";
+    MarkedDone = "确认=完成", "ACK=done";
+    Undone = "已撤销，仍是上一位", "taken back; the one before goes on";
+
     // the machine
     Health = "存储与设备", "STORAGE";
+    Recording = "录像", "recording";
+    NotRecording = "未录制", "off";
+    RecordingFails = "录不了！", "FAILS!";
+    NotAllowed = "演讲者不许录像", "the speaker forbids it";
+    Minutes = "{}/{}分钟", "{}/{} min";
+    RoomLeft = "还可录", "room for";
+    Segments = "已存段数", "segments";
     DiskFree = "磁盘剩余", "disk free";
     Cpu = "处理器", "cpu";
     Memory = "内存", "memory";
@@ -125,16 +171,16 @@ words! {
     Off = "关", "off";
     Firmware = "版本", "version";
     PushToEnter = "按旋钮进入", "push knob to enter";
-    PushToSet = "转动选择，按下更改", "turn = choose, push = change";
+    PushToSet = "转动选择，按下更改", "push = change";
 
     // what waits for a second press, and what is held
-    HoldStart = "继续按住开播", "KEEP HOLDING: START";
-    HoldStop = "继续按住停播", "KEEP HOLDING: STOP";
+    HoldStart = "继续按住开播", "HOLDING TO START";
+    HoldStop = "继续按住停播", "HOLDING TO STOP";
     StartMeans = "观众将看到画面和声音", "viewers will see and hear the hall";
     StopMeans = "观众的画面和声音将中断", "viewers lose picture and sound";
-    HoldLock = "继续按住锁定", "KEEP HOLDING: LOCK";
-    HoldUnlock = "继续按住解锁", "KEEP HOLDING: UNLOCK";
-    LockMeans = "锁定后：垫片、音频、备用、确认仍可用", "locked: SLATE, AUDIO, BACKUP, ACK still work";
+    HoldLock = "继续按住锁定", "HOLDING TO LOCK";
+    HoldUnlock = "继续按住解锁", "HOLDING TO UNLOCK";
+    LockMeans = "锁定后不能停播、换布局、改设置", "locked: no stop, layout or settings";
     UnlockMeans = "解锁后所有按键可用", "unlocked: every key works";
     LetGoToCancel = "松开取消", "let go = cancel";
     SwapAudio = "切到{}路音频？", "SWAP TO LINE {}?";
@@ -157,7 +203,6 @@ words! {
     NowLocked = "已锁定", "locked";
     NowUnlocked = "已解锁", "unlocked";
     NoBackup = "本机尚无备用输出，未做任何操作", "this box has no backup output yet; nothing was done";
-    NoAgenda = "本机尚无议程，未做任何操作", "this box has no agenda yet; nothing was done";
     OneLine = "本机只有一路音频，无法切换", "this board has one mixer line; nothing to swap";
     OneLayout = "本机只有一种布局", "this board has one layout only";
     Expired = "10秒无操作，已取消", "10 s without a key; cancelled";

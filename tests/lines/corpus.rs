@@ -10,6 +10,20 @@ use livebox::rng::Rng;
 /// Samples of a block: 10 ms.
 pub(super) const BLOCK: usize = 480;
 
+/// Which half of the corpus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Voices and music by which the thresholds were set.
+    Tuning,
+    /// Voices and music that were not heard while they were set.
+    Judging,
+    /// All there is.
+    Whole,
+}
+
+/// Voices that tuning may hear, and pieces of music.
+const TUNED_ON: (usize, usize) = (6, 14);
+
 /// The corpus that `scripts/audio-corpus.sh` makes.
 pub(super) struct Corpus {
     speech: Vec<Vec<[i16; 2]>>,
@@ -19,21 +33,28 @@ pub(super) struct Corpus {
 
 impl Corpus {
     /// Where it lies; absent if it was not made.
-    pub(super) fn folder() -> Option<PathBuf> {
+    pub(super) fn folder(name: &str) -> Option<PathBuf> {
         let folder =
-            std::env::var_os("LIVEBOX_CORPUS").map_or_else(|| PathBuf::from("target/audio-corpus"), PathBuf::from);
+            std::env::var_os("LIVEBOX_CORPUS").map_or_else(|| PathBuf::from("target").join(name), PathBuf::from);
         folder.join("made-of").exists().then_some(folder)
     }
 
-    pub(super) fn load(folder: &Path) -> Self {
+    pub(super) fn load(folder: &Path, part: Part) -> Self {
         let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
         names.sort();
-        let of = |kinds: &[&str]| {
-            let wanted =
-                |path: &&PathBuf| kinds.iter().any(|k| path.file_name().unwrap().to_string_lossy().starts_with(k));
-            names.iter().filter(wanted).map(|path| wave(path)).collect::<Vec<_>>()
+        let of = |kind: &str, first: usize| {
+            let named = |path: &&PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(kind);
+            let wanted = |(n, _): &(usize, &PathBuf)| match part {
+                Part::Whole => true,
+                Part::Tuning => *n < first,
+                Part::Judging => *n >= first || first == 0,
+            };
+            names.iter().filter(named).enumerate().filter(wanted).map(|(_, path)| wave(path)).collect::<Vec<_>>()
         };
-        Self { speech: of(&["speech"]), music: of(&["music", "film"]), room: of(&["room"]) }
+        let (voices, pieces) = TUNED_ON;
+        let music = [of("music", pieces), of("film", if part == Part::Tuning { 1 } else { 0 })].concat();
+        let room = of("room", if part == Part::Tuning { 9 } else { 0 });
+        Self { speech: of("speech", voices), music, room }
     }
 }
 
@@ -68,14 +89,14 @@ pub(super) struct Show<'c> {
     corpus: &'c Corpus,
     rng: Rng,
     stretch: Stretch,
-    /// Speech only, at line level: what some trials need.
+    /// Speech only, the same on both channels: what some trials need.
     pub(super) only_speech: bool,
 }
 
 impl<'c> Show<'c> {
     pub(super) fn new(corpus: &'c Corpus, seed: u64) -> Self {
         let mut rng = Rng::simulated(seed);
-        let stretch = draw(corpus, &mut rng, Kind::Pause, false);
+        let stretch = draw(corpus, &mut rng, Kind::Pause);
         Self { corpus, rng, stretch, only_speech: false }
     }
 
@@ -92,7 +113,7 @@ impl<'c> Show<'c> {
                 (_, p) if p < 0.75 || self.only_speech => Kind::Speech,
                 _ => Kind::Music,
             };
-            self.stretch = draw(self.corpus, &mut self.rng, kind, self.only_speech);
+            self.stretch = draw(self.corpus, &mut self.rng, kind);
         }
         let s = &mut self.stretch;
         let mut out = [[0.0; 2]; BLOCK];
@@ -119,7 +140,7 @@ impl<'c> Show<'c> {
     }
 }
 
-fn draw(corpus: &Corpus, rng: &mut Rng, kind: Kind, loud: bool) -> Stretch {
+fn draw(corpus: &Corpus, rng: &mut Rng, kind: Kind) -> Stretch {
     let tracks = match kind {
         Kind::Speech => &corpus.speech,
         Kind::Music => &corpus.music,
@@ -133,9 +154,8 @@ fn draw(corpus: &Corpus, rng: &mut Rng, kind: Kind, loud: bool) -> Stretch {
         Kind::Speech => 4.0 + 40.0 * rng.unit(),
         Kind::Music => 10.0 + 30.0 * rng.unit(),
     };
-    let seconds = if loud && kind == Kind::Pause { seconds.min(2.0) } else { seconds };
     let left = (seconds * 100.0) as usize;
-    let level = if loud { -26.0 + 20.0 * rng.unit() } else { -40.0 + 34.0 * rng.unit() };
+    let level = -40.0 + 34.0 * rng.unit();
     let over = |track: &[[i16; 2]], from: usize, n: usize| {
         let peak = (0..n).flat_map(|i| track[(from + i) % track.len()]).map(i16::unsigned_abs).max().unwrap_or(0);
         f32::from(peak.max(1)) / 32768.0
@@ -155,8 +175,8 @@ fn draw(corpus: &Corpus, rng: &mut Rng, kind: Kind, loud: bool) -> Stretch {
 pub(super) struct Lead {
     rng: Rng,
     delay: Vec<Stereo>,
-    gain: f32,
-    noise: f32,
+    pub(super) gain: f32,
+    pub(super) noise: f32,
     pub(super) fault: Option<Inject>,
 }
 
@@ -226,12 +246,12 @@ impl Inject {
         let amount = match fault {
             Fault::Clipping => of(-level + 6.0 + 12.0 * rng.unit()),
             Fault::DcOffset => (0.02 + 0.18 * rng.unit() as f32) * if rng.chance(0.5) { 1.0 } else { -1.0 },
-            // the whole comb's RMS
-            Fault::Hum => of((level - 24.0 + 14.0 * rng.unit()).clamp(-46.0, -22.0)),
-            // what is left stays above the line's own noise, or there is only silence to be found
-            Fault::MicLevel => of(-(35.0 + 10.0 * rng.unit()).min(level + 60.0)),
-            // it grows until nothing else is heard
-            Fault::Howl => of((level + 4.0 + 4.0 * rng.unit()).clamp(-14.0, -1.0)),
+            // the whole comb's RMS, whatever the programme
+            Fault::Hum => of(-50.0 + 28.0 * rng.unit()),
+            // between a microphone with its preamplifier open a little and one without any
+            Fault::MicLevel => of(-35.0 - 20.0 * rng.unit()),
+            // where the amplifier ends, whatever the programme
+            Fault::Howl => of(-14.0 + 13.0 * rng.unit()),
             _ => 1.0,
         };
         Self {
@@ -248,20 +268,41 @@ impl Inject {
         }
     }
 
-    /// True if it can be heard in these 10 ms: a cut top where there are tops to cut, a hum that the
-    /// programme's own bass does not cover.
-    pub(super) fn audible(&mut self, programme: &[Stereo]) -> bool {
-        if self.fault == Fault::Clipping {
-            return programme.iter().flatten().any(|x| x.abs() * self.amount > 1.0);
+    /// True if it can be heard in these 10 ms of the programme, on a line of this gain and noise (RMS): a top
+    /// cut over three samples, a hum that the programme's own bass does not cover, a microphone above
+    /// the noise, a howl as strong as the programme. What the programme itself shows is asked elsewhere.
+    pub(super) fn audible(&mut self, programme: &[Stereo], (gain, noise): (f32, f32)) -> bool {
+        let power = programme.iter().flatten().map(|x| x * x).sum::<f32>() / (2 * programme.len()) as f32;
+        let rms = power.sqrt() * gain;
+        match self.fault {
+            Fault::Clipping => [0, 1].iter().any(|ear| {
+                let cut = |s: &Stereo| (s[*ear] * gain * self.amount).abs() > 1.0;
+                programme.windows(3).any(|w| w.iter().all(cut) && w[0][*ear] * w[2][*ear] > 0.0)
+            }),
+            Fault::Hum => {
+                let mut bass = 0.0;
+                for sample in programme {
+                    // two poles at 200 Hz
+                    self.low[0] += (sample[0] - self.low[0]) * 0.026;
+                    self.low[1] += (self.low[0] - self.low[1]) * 0.026;
+                    bass += self.low[1] * self.low[1];
+                }
+                (bass / programme.len() as f32).sqrt() * gain < self.amount
+            }
+            Fault::MicLevel => rms * self.amount > noise,
+            Fault::Howl => self.grown() * self.amount * std::f32::consts::FRAC_1_SQRT_2 > rms,
+            _ => true,
         }
-        let mut power = 0.0;
-        for sample in programme {
-            // two poles at 200 Hz
-            self.low[0] += (sample[0] - self.low[0]) * 0.026;
-            self.low[1] += (self.low[0] - self.low[1]) * 0.026;
-            power += self.low[1] * self.low[1];
-        }
-        self.fault != Fault::Hum || (power / programme.len() as f32).sqrt() < self.amount / 2.0
+    }
+
+    /// How strong it is, for whoever looks at a miss: amount, Hz, dB a second.
+    pub(super) fn strength(&self) -> (f32, f32, f32) {
+        (20.0 * self.amount.abs().log10(), self.hertz, self.rate)
+    }
+
+    /// How far the howl has grown, 0 to 1.
+    fn grown(&self) -> f32 {
+        10_f32.powf((-60.0 + self.rate * self.at as f32 / 48_000.0).min(0.0) / 20.0)
     }
 
     fn before_noise(&mut self, out: &mut [Stereo]) {
@@ -269,10 +310,7 @@ impl Inject {
             Fault::Silent | Fault::Unplugged => out.fill([0.0; 2]),
             Fault::DeadChannel => out.iter_mut().for_each(|s| s[self.ear] = 0.0),
             Fault::MicLevel => out.iter_mut().for_each(|s| *s = s.map(|x| x * self.amount)),
-            Fault::Polarity => out.iter_mut().for_each(|s| {
-                let mono = (s[0] + s[1]) / 2.0;
-                *s = if self.ear == 0 { [-mono, mono] } else { [mono, -mono] };
-            }),
+            Fault::Polarity => out.iter_mut().for_each(|s| s[self.ear] = -s[self.ear]),
             Fault::Clipping => out.iter_mut().for_each(|s| *s = s.map(|x| (x * self.amount).clamp(-1.0, 1.0))),
             _ => {}
         }
@@ -285,7 +323,6 @@ impl Inject {
             (*state >> 40) as f32 / 16_777_216.0
         };
         for sample in out {
-            let t = self.at as f32 / 48_000.0;
             match self.fault {
                 // what the converter hears of an open input: its own noise
                 Fault::Unplugged => *sample = sample.map(|_| (random() - 0.5) * 8e-5),
@@ -296,7 +333,7 @@ impl Inject {
                     *sample = sample.map(|x| x + comb * self.amount * 1.07);
                 }
                 Fault::Howl => {
-                    let grown = 10_f32.powf((-60.0 + self.rate * t).min(0.0) / 20.0);
+                    let grown = self.grown();
                     let tone = (TAU * self.hertz * (self.at % 48_000_000) as f32 / 48_000.0).sin();
                     let tone = if self.at > 20 * 48_000 { 0.0 } else { tone };
                     *sample = sample.map(|x| x + tone * grown * self.amount);

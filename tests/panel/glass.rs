@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use embedded_graphics::Pixel;
@@ -11,8 +12,9 @@ use embedded_hal::spi::{self, SpiDevice};
 use livebox::board::{OledChip, TftChip};
 use livebox::io::panel::{Characters, Glass, I2cWire, Oled, SpiWire, Tft};
 use livebox::lang::Lang;
-use livebox::panel::{Canvas, Format, Frame, Grid, Ink, Picture};
+use livebox::panel::{Canvas, Format, Frame, Grid, Ink, Picture, Play};
 
+use super::live;
 use super::screens::{SCENES, played};
 
 const ADDRESS: u8 = 0x3c;
@@ -586,4 +588,50 @@ fn a_colour_display_shows_every_screen_and_is_sent_what_changed_alone() {
         model.hear(&line.heard.take());
         assert!((1..2000).contains(&model.points), "{} points for the clock's next second", model.points);
     }
+}
+
+#[test]
+fn a_colour_display_follows_every_meter_ten_times_a_second_on_a_tenth_of_its_bus() {
+    const BITS_A_SECOND: u64 = 32_000_000;
+    let line = Line::default();
+    let wire = SpiWire::arguing(line.clone(), line.clone());
+    let mut tft = Tft::open(wire, TftChip::St7789, false, &mut Waited(0)).unwrap();
+    let mut model = Colours::powered();
+    model.hear(&line.heard.take());
+    let mut play = played(SCENES[1], Lang::Zh);
+    let mut sent = |play: &Play| {
+        let picture = play.panel.picture(play.now, Format::Colour);
+        tft.show(&picture).unwrap();
+        let heard = line.heard.take();
+        model.hear(&heard);
+        let Picture::Colour(canvas) = &picture else { panic!("a colour picture") };
+        assert!(model.shows(canvas));
+        heard.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+    };
+
+    let whole = sent(&play);
+    let same = sent(&play);
+    let mut changes = Vec::new();
+    for tenth in 1..=50 {
+        let mut status = live();
+        let swing = f64::from(tenth % 13) * 4.0;
+        for input in &mut status.inputs {
+            input.level = input.level.map(|_| -55.0 + swing);
+        }
+        for link in &mut status.links {
+            link.rate_mbit = f64::from(tenth % 7);
+        }
+        status.programme.bitrate.measured = Some(4.0 + swing / 50.0);
+        play.status = Some(Arc::new(status));
+        play.passes(Duration::from_millis(100));
+        changes.push(sent(&play));
+    }
+
+    let time = |bytes: usize| Duration::from_micros(bytes as u64 * 8 * 1_000_000 / BITS_A_SECOND);
+    let (mean, most) = (changes.iter().sum::<usize>() / changes.len(), *changes.iter().max().unwrap());
+    eprintln!("whole {whole} bytes, {:?}; a change {mean} bytes, {:?}; most {most} bytes", time(whole), time(mean));
+    assert_eq!(same, 0);
+    assert!((153_600..154_500).contains(&whole) && time(whole) < Duration::from_millis(40), "{whole}");
+    assert!(changes.iter().all(|bytes| *bytes > 0));
+    assert!(time(mean) < Duration::from_millis(10) && time(most) < Duration::from_millis(25), "{mean} {most}");
 }

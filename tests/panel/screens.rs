@@ -7,8 +7,10 @@ use embedded_graphics::Pixel;
 use embedded_graphics::prelude::{DrawTarget, OriginDimensions, Size};
 use livebox::alarm::AlarmKind;
 use livebox::bond::LinkPhase;
+use livebox::event::Permissions;
 use livebox::lang::{Lang, Text, said};
-use livebox::message::{Phase, Reading, Status, Tally, Verdict};
+use livebox::media::line::{Fault, Leads};
+use livebox::message::{AgendaStatus, LineFault, Phase, Reading, RecordingStatus, Status, TalkStatus, Tally, Verdict};
 use livebox::panel::{
     Format, Ink, Key, Light, Page, Picture, Play, Script, Step, misfits, on_points, picture, png, sheets, silent,
 };
@@ -21,20 +23,24 @@ use super::{NOW, alarm, at_home, degraded, kept, live, ready, root, told};
 type Scene = (&'static str, fn() -> Status, &'static str);
 
 /// Every screen of the panel.
-pub(super) const SCENES: [Scene; 24] = [
+pub(super) const SCENES: [Scene; 28] = [
     ("home-ready", ready, ""),
     ("home-live", live, ""),
     ("home-harmed", degraded, ""),
     ("home-slate", slated, ""),
     ("links", degraded, "turn 1"),
     ("link", live, "turn 1\npress knob\nturn 1"),
-    ("audio", degraded, "turn 2"),
+    ("audio", live, "turn 2"),
+    ("audio-fault", degraded, "turn 2"),
     ("picture", live, "turn 3"),
-    ("health", live, "turn 4"),
-    ("access", live, "turn 5"),
+    ("agenda", live, "turn 4"),
+    ("agenda-none", plain, "turn 4"),
+    ("health", live, "turn 5"),
+    ("health-idle", plain, "turn 5"),
+    ("access", live, "turn 6"),
     ("code", live, "press knob"),
-    ("settings", live, "turn 6"),
-    ("settings-choose", live, "turn 6\npress knob\nturn 1"),
+    ("settings", live, "turn 7"),
+    ("settings-choose", live, "turn 7\npress knob\nturn 1"),
     ("alarm", degraded, "turn -1"),
     ("alarm-none", live, "turn -1"),
     ("start-held", ready, "hold on_air 600ms"),
@@ -45,13 +51,20 @@ pub(super) const SCENES: [Scene; 24] = [
     ("picture-armed", live, "turn 3\npress knob"),
     ("locked", locked, "press on_air"),
     ("no-backup", live, "press backup"),
-    ("no-agenda", live, "press next"),
+    ("next", live, "press next"),
 ];
 
 fn slated() -> Status {
     let mut status = live();
     (status.programme.slate, status.programme.slate_wanted) = (true, true);
     status.tally = Tally::Program;
+    status
+}
+
+/// On air without an agenda and without a recording.
+fn plain() -> Status {
+    let mut status = live();
+    (status.recording, status.agenda) = (RecordingStatus::default(), AgendaStatus::default());
     status
 }
 
@@ -87,7 +100,7 @@ fn told_and_played((name, status, hand): (&str, &Status, &str), lang: Lang) -> P
     }
     // the blink's first half, and the first part of a long sentence
     let phase = Duration::from_millis(4000 - play.now.as_millis() % 4000);
-    if !name.ends_with("held") && !["locked", "no-backup", "no-agenda"].contains(&name) {
+    if !name.ends_with("held") && !["locked", "no-backup", "next"].contains(&name) {
         play.passes(phase);
     }
     play
@@ -288,6 +301,31 @@ fn longest() -> Status {
         (sample.temperature, sample.uptime) = (Some(Celsius(125.0)), 99_999 * 3600 + 59 * 60);
         (sample.disk_free, sample.disk_total) = (Bytes(99_999_999_999_999), Bytes(99_999_999_999_999));
     }
+    for line in &mut status.sound.lines {
+        line.leads = Leads::LeftOnly;
+        line.faults = Fault::ALL.map(|fault| LineFault { fault, since_s: 1.0, confidence: 1.0 }).to_vec();
+    }
+    let mut levels = live().sound.programme.unwrap();
+    (levels.peak.0, levels.true_peak.0) = (-120.0, -120.0);
+    (levels.momentary, levels.short_term, levels.integrated) = (Some(-119.9), Some(-119.9), Some(-119.9));
+    for line in &mut status.sound.lines {
+        line.levels = Some(levels);
+    }
+    (status.sound.programme, status.sound.mute, status.sound.switched) = (Some(levels), true, true);
+    status.recording.running = false;
+    status.recording.segments = u32::MAX;
+    status.recording.room_min.measured = Some(9_999_999.0);
+    status.recording.trouble = Some(said::no_video_device("/var/lib/livebox/recordings/a-disk-with-a-long-name"));
+    let talk = TalkStatus {
+        speaker: "司马相如·阿卜杜热西提·Maximilian-Alexander von Hohenzollern-Sigmaringen".to_owned(),
+        title: "A title of the kind that congresses print over three lines of their programme，以及它的中文译名"
+            .to_owned(),
+        clock: "09:30–10:15".to_owned(),
+        allowed: Permissions { record: false, stream: false, publish: false },
+        ..TalkStatus::default()
+    };
+    (status.agenda.talks, status.agenda.number) = (999, 998);
+    (status.agenda.now, status.agenda.next) = (Some(talk.clone()), Some(talk));
     let long = Text::raw("a-detail-without-any-space-that-is-longer-than-a-row-of-any-display-of-the-house");
     status.alarms = (0..150).map(|n| alarm(AlarmKind::SourceLost, "mixer_b", &long, 359_999 + n)).collect();
     status
@@ -297,6 +335,7 @@ fn longest() -> Status {
 fn empty() -> Status {
     let mut status = ready();
     (status.links, status.inputs, status.health) = (Vec::new(), Vec::new(), None);
+    (status.sound, status.recording, status.agenda) = Default::default();
     let none = Reading { measured: None, wanted: None, verdict: Verdict::Unknown };
     (status.programme.bitrate, status.programme.fps, status.programme.safe_rate) = (none, none, none);
     status.phase = Phase::Stopping;

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use livebox::alarm::AlarmKind;
 use livebox::control::{Control, Settings};
+use livebox::event::{Agenda, Permissions, Talk};
 use livebox::lang::{Lang, said};
 use livebox::media::{Config, Layout, Line, SourceId};
 use livebox::message::{Ask, Intent, LossCause, Origin, Part, Phase, Tally, What};
@@ -148,7 +149,7 @@ fn on_air_is_held_one_second_to_start_and_let_go_early_it_does_nothing() {
     desk.passes(4000);
     desk.stroke(Stroke::Down(Key::OnAir));
     desk.passes(500);
-    assert!(desk.reads().contains("KEEP HOLDING: START"), "{}", desk.reads());
+    assert!(desk.reads().contains("HOLDING TO START"), "{}", desk.reads());
     assert_eq!(desk.lamp("on_air"), Light::Quick);
     desk.passes(HOLD_TO_START.as_millis() as u64 - 500);
     assert_eq!(desk.asked, [Ask::Start]);
@@ -359,15 +360,122 @@ fn the_slate_that_a_finger_asked_for_is_no_harm_and_survives_a_restart() {
 }
 
 #[test]
-fn backup_and_next_speaker_say_that_there_is_nothing_behind_them_and_do_nothing() {
+fn backup_says_that_there_is_nothing_behind_it_and_does_nothing() {
     let mut desk = Desk::live();
 
     desk.press(Key::Backup);
     assert!(desk.reads().replace('\n', " ").contains("no backup output yet"), "{}", desk.reads());
-    desk.press(Key::Next);
-    assert!(desk.reads().replace('\n', " ").contains("agenda yet; nothing"), "{}", desk.reads());
 
     assert!(desk.asked.is_empty());
+}
+
+/// An agenda of three talks; the middle one may not be published.
+fn agenda() -> Agenda {
+    let talk = |speaker: &str, publish| Talk {
+        speaker: speaker.to_owned(),
+        allowed: Permissions { publish, ..Permissions::default() },
+        ..Talk::default()
+    };
+    Agenda { event: "congress".to_owned(), talks: vec![talk("Wang", true), talk("Li", false), talk("Chen", true)] }
+}
+
+#[test]
+fn next_speaker_is_one_press_even_under_lock_and_the_name_is_read_at_once() {
+    let mut desk = Desk::live();
+    desk.house.says(Part::Media, What::AgendaRead { agenda: Arc::new(agenda()), faults: Vec::new() });
+    desk.passes(200);
+    desk.turn(4);
+    assert!(desk.reads().contains("not begun") && desk.reads().contains("NEXT Wang"), "{}", desk.reads());
+    assert!(desk.panel.memory().locked);
+
+    desk.stroke(Stroke::Down(Key::Next));
+    assert_eq!(desk.asked, [Ask::NextSpeaker], "at the press, not at the release");
+    assert!(desk.reads().contains("NEXT SPEAKER") && desk.reads().contains("Wang"), "before control has told");
+    assert_eq!(desk.lamp("next"), Light::Quick);
+    desk.passes(200);
+    desk.stroke(Stroke::Up(Key::Next));
+    assert!(desk.reads().contains("Wang") && desk.reads().contains("1/3"), "{}", desk.reads());
+    desk.press(Key::Ack);
+    assert_eq!((desk.place(), desk.lamp("next")), (Place::HOME, Light::On));
+    desk.press(Key::Next);
+
+    assert_eq!(desk.asked, [Ask::NextSpeaker, Ask::NextSpeaker]);
+    assert!(desk.reads().contains("Li") && desk.reads().contains("not to publish"), "{}", desk.reads());
+    assert_eq!(desk.house.status().agenda.number, 2);
+}
+
+#[test]
+fn the_next_speaker_is_taken_back_by_a_second_press_within_ten_seconds_and_not_later() {
+    let mut desk = Desk::live();
+    desk.house.says(Part::Media, What::AgendaRead { agenda: Arc::new(agenda()), faults: Vec::new() });
+    desk.passes(200);
+
+    desk.press(Key::Next);
+    desk.passes(9000);
+    assert!(desk.reads().contains("NEXT=undo"), "{}", desk.reads());
+    desk.press(Key::Next);
+    assert_eq!(desk.asked, [Ask::NextSpeaker, Ask::UndoSpeaker]);
+    assert_eq!(desk.house.status().agenda.number, 0);
+    assert!(desk.reads().contains("taken back"), "{}", desk.reads());
+
+    desk.passes(4000);
+    desk.asked.clear();
+    desk.press(Key::Next);
+    desk.passes(10_100);
+    assert!(!desk.reads().contains("NEXT=undo") && !desk.reads().contains("cancelled"), "{}", desk.reads());
+    desk.press(Key::Next);
+    assert_eq!(desk.asked, [Ask::NextSpeaker, Ask::NextSpeaker], "after ten seconds it is another step");
+    assert_eq!(desk.house.status().agenda.number, 2);
+}
+
+#[test]
+fn a_double_press_of_next_is_one_step() {
+    let mut desk = Desk::live();
+
+    desk.hold(Key::Next, 50);
+    desk.hold(Key::Next, 50);
+
+    assert_eq!(desk.asked, [Ask::NextSpeaker]);
+    assert!(desk.reads().contains("a new segment begins"), "without an agenda: {}", desk.reads());
+}
+
+#[test]
+fn the_meters_follow_the_sound_ten_times_a_second() {
+    let mut play = super::at_home(&super::live(), Lang::En);
+    play.step(&livebox::panel::Step::Turn(2));
+    let mut seen = Vec::new();
+    for tenth in 0..10 {
+        let mut status = super::live();
+        let programme = status.sound.programme.as_mut().unwrap();
+        (programme.true_peak.0, programme.integrated) = (-30.0 + f64::from(tenth), Some(-20.0 - f64::from(tenth)));
+        status.sound.lines[0].levels = Some(*programme);
+        play.panel.handle_status(play.now, Arc::new(status));
+        let picture = play.panel.picture(play.now, Format::Colour);
+        assert!(!seen.contains(&picture), "the {tenth}th tenth of a second");
+        seen.push(picture);
+        play.now += Duration::from_millis(100);
+    }
+    let page = play.panel.page(play.now, Format::Colour);
+    let text = format!("{page:?}");
+    assert!(text.contains("true -21.0") && text.contains("all -29.0 LUFS"), "{text}");
+}
+
+#[test]
+fn what_is_recorded_and_for_how_long_there_is_room_is_read_on_one_screen() {
+    let mut play = super::at_home(&super::live(), Lang::En);
+    play.step(&livebox::panel::Step::Turn(5));
+    let page = format!("{:?}", play.panel.page(play.now, Format::Mono));
+    assert!(page.contains("00:12:34") && page.contains("840/60 min"), "{page}");
+
+    let mut status = super::live();
+    status.recording.running = false;
+    status.recording.trouble = Some(said::no_signal());
+    super::told(&mut play, status);
+    let page = format!("{:?}", play.panel.page(play.now, Format::Mono));
+    assert!(page.contains("FAILS!"), "{page}");
+    play.step(&livebox::panel::Step::Press(Key::Ack));
+    let home = format!("{:?}", play.panel.page(play.now, Format::Mono));
+    assert!(home.contains("REC!"), "{home}");
 }
 
 #[test]
@@ -402,7 +510,7 @@ fn an_alarm_does_not_take_a_hold_out_of_the_hand() {
     desk.stroke(Stroke::Down(Key::OnAir));
     desk.passes(500);
     desk.camera_is_lost();
-    assert!(desk.reads().contains("KEEP HOLDING: STOP"), "{}", desk.reads());
+    assert!(desk.reads().contains("HOLDING TO STOP"), "{}", desk.reads());
     desk.stroke(Stroke::Up(Key::OnAir));
     desk.passes(100);
 
@@ -486,7 +594,7 @@ fn the_language_is_switched_in_one_place_for_every_screen() {
         |desk: &Desk| desk.panel.page(desk.house.now, Format::Mono).head.left[0].chars().any(|c| c > '\u{4e00}');
     assert!(!chinese(&desk));
 
-    desk.turn(6);
+    desk.turn(7);
     desk.press(Key::Knob);
     desk.press(Key::Knob);
 
@@ -501,7 +609,7 @@ fn the_language_is_switched_in_one_place_for_every_screen() {
 fn the_buzzer_is_silent_when_it_is_switched_off() {
     let mut desk = Desk::live();
     desk.hold(Key::Knob, 1000);
-    desk.turn(6);
+    desk.turn(7);
     desk.press(Key::Knob);
     desk.turn(1);
     desk.press(Key::Knob);
@@ -570,7 +678,13 @@ fn a_key_is_seen_within_a_tenth_of_a_second() {
         let now = desk.house.now + Duration::from_millis(after);
         (desk.panel.picture(now, Format::Mono), desk.panel.lamps(now))
     };
-    for stroke in [Stroke::Down(Key::Backup), Stroke::Down(Key::Audio), Stroke::Down(Key::Slate), Stroke::Turn(1)] {
+    for stroke in [
+        Stroke::Down(Key::Backup),
+        Stroke::Down(Key::Audio),
+        Stroke::Down(Key::Slate),
+        Stroke::Down(Key::Next),
+        Stroke::Turn(1),
+    ] {
         desk.press(Key::Ack);
         let before = seen(&desk, 0);
 

@@ -46,18 +46,18 @@ const TASKS: [Task; 10] = [
         done: |desk| desk.phase() == Phase::Stopping,
     },
     Task {
-        zh: "切到垫片",
-        en: "cut to the slate",
+        zh: "切到垫片，再切回",
+        en: "cut to the slate, and back",
         from: Desk::live,
-        actions: &[Press(Key::Slate)],
-        done: |desk| desk.asked == [Ask::Slate { on: true }],
+        actions: &[Press(Key::Slate), Press(Key::Slate)],
+        done: |desk| desk.asked == [Ask::Slate { on: true }, Ask::Slate { on: false }],
     },
     Task {
-        zh: "从垫片切回",
-        en: "back from the slate",
-        from: slated,
-        actions: &[Press(Key::Slate)],
-        done: |desk| desk.asked.last() == Some(&Ask::Slate { on: false }),
+        zh: "下一位演讲者",
+        en: "the next speaker",
+        from: Desk::live,
+        actions: &[Press(Key::Next)],
+        done: |desk| desk.asked == [Ask::NextSpeaker] && desk.reads().contains("NEXT SPEAKER"),
     },
     Task {
         zh: "切换音频线路",
@@ -105,12 +105,6 @@ const TASKS: [Task; 10] = [
         done: |desk| matches!(desk.asked.as_slice(), [Ask::Layout { .. }]),
     },
 ];
-
-fn slated() -> Desk {
-    let mut desk = Desk::live();
-    desk.press(Key::Slate);
-    desk
-}
 
 /// The alarm's page came by itself: its cause and what to do are read before anything is done.
 fn alarmed() -> Desk {
@@ -181,7 +175,7 @@ fn each_of_the_ten_commonest_tasks_is_done_with_three_actions_at_most() {
 }
 
 /// Captions of the screens, in the order of [`SCENES`], and the page without an engine.
-const CAPTIONS: [(&str, &str); 25] = [
+const CAPTIONS: [(&str, &str); 29] = [
     ("待机：一切就绪", "Home, ready"),
     ("直播中", "Home, on air"),
     ("直播中，有故障：标题闪烁", "Home, on air and harmed: the headline blinks"),
@@ -189,11 +183,15 @@ const CAPTIONS: [(&str, &str); 25] = [
     ("链路（旋钮右转 1 格）", "Links (knob right, 1)"),
     ("单条链路（再按旋钮，转动选择）", "One link (push, turn to choose)"),
     ("音频（右转 2 格）", "Audio (right, 2)"),
+    ("音频：一路没有声音，另一路有交流声", "Audio: one line without a sound, hum on the other"),
     ("画面（右转 3 格）", "Picture (right, 3)"),
-    ("存储与设备（右转 4 格）", "Storage and machine (right, 4)"),
-    ("访问（右转 5 格）", "Access (right, 5)"),
+    ("议程（右转 4 格）", "Agenda (right, 4)"),
+    ("没有议程时", "Without an agenda"),
+    ("录像、存储与设备（右转 5 格）", "Recording, storage and machine (right, 5)"),
+    ("没有录像时", "Without a recording"),
+    ("访问（右转 6 格）", "Access (right, 6)"),
     ("控制台二维码（在首页按旋钮）", "QR code of the console (push the knob at home)"),
-    ("设置（右转 6 格）", "Settings (right, 6)"),
+    ("设置（右转 7 格）", "Settings (right, 7)"),
     ("更改设置（按旋钮进入）", "Change a setting (push to enter)"),
     ("告警原因与处理（自动弹出；首页左转 1 格）", "Alarm: cause and mend (comes by itself; left, 1)"),
     ("没有告警", "No alarm"),
@@ -205,7 +203,7 @@ const CAPTIONS: [(&str, &str); 25] = [
     ("更换布局：先看后果，再按执行", "Change the picture: what would happen, push = do"),
     ("锁定时的提示", "While it is locked"),
     ("[备用]：本机尚无备用输出", "BACKUP: not in this box yet"),
-    ("[下一位]：本机尚无议程", "NEXT: not in this box yet"),
+    ("[下一位]：立即切换，10 秒内再按撤销", "NEXT: done at once; again within 10 s takes it back"),
     ("引擎重启中", "The engine restarts"),
 ];
 
@@ -242,7 +240,7 @@ fn the_manual_holds_the_tasks_that_were_performed_and_every_picture() {
         fs::read_to_string(&path).unwrap() == fresh,
         "docs/panel.md tells otherwise; LIVEBOX_BLESS=1 writes it anew"
     );
-    assert_eq!(Screen::ALL.len(), 8, "a new screen stands in the manual");
+    assert_eq!(Screen::ALL.len(), 9, "a new screen stands in the manual");
 }
 
 /// The text with what stands between two marks replaced.

@@ -18,6 +18,8 @@ from array import array
 from datetime import datetime
 from pathlib import Path
 
+from display import Display
+
 OUT = Path(sys.argv[1])
 RECEIVED = OUT / "received.ts"
 WIDTH, HEIGHT, RATE = 640, 360, 15
@@ -235,38 +237,14 @@ def judge_links():
 
 
 def judge_panel():
-    """Plays what was written to the display into a model of it: an SSD1306, 128×64, columns of eight points."""
-    journal = (OUT / "panel.journal").read_bytes()
-    lengths = {0x20: 2, 0x21: 3, 0x22: 3, 0x81: 2, 0x8D: 2, 0xA8: 2, 0xAD: 2, 0xD3: 2, 0xD5: 2, 0xD9: 2, 0xDA: 2, 0xDB: 2, 0xFD: 2}
-    memory, on, drawn = bytearray(1024), False, 0
-    columns, pages, column, page = (0, 127), (0, 7), 0, 0
-    at = 0
-    while at < len(journal):
-        length = int.from_bytes(journal[at : at + 2], "little")
-        control, *message = journal[at + 2 : at + 2 + length]
-        at += 2 + length
-        if control == 0x40:
-            drawn += len(message)
-            for eight in message:
-                memory[page * 128 + column] = eight
-                column += 1
-                if column > columns[1]:
-                    column, page = columns[0], page + 1 if page < pages[1] else pages[0]
-            continue
-        while message:
-            command, *values = message[: lengths.get(message[0], 1)]
-            message = message[1 + len(values) :]
-            on = {0xAE: False, 0xAF: True}.get(command, on)
-            if command == 0x21 and len(values) == 2:
-                columns, column = values, values[0]
-            if command == 0x22 and len(values) == 2:
-                pages, page = values, values[0]
-    lit = sum(eight.bit_count() for eight in memory) / 8192
-    rows = [bytes(255 * (memory[y // 8 * 128 + x] >> y % 8 & 1) for x in range(128)) for y in range(64)]
+    """Plays what was written to the display into a model of it."""
+    display = Display().hear((OUT / "panel.journal").read_bytes())
+    rows = display.points()
+    lit = sum(map(sum, rows)) / 255 / 8192
     (OUT / "panel.pgm").write_bytes(b"P5 128 64 255\n" + b"".join(rows))
-    check("the display is on and shows something", on and 0.02 < lit < 0.9, f"on {on}, {lit:.0%} of its points lit",
+    check("the display is on and shows something", 0.02 < lit < 0.9, f"on {display.on}, {lit:.0%} of its points lit",
           f"2 to 90 % lit; the picture is {OUT / 'panel.pgm'}")  # fmt: skip
-    check("the display was drawn again and again", drawn > 2 * 1024, f"{drawn} bytes", "over 2048; only what changed travels")
+    check("the display was drawn again and again", display.drawn > 2 * 1024, f"{display.drawn} bytes", "over 2048; only what changed travels")
 
 
 video = judge_format()

@@ -2,7 +2,8 @@
 /*
  * An I2C bus with a display at 0x3c that remembers: every message written to it is kept in order in
  * debugfs, panel-sim/journal, as { u16 length, bytes } in the machine's own byte order. Other
- * addresses answer as an empty bus does. A test module for the guest, not part of the firmware.
+ * addresses answer as an empty bus does, and so does the display while the parameter `pulled` is set:
+ * then its cable is out. A test module for the guest, not part of the firmware.
  */
 #include <linux/debugfs.h>
 #include <linux/i2c.h>
@@ -12,6 +13,10 @@
 
 #define DISPLAY 0x3c
 #define ROOM (8 << 20)
+
+static bool pulled;
+module_param(pulled, bool, 0644);
+MODULE_PARM_DESC(pulled, "the display's cable is out");
 
 static DEFINE_MUTEX(guard);
 static struct debugfs_blob_wrapper kept;
@@ -26,7 +31,7 @@ static int transfer(struct i2c_adapter *bus, struct i2c_msg *messages, int count
 		struct i2c_msg *m = &messages[n];
 		u8 *end = (u8 *)kept.data + kept.size;
 
-		if (m->addr != DISPLAY) {
+		if (m->addr != DISPLAY || pulled) {
 			mutex_unlock(&guard);
 			return -ENXIO;
 		}

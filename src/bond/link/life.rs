@@ -530,6 +530,7 @@ impl Link {
             sent_packets: self.sent_packets,
             lost_packets: self.lost_packets,
             strange_datagrams: self.strange,
+            datagram: (!self.capacity.is_told_by_tens()).then(|| self.mtu.datagram()),
         }
     }
 }

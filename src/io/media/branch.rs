@@ -51,11 +51,13 @@ struct Run {
     encoder: Encoder,
 }
 
+#[derive(Default)]
 struct State {
-    run: Run,
+    /// `None` while another one is made.
+    run: Option<Run>,
     kinds: VecDeque<EncoderKind>,
     owed: VecDeque<Owed>,
-    moved: Instant,
+    moved: Option<Instant>,
     /// Encoders made in a row that gave nothing.
     barren: u32,
     left_out: u64,
@@ -63,7 +65,7 @@ struct State {
 
 /// What all runs of one encode share with their callbacks.
 struct Shared {
-    state: Mutex<Option<State>>,
+    state: Mutex<State>,
     generation: AtomicU64,
     on: AtomicBool,
     sink: Box<Sink>,
@@ -89,7 +91,7 @@ impl Branch {
         wall: Box<WallOf>,
     ) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
-            state: Mutex::new(None),
+            state: Mutex::default(),
             generation: AtomicU64::new(0),
             on: AtomicBool::new(true),
             sink,
@@ -98,8 +100,7 @@ impl Branch {
         let branch = Self { output, size, settings: Mutex::new(settings), shared };
         let mut kinds: VecDeque<_> = kinds.into();
         let run = branch.make(&mut kinds)?;
-        *lock(&branch.shared.state) =
-            Some(State { run, kinds, owed: VecDeque::new(), moved: clock::now(), barren: 0, left_out: 0 });
+        *lock(&branch.shared.state) = State { run: Some(run), kinds, ..State::default() };
         Ok(branch)
     }
 
@@ -114,7 +115,6 @@ impl Branch {
             return;
         }
         let mut state = lock(&self.shared.state);
-        let Some(state) = state.as_mut() else { return };
         let room = (OWED.as_secs_f64() * lock(&self.settings).rate.as_f64()) as usize + 2;
         if state.owed.len() >= room {
             state.left_out += 1;
@@ -122,7 +122,9 @@ impl Branch {
         }
         state.owed.push_back(Owed { picture: picture.clone(), since: clock::now() });
         // refused only while it is being thrown away; then it is owed, and comes again
-        let _ = state.run.entrance.push_buffer(picture);
+        if let Some(run) = &state.run {
+            let _ = run.entrance.push_buffer(picture);
+        }
     }
 
     /// Encodes, or rests; the first picture after a rest is a key picture.
@@ -132,11 +134,6 @@ impl Branch {
         }
     }
 
-    /// True if it encodes.
-    pub(super) fn is_on(&self) -> bool {
-        self.shared.on.load(Ordering::Relaxed)
-    }
-
     /// Changes the rate; the stream goes on without a key picture.
     pub(super) fn set_bitrate(&self, bitrate: Bitrate) -> anyhow::Result<()> {
         let mut settings = lock(&self.settings);
@@ -144,16 +141,19 @@ impl Branch {
             return Ok(());
         }
         settings.bitrate = bitrate;
-        match lock(&self.shared.state).as_mut() {
-            Some(state) => state.run.encoder.set_bitrate(bitrate),
+        drop(settings);
+        match lock(&self.shared.state).run.as_mut() {
+            Some(run) => run.encoder.set_bitrate(bitrate),
             None => Ok(()),
         }
     }
 
     /// Asks for a key picture: now, or the first with this stamp (nanoseconds) or a later one.
     pub(super) fn force_key(&self, at: Option<u64>) {
-        if let Some(state) = lock(&self.shared.state).as_ref() {
-            state.run.encoder.force_key(at);
+        // not under the lock: it goes through the element, which may be handing a picture over just now
+        let encoder = lock(&self.shared.state).run.as_ref().map(|run| run.encoder.clone());
+        if let Some(encoder) = encoder {
+            encoder.force_key(at);
         }
     }
 
@@ -164,7 +164,7 @@ impl Branch {
 
     /// The encoder in use.
     pub(super) fn kind(&self) -> Option<EncoderKind> {
-        lock(&self.shared.state).as_ref().map(|state| state.run.encoder.kind())
+        lock(&self.shared.state).run.as_ref().map(|run| run.encoder.kind())
     }
 
     /// Looks whether the encoder moves; makes it afresh if it does not, and says why it did.
@@ -172,15 +172,16 @@ impl Branch {
     /// # Errors
     /// If no encoder is left that can be made.
     pub(super) fn look(&self, now: Instant) -> anyhow::Result<Option<Text>> {
-        let why = {
+        let (pipe, oldest) = {
             let state = lock(&self.shared.state);
-            let Some(state) = state.as_ref() else { return Ok(None) };
-            let oldest = state.owed.front().map(|owed| owed.since.max(state.moved));
-            match complaint(&state.run.pipe) {
-                Some(words) => words,
-                None if oldest.is_some_and(|since| now.since(since) >= STALL) => said::encoder_stalled(),
-                None => return Ok(None),
-            }
+            let Some(run) = &state.run else { return Ok(None) };
+            let oldest = state.owed.front().map(|owed| state.moved.map_or(owed.since, |moved| owed.since.max(moved)));
+            (run.pipe.clone(), oldest)
+        };
+        let why = match complaint(&pipe) {
+            Some(words) => words,
+            None if oldest.is_some_and(|since| now.since(since) >= STALL) => said::encoder_stalled(),
+            None => return Ok(None),
         };
         self.renew(&why)?;
         Ok(Some(why))
@@ -190,25 +191,29 @@ impl Branch {
         tracing::warn!(encode = self.output.name(), %why, "the encoder is made afresh");
         // from now on what the old one still gives is nobody's
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
-        let Some(mut state) = lock(&self.shared.state).take() else { return Ok(()) };
-        discard(state.run.pipe);
-        state.barren += 1;
-        if state.barren > 1 {
-            // twice in a row: it may be the picture, or the driver; both are left
-            state.owed.clear();
-            if state.kinds.len() > 1 {
-                state.kinds.pop_front();
+        let mut kinds = {
+            let mut state = lock(&self.shared.state);
+            if let Some(run) = state.run.take() {
+                discard(run.pipe);
             }
-        }
-        let run = self.make(&mut state.kinds)?;
+            state.barren += 1;
+            if state.barren > 1 {
+                // twice in a row: it may be the picture, or the driver; both are left
+                state.owed.clear();
+                if state.kinds.len() > 1 {
+                    state.kinds.pop_front();
+                }
+            }
+            state.kinds.clone()
+        };
+        let run = self.make(&mut kinds)?;
         let now = clock::now();
+        let mut state = lock(&self.shared.state);
         for owed in &mut state.owed {
             owed.since = now;
             let _ = run.entrance.push_buffer(owed.picture.clone());
         }
-        state.run = run;
-        state.moved = now;
-        *lock(&self.shared.state) = Some(state);
+        (state.run, state.kinds, state.moved) = (Some(run), kinds, Some(now));
         Ok(())
     }
 
@@ -233,6 +238,8 @@ impl Branch {
         let mut guard = Some(pipeline::Guard(pipe.clone()));
         pipeline::hurry(&pipe);
         pipeline::add(&pipe, &plan::pictures(self.size, kind, &settings))?;
+        #[cfg(test)]
+        super::tests::meddle(self.output, &pipe);
         let exit: gst_app::AppSink = pipeline::find(&pipe, plan::EXIT)?;
         let generation = self.shared.generation.load(Ordering::SeqCst);
         let shared = Arc::downgrade(&self.shared);
@@ -265,8 +272,9 @@ impl Branch {
 impl Drop for Branch {
     fn drop(&mut self) {
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
-        if let Some(state) = lock(&self.shared.state).take() {
-            let _ = state.run.pipe.set_state(gst::State::Null);
+        let state = std::mem::take(&mut *lock(&self.shared.state));
+        if let Some(run) = state.run {
+            let _ = run.pipe.set_state(gst::State::Null);
             if state.left_out > 0 {
                 tracing::warn!(
                     encode = self.output.name(),
@@ -287,13 +295,12 @@ impl Shared {
         let Some(segment) = segment.downcast_ref::<gst::ClockTime>() else { return };
         let running = |time: Option<gst::ClockTime>| time.and_then(|time| segment.to_running_time(time));
         let (pts, dts) = (running(buffer.pts()), running(buffer.dts()));
-        if let Some(pts) = pts
-            && let Some(state) = lock(&self.state).as_mut()
-        {
+        if let Some(pts) = pts {
+            let mut state = lock(&self.state);
             while state.owed.front().is_some_and(|owed| owed.picture.pts().is_none_or(|owed| owed <= pts)) {
                 state.owed.pop_front();
             }
-            state.moved = clock::now();
+            state.moved = Some(clock::now());
             state.barren = 0;
         }
         let stamped = pts.and_then(|pts| (self.wall)(pts.nseconds())).and_then(|wall| remarked(buffer, codec, wall));

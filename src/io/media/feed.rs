@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gstreamer as gst;
 
 use crate::lang::Text;
+use crate::media::Reserve;
 use crate::media::line::{Bus, Look, Watch};
 use crate::media::lipsync::Clapper;
 use crate::media::slot::Slot;
@@ -98,11 +99,11 @@ impl Feed {
         let period = Duration::from_nanos(config.rate.nanos_of(1));
         // what the programme's own limiter delays is taken off here
         let later = Duration::from_micros(Bus::DELAY as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
-        let delay = Slot::<gst::Buffer>::delay(period).saturating_sub(later);
+        let delay = Reserve::new(period, config.reserve).delay().saturating_sub(later);
         Self {
             source,
             fitted,
-            slot: Mutex::new(Slot::new(period)),
+            slot: Mutex::new(Slot::new(period, config.reserve)),
             store: Mutex::new(if config.sound.watched { Store::new(delay) } else { Store::plain(delay) }),
             ear: Mutex::new(Ear::new(config.sound.watched)),
             claps,

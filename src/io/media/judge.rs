@@ -37,6 +37,18 @@ pub fn judge_file(path: &Path, source: u8, tone: Option<f64>, away: &[Away]) -> 
     Ok(report)
 }
 
+/// The pictures of the transport stream in `path`, with what their burnt-in bars say.
+///
+/// # Errors
+/// If the file cannot be read or decoded.
+pub fn pictures(path: &Path) -> anyhow::Result<Vec<Picture>> {
+    super::init()?;
+    let pictures = Arc::new(Mutex::new(Vec::new()));
+    decode(path, false, &pictures, &Arc::new(Mutex::new(Listener::new(None))))?;
+    let mut pictures = pictures.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *pictures))
+}
+
 fn scan(path: &Path) -> anyhow::Result<Scan> {
     let mut file = File::open(path).with_context(|| format!("{} does not open", path.display()))?;
     let mut scan = Scan::new();

@@ -3,6 +3,7 @@
 mod branch;
 mod compose;
 mod deck;
+mod dv;
 mod encoder;
 mod feed;
 pub mod judge;
@@ -10,6 +11,7 @@ mod mux;
 mod outlet;
 mod output;
 mod pipeline;
+mod plugs;
 mod pump;
 mod relay;
 mod signal;
@@ -415,7 +417,10 @@ impl Meter {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod aside {
     use super::*;
 
     #[test]

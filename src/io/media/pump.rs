@@ -19,9 +19,9 @@ use super::tell::Tell;
 use crate::io::clock;
 use crate::lang::{Text, said};
 use crate::media::line::{Mixer, SoundOrders};
-use crate::media::slot::{Change, Slot};
+use crate::media::slot::Change;
 use crate::media::sound::{SAMPLE_RATE, first_sample};
-use crate::media::{Config, Layout, Line, SourceId};
+use crate::media::{Config, Layout, Line, Reserve, SourceId};
 use crate::message::{LossCause, MediaOrders, What};
 use crate::time::{Duration, Instant};
 
@@ -98,6 +98,15 @@ pub(super) struct Pump {
     pub(super) tell: Tell,
 }
 
+/// One step of the programme's clock.
+#[derive(Debug, Clone, Copy)]
+struct Tick {
+    index: u64,
+    due: Instant,
+    /// A source that never came is absent by now.
+    late: bool,
+}
+
 /// What was last said of a source.
 #[derive(Debug, Default)]
 struct Said {
@@ -116,7 +125,7 @@ impl Pump {
         urgent(CLOCKED);
         let rate = self.config.rate;
         let period = Duration::from_nanos(rate.nanos_of(1));
-        let delay = Slot::<gst::Buffer>::delay(period);
+        let mut reserve = Reserve::new(period, self.config.reserve);
         let mut composer = Composer::new(self.config.size)?;
         let mut mixer = {
             let wanted = self.wanted();
@@ -139,17 +148,18 @@ impl Pump {
                 first += (late.as_secs_f64() * rate.as_f64()) as u64;
             }
             let due = due(first);
+            let at = Tick { index: tick, due, late: due.since(began) > FIRST_CHANCE };
             let now_wanted = self.wanted();
             let Wanted { layout, line, slate: slated, sound } = now_wanted;
             self.claps.set(sound.lip_sync, line);
             let frames = [0, 1].map(|i| {
                 let hold = sound.hold(self.feeds[i].source);
                 let mut slot = self.feeds[i].slot();
-                slot.hold(hold);
-                let change = slot.pick(due.before(delay + hold));
+                slot.hold(reserve.grown() + hold);
+                let change = slot.pick(due.before(reserve.delay() + hold));
                 let frame = slot.frame().cloned();
                 drop(slot);
-                self.say_picture(&mut said[i], i, change, due.since(began) > FIRST_CHANCE);
+                self.say_picture(&mut said[i], i, change, at.late);
                 frame
             });
             // one slate over the whole picture, while the slots are picked as ever: the way back is one tick
@@ -168,12 +178,12 @@ impl Pump {
             if slate {
                 self.desk.slate.store(true, Ordering::Relaxed);
             }
-            let samples = self.samples(tick, &mut mixer, &now_wanted, &mut said, due, began)?;
+            let samples = self.samples(at, &mut mixer, &now_wanted, &mut said, &mut reserve)?;
             let [camera, slides] = apart;
             if let (Some(camera), Some(slides)) = (camera, slides) {
                 self.deck.apart(self.stamped(camera, tick)?, self.stamped(slides, tick)?);
             }
-            self.deck.picture(self.stamped(picture, tick)?, taken(due.before(delay)));
+            self.deck.picture(self.stamped(picture, tick)?, taken(due.before(reserve.delay())));
             self.deck.sound(samples);
             self.desk.ticks.fetch_add(1, Ordering::Relaxed);
             while let Some((line, findings)) = mixer.poll_judged(clock::now()) {
@@ -216,14 +226,13 @@ impl Pump {
 
     fn samples(
         &self,
-        tick: u64,
+        Tick { index, due, late }: Tick,
         mixer: &mut Mixer,
         wanted: &Wanted,
         said: &mut [Said; 4],
-        due: Instant,
-        began: Instant,
+        reserve: &mut Reserve,
     ) -> anyhow::Result<gst::Buffer> {
-        let (from, to) = (first_sample(self.config.rate, tick), first_sample(self.config.rate, tick + 1));
+        let (from, to) = (first_sample(self.config.rate, index), first_sample(self.config.rate, index + 1));
         let n = usize::try_from(to - from).context("a tick's samples fit in memory")?;
         for (line, feed) in self.feeds[2..].iter().enumerate() {
             while let Some(look) = feed.next_look() {
@@ -231,20 +240,29 @@ impl Pump {
             }
         }
         let mut sounding = [false; 2];
+        let mut stuttered = false;
+        let longer = (reserve.grown().as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as i64;
         let mut bytes = Vec::with_capacity(n * 4);
         let heard = mixer.tick(&wanted.sound, wanted.line, n, |fetch, out| {
             let mut store = self.feeds[2 + fetch.line].store();
-            store.set_extra(fetch.extra, fetch.heard);
+            store.set_extra(fetch.extra + longer, fetch.heard);
             sounding[fetch.line] = store.pull(out);
+            stuttered |= store.take_stutter() && fetch.heard;
             sounding[fetch.line]
         });
+        if stuttered && reserve.handle_stutter() {
+            tracing::warn!(
+                delay_ms = reserve.delay().as_millis(),
+                "the sound came late: pictures and sound wait longer"
+            );
+        }
         for ear in heard.iter().flatten() {
             // what is too loud is clipped, not wrapped: `as` saturates
             bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
         }
         for (line, sounding) in sounding.into_iter().enumerate() {
             let before = said[2 + line].arrived;
-            self.say_sound(&mut said[2 + line], 2 + line, sounding, due, due.since(began) > FIRST_CHANCE);
+            self.say_sound(&mut said[2 + line], 2 + line, sounding, due, late);
             if before == Some(true) && said[2 + line].arrived == Some(false) {
                 mixer.handle_gone(line);
             }

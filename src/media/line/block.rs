@@ -58,6 +58,13 @@ impl Sums {
         decibels(self.power[ear] / self.samples.max(1) as f64 - mean * mean)
     }
 
+    /// Mean power of both channels without their means.
+    pub(super) fn mean_power(&self) -> f64 {
+        let n = self.samples.max(1) as f64;
+        let of = |ear: usize| (self.power[ear] / n - self.mean(ear).powi(2)).max(0.0);
+        (of(0) + of(1)) / 2.0
+    }
+
     /// How alike both channels are, −1 to 1, without their means.
     pub(super) fn likeness(&self) -> f64 {
         let n = self.samples.max(1) as f64;

@@ -1,6 +1,7 @@
 //! Clip: tops that are cut flat at full scale.
 //!
-//! One sample at full scale is a peak; three in a row that do not differ are a converter at its end.
+//! One sample at full scale is a peak; three in a row that differ by no more than the noise behind the
+//! clipping stage, with a corner before them, are a stage at its end. A low note's round top has no corner.
 
 use super::block::IN_A_TENTH;
 use super::evidence::{Evidence, Sign};
@@ -10,8 +11,11 @@ use crate::time::Instant;
 
 /// From here on a flat top is the converter's end: some saturate a little below full scale. −0.3 dBFS.
 const CEILING: f32 = 0.966;
-/// Two samples of a flat top differ by no more than a few steps of 16 bits.
-const FLAT: f32 = 1.5e-4;
+/// Two samples of a flat top differ by no more than this: the mixer's own noise lies on it.
+const FLAT: f32 = 1e-3;
+/// The corner into it is at least so high; where a sine of full scale is flat for three samples, it rises
+/// by a third of this.
+const CORNER: f32 = 4e-3;
 /// So many flat samples are a cut top.
 const RUN: u32 = 3;
 
@@ -20,6 +24,7 @@ const RUN: u32 = 3;
 pub(super) struct Clip {
     last: Stereo,
     run: [u32; 2],
+    corner: [bool; 2],
     tops: u32,
     blocks: usize,
     evidence: Evidence,
@@ -29,7 +34,7 @@ impl Clip {
     pub(super) const fn new() -> Self {
         // four cut tops within two seconds; a single one is a pop of the microphone
         let evidence = Evidence::new(Fault::Clipping, 4.0, 0.15, 30);
-        Self { last: [0.0; 2], run: [0; 2], tops: 0, blocks: 0, evidence }
+        Self { last: [0.0; 2], run: [0; 2], corner: [false; 2], tops: 0, blocks: 0, evidence }
     }
 
     /// Hears a block that peaks at `peak`; `at` is when its tenth began.
@@ -40,10 +45,15 @@ impl Clip {
                 continue;
             }
             for sample in block {
-                let flat = sample[ear].abs() >= CEILING && (sample[ear] - self.last[ear]).abs() < FLAT;
-                self.run[ear] = if flat { self.run[ear] + 1 } else { 0 };
-                // the first of the flat samples has no equal before it
-                self.tops += u32::from(self.run[ear] + 1 == RUN);
+                let step = (sample[ear] - self.last[ear]).abs();
+                if sample[ear].abs() < CEILING {
+                    self.run[ear] = 0;
+                } else if self.run[ear] > 0 && step < FLAT {
+                    self.run[ear] += 1;
+                    self.tops += u32::from(self.run[ear] == RUN && self.corner[ear]);
+                } else {
+                    (self.run[ear], self.corner[ear]) = (1, step > CORNER);
+                }
                 self.last[ear] = sample[ear];
             }
         }

@@ -22,20 +22,43 @@ const FRAME: usize = 1024;
 /// Lines looked at: 140 Hz to 14 kHz.
 const LOWEST: usize = 3;
 const HIGHEST: usize = 300;
-/// Share of the power within two lines of the peak, from which on a sound is one tone.
-const PURE: f64 = 0.8;
-/// So many pictures must be pure at one place: 0.4 s.
-const STAYS: usize = 19;
+/// Share of the power within two lines of the peak, from which on a tone leads the sound.
+const LEADS: f64 = 0.35;
+/// A pure tone's power stands so far above what lies four to seven lines beside it, dB; a voice's or an
+/// instrument's next partials lie there.
+const NARROW: f64 = 17.0;
+/// It falls by this at most from its highest, dB: what lies beside it pulls at it, and a note dies away.
+const FALLS: f64 = 2.5;
+/// So many pictures running may hide it under a voice.
+const HIDDEN: usize = 3;
+/// So many pictures must show it at one place: 0.6 s.
+const STAYS: usize = 28;
 /// Pictures remembered, to see how it grew: 2 s.
 const MEMORY: usize = 94;
 /// Feedback below this is no howl yet, dBFS.
 const LOUD: f64 = -32.0;
-/// Steady growth from one picture to the next, dB: 15 to 300 dB a second.
-const GROWTH: std::ops::Range<f64> = 0.3..6.5;
-/// It grew over so many pictures at least, in steps like these.
-const STEPS: usize = 7;
-/// And by so much, dB.
+/// It grew by this much, dB,
 const RISE: f64 = 12.0;
+/// over so many pictures: a note begins within two, and 8 dB a second is no feedback.
+const GROWS_OVER: std::ops::RangeInclusive<usize> = 4..=70;
+/// This much of the growth is a straight line in decibels, the rest is what lay beside it.
+const STRAIGHT: f64 = 0.8;
+/// A single step of more than this is a note's beginning, dB.
+const STEP: f64 = 9.0;
+/// Within this of its highest it has stopped growing, dB.
+const TOP: f64 = 3.0;
+
+/// A tone that is followed from picture to picture.
+#[derive(Debug, Clone, Copy)]
+struct Tone {
+    line: usize,
+    /// Pictures that showed it.
+    stays: usize,
+    /// Pictures running that did not.
+    hidden: usize,
+    /// The most that its power was, dB.
+    level: f64,
+}
 
 /// Finds feedback.
 pub(super) struct Howl {
@@ -46,14 +69,14 @@ pub(super) struct Howl {
     output: Vec<Complex<f32>>,
     /// Powers of the lines, picture by picture.
     pictures: VecDeque<Vec<f32>>,
-    pure: Option<(usize, usize)>,
+    tone: Option<Tone>,
     howling: Option<usize>,
     evidence: Evidence,
 }
 
 impl std::fmt::Debug for Howl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Howl").field("pure", &self.pure).field("howling", &self.howling).finish_non_exhaustive()
+        f.debug_struct("Howl").field("tone", &self.tone).field("howling", &self.howling).finish_non_exhaustive()
     }
 }
 
@@ -68,7 +91,7 @@ impl Howl {
             output: transform.make_output_vec(),
             transform,
             pictures: VecDeque::with_capacity(MEMORY),
-            pure: None,
+            tone: None,
             howling: None,
             evidence: Evidence::new(Fault::Howl, 2.0, 0.0, 5),
         }
@@ -87,7 +110,7 @@ impl Howl {
     pub(super) fn tenth(&mut self, at: Instant) {
         let picture = Duration::from_micros(FRAME as u64 * 1_000_000 / 48_000);
         let sign = if self.howling.is_some() { Sign::For(1.0) } else { Sign::Against };
-        let back = self.pure.map_or(0, |(_, stays)| stays + STEPS) as u32;
+        let back = self.tone.map_or(0, |tone| tone.stays) as u32;
         self.evidence.weigh((at + TENTH).before(picture * back), sign);
     }
 
@@ -113,17 +136,24 @@ impl Howl {
         lines.extend(self.output[..HIGHEST].iter().map(|c| c.norm_sqr() * scale));
         let peak = (LOWEST..HIGHEST - 2).max_by(|a, b| lines[*a].total_cmp(&lines[*b])).unwrap_or(LOWEST);
         let all: f64 = lines[LOWEST..].iter().map(|p| f64::from(*p)).sum();
-        let own = around(&lines, peak);
+        let own = decibels(around(&lines, peak));
+        let leads = own > decibels(LEADS * all) && own > LOUD && narrow(&lines, peak);
+        // a tone that is there goes on under a louder programme
+        let goes_on = self.tone.and_then(|tone| {
+            let level = decibels(around(&lines, tone.line));
+            match level > tone.level - FALLS && level > LOUD {
+                true if narrow(&lines, tone.line) => {
+                    Some(Tone { stays: tone.stays + 1, hidden: 0, level: level.max(tone.level), ..tone })
+                }
+                true if tone.hidden < HIDDEN => Some(Tone { hidden: tone.hidden + 1, ..tone }),
+                _ => None,
+            }
+        });
         self.pictures.push_back(lines);
-        let here = |line: usize| line.abs_diff(peak) <= 1;
-        self.pure = match self.pure {
-            _ if own < PURE * all || decibels(own) < LOUD => None,
-            Some((line, stays)) if here(line) => Some((line, stays + 1)),
-            _ => Some((peak, 1)),
-        };
-        self.howling = match (self.pure, self.howling) {
-            (Some((line, _)), Some(howl)) if line.abs_diff(howl) <= 1 => Some(howl),
-            (Some((line, stays)), _) if stays >= STAYS && self.grew(line) => Some(line),
+        self.tone = goes_on.or(leads.then_some(Tone { line: peak, stays: 1, hidden: 0, level: own }));
+        self.howling = match (self.tone, self.howling) {
+            (Some(tone), Some(howl)) if tone.line.abs_diff(howl) <= 1 => Some(howl),
+            (Some(tone), _) if tone.stays >= STAYS && tone.hidden == 0 && self.grew(tone.line) => Some(tone.line),
             _ => None,
         };
     }
@@ -131,27 +161,40 @@ impl Howl {
     /// True if the tone on this line grew as feedback does, and has not fallen since.
     fn grew(&self, line: usize) -> bool {
         let levels: Vec<f64> = self.pictures.iter().map(|lines| decibels(around(lines, line))).collect();
-        let top = levels.iter().fold(f64::MIN, |top, level| top.max(*level));
-        if levels.last().is_none_or(|last| *last < top - 2.5) {
-            return false;
-        }
-        // the longest run of steady growth that ends near the top
-        let (mut steps, mut rise) = (0, 0.0);
-        levels.windows(2).any(|pair| {
-            let step = pair[1] - pair[0];
-            if GROWTH.contains(&step) {
-                steps += 1;
-                rise += step;
-            } else {
-                (steps, rise) = (0, 0.0);
-            }
-            steps >= STEPS && rise >= RISE && pair[1] > top - 8.0
-        })
+        // the third of them: a voice may have lifted one or two
+        let mut sorted = levels.clone();
+        sorted.sort_by(f64::total_cmp);
+        let top = sorted.get(sorted.len().wrapping_sub(3)).copied().unwrap_or(f64::MAX);
+        let Some(end) = levels.iter().position(|level| *level > top - TOP) else { return false };
+        let Some(begin) = levels[..end].iter().rposition(|level| *level < top - TOP - RISE) else { return false };
+        let grown = &levels[begin..=end];
+        GROWS_OVER.contains(&(end - begin))
+            && grown.windows(2).all(|pair| pair[1] - pair[0] < STEP)
+            && straight(grown) > STRAIGHT
+            && levels.last().is_some_and(|last| *last > top - TOP)
     }
 
     pub(super) fn finding(&self) -> Option<Finding> {
         self.evidence.finding()
     }
+}
+
+/// Share of what the values vary that a straight line explains.
+fn straight(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let (x, y) = ((n - 1.0) / 2.0, values.iter().sum::<f64>() / n);
+    let (both, xx, yy) = values.iter().enumerate().fold((0.0, 0.0, 0.0), |(both, xx, yy), (i, value)| {
+        let (dx, dy) = (i as f64 - x, value - y);
+        (both + dx * dy, xx + dx * dx, yy + dy * dy)
+    });
+    if both > 0.0 { both * both / (xx * yy) } else { 0.0 }
+}
+
+/// True if the tone on this line has no neighbours.
+fn narrow(lines: &[f32], peak: usize) -> bool {
+    let beside = (4..=7).flat_map(|off| [peak.checked_sub(off), Some(peak + off)]).flatten();
+    let (sum, n) = beside.filter_map(|line| lines.get(line)).fold((0.0, 0), |(sum, n), p| (sum + f64::from(*p), n + 1));
+    decibels(around(lines, peak)) > decibels(sum / f64::from(n.max(1))) + NARROW
 }
 
 fn around(lines: &[f32], peak: usize) -> f64 {

@@ -19,8 +19,10 @@ use crate::time::Instant;
 const DOWN: usize = 48;
 /// Samples of a tenth at that rate.
 const TENTH: usize = 100;
-/// Tenths that must agree in phase.
-const SPAN: usize = 14;
+/// Tenths that are looked at: soon, and where a bass covers every second one,
+const SPANS: [usize; 2] = [14, 24];
+/// and of them those that are quietest beside the line, which must agree in phase.
+const AGREE: usize = 10;
 /// The lines of the comb, Hz.
 const COMB: [f64; 4] = [50.0, 100.0, 150.0, 200.0];
 /// Neighbours lie so far beside each line, Hz.
@@ -57,7 +59,7 @@ pub(super) struct Hum {
 impl Hum {
     pub(super) fn new() -> Self {
         let low = FOURTH.map(|q| Biquad::low_pass(260.0, q, 48_000.0));
-        let channel = Channel { low, kept: Vec::with_capacity(TENTH), tenths: VecDeque::with_capacity(SPAN) };
+        let channel = Channel { low, kept: Vec::with_capacity(TENTH), tenths: VecDeque::with_capacity(SPANS[1]) };
         Self { channels: [channel.clone(), channel], phase: 0, evidence: Evidence::new(Fault::Hum, 3.0, 0.0, 20) }
     }
 
@@ -82,13 +84,13 @@ impl Hum {
         for channel in &mut self.channels {
             let tenth = against_comb(&channel.kept[..TENTH]);
             channel.kept.drain(..TENTH);
-            if channel.tenths.len() == SPAN {
+            if channel.tenths.len() == SPANS[1] {
                 channel.tenths.pop_front();
             }
             channel.tenths.push_back(tenth);
-            humming |= channel.tenths.len() == SPAN && hums(&channel.tenths);
+            humming |= SPANS.iter().any(|span| channel.tenths.len() >= *span && hums(&channel.tenths, *span));
         }
-        let began = at.before(super::evidence::TENTH * (SPAN as u32 - 3));
+        let began = at.before(super::evidence::TENTH * (SPANS[0] as u32 - 3));
         let sign = if humming { Sign::For(1.0) } else { Sign::Against };
         self.evidence.weigh(if self.evidence.finding().is_some() { at } else { began }, sign);
     }
@@ -121,15 +123,18 @@ fn power(value: [f64; 2]) -> f64 {
     value[0] * value[0] + value[1] * value[1]
 }
 
-fn hums(tenths: &VecDeque<Tenth>) -> bool {
-    let n = tenths.len() as f64;
+/// True if the last `span` tenths hum.
+fn hums(tenths: &VecDeque<Tenth>, span: usize) -> bool {
+    let n = AGREE as f64;
     let mut whole = 0.0;
     let lines: [Option<f64>; COMB.len()] = std::array::from_fn(|i| {
+        let mut quietest: [([f64; 2], f64); SPANS[1]] = [([0.0; 2], f64::MAX); SPANS[1]];
+        quietest.iter_mut().zip(tenths.iter().rev().take(span)).for_each(|(slot, tenth)| *slot = tenth[i]);
+        quietest.sort_by(|(_, a), (_, b)| a.total_cmp(b));
         let (mut sum, mut all, mut beside) = ([0.0; 2], 0.0, 0.0);
-        for tenth in tenths {
-            let (own, neighbours) = tenth[i];
+        for (own, neighbours) in &quietest[..AGREE] {
             sum = [sum[0] + own[0], sum[1] + own[1]];
-            all += power(own);
+            all += power(*own);
             beside += neighbours;
         }
         let steady = power(sum.map(|part| part / n));

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use super::block::decibels;
 use super::evidence::{Evidence, Sign, TENTH};
 use super::findings::{Fault, Finding, Findings};
 use super::level::PROGRAMME;
@@ -19,6 +20,8 @@ const STILL: f64 = 6.0;
 const LIVELY: f64 = 15.0;
 /// A programme stands so far above the line's own noise, dB.
 const ABOVE_NOISE: f64 = 9.0;
+/// Or above this, whatever the line's quietest moments are: no mixer is so noisy. dBFS RMS.
+const NO_NOISE: f64 = -46.0;
 /// The other line must have a programme in this share of the time.
 const SHARE: f64 = 0.25;
 /// And the other one's programme is louder by this than anything on the silent line, dB.
@@ -27,20 +30,31 @@ const BESIDE: f64 = 10.0;
 const BOTH: Duration = Duration::from_secs(30);
 /// Two lines that fall silent within this time did so together.
 const TOGETHER: Duration = Duration::from_secs(1);
-/// Tenths compared for a microphone where the other line carries line level.
-const COMPARED: usize = 8;
-/// A microphone's signal is at least so far below the mixer's, dB.
+/// Parts of 10 ms over which a line is compared with the other: 0.8 s.
+const COMPARED: usize = 80;
+/// The other line comes at most so many of them later,
+const LATER: usize = 12;
+/// or earlier.
+const EARLIER: usize = 40;
+/// Tenths of them that must carry the other line's programme.
+const CARRIED: usize = 3;
+/// From here on the one's power follows the other's: correlation. Noise against a programme stays below
+/// 0.4 at whatever lag; a copy that lies in as much noise again reaches 0.9.
+const FOLLOWS: f64 = 0.65;
+/// A microphone's signal is at least so far below the mixer's, dB,
 const BELOW: f64 = 25.0;
-/// Louder than this no line carries a microphone's level, dBFS RMS.
-const LINE_LEVEL: f64 = -50.0;
-/// And moves by this within the compared time, dB; noise alone stays within one.
-const MOVES: f64 = 2.5;
-/// And moves as the other line does: correlation of their levels.
-const ALIKE: f64 = 0.5;
+/// and no further: what is fainter came over from the lead beside it.
+const CROSSTALK: f64 = 60.0;
 /// Nearer than this to the other line's level, it is line level too, dB.
-const NEAR: f64 = 15.0;
+const NEAR: f64 = 20.0;
+/// Louder than this no line carries a microphone's level, dBFS RMS.
+const LINE_LEVEL: f64 = -45.0;
+/// A line that peaks here is driven to its end, and says nothing of the other's level, dBFS.
+const END: f64 = -0.5;
 /// Tenths remembered: the longest time that may be set, and a little.
 const MEMORY: usize = 320;
+/// Parts of 10 ms remembered.
+const FINE: usize = LATER + COMPARED + EARLIER;
 /// A line that says nothing for so long is gone, and says nothing of the other.
 const STALE: Duration = Duration::from_millis(500);
 
@@ -49,6 +63,10 @@ struct Side {
     look: Option<Look>,
     /// Level, and whether it is a programme.
     tenths: VecDeque<(f64, bool)>,
+    /// Tenths since it peaked at its end.
+    since_end: usize,
+    /// Power by 10 ms.
+    fine: VecDeque<f32>,
     quiet_since: Option<Instant>,
     nothing_since: Option<Instant>,
     mic: Evidence,
@@ -59,6 +77,8 @@ impl Side {
         Self {
             look: None,
             tenths: VecDeque::with_capacity(MEMORY),
+            since_end: usize::MAX,
+            fine: VecDeque::with_capacity(FINE),
             quiet_since: None,
             nothing_since: None,
             mic: Evidence::new(Fault::MicLevel, 4.0, 0.1, 30),
@@ -68,11 +88,14 @@ impl Side {
     fn hear(&mut self, look: Look) {
         let began = look.at.before(TENTH);
         let level = look.tenth.level;
-        let programme = look.tenth.programme() && level > look.floor + ABOVE_NOISE;
+        let programme = look.tenth.programme() && (level > look.floor + ABOVE_NOISE || level > NO_NOISE);
         if self.tenths.len() == MEMORY {
             self.tenths.pop_front();
         }
         self.tenths.push_back((level, programme));
+        self.since_end = if look.tenth.peak > END { 0 } else { self.since_end.saturating_add(1) };
+        self.fine.extend(look.powers);
+        self.fine.drain(..self.fine.len().saturating_sub(FINE));
         self.quiet_since = (level < QUIET).then(|| *self.quiet_since.get_or_insert(began));
         self.nothing_since = look.tenth.nothing().then(|| *self.nothing_since.get_or_insert(began));
         self.look = Some(look);
@@ -82,11 +105,9 @@ impl Side {
         self.tenths.iter().rev().take(tenths).filter(|(_, programme)| *programme).count()
     }
 
-    /// A level that three tenths in ten exceed: a single step is no programme.
-    fn usual(&self, tenths: usize) -> f64 {
-        let mut levels: Vec<f64> = self.tenths.iter().rev().take(tenths).map(|(level, _)| *level).collect();
-        levels.sort_by(f64::total_cmp);
-        levels.get(levels.len() * 7 / 10).copied().unwrap_or(-120.0)
+    /// The loudest tenth of the compared time, dBFS.
+    fn loudest(&self) -> f64 {
+        self.span((COMPARED + LATER) / 10).1
     }
 
     fn span(&self, tenths: usize) -> (f64, f64) {
@@ -183,32 +204,44 @@ fn driven(side: &Side) -> bool {
 
 /// Whether this line carries faintly what the other one carries at line level.
 fn compared(this: &Side, other: &Side) -> Sign {
-    if this.tenths.len() < COMPARED || other.tenths.len() < COMPARED {
+    if this.fine.len() < FINE || other.fine.len() < FINE || driven(other) || driven(this) || other.since_end < FINE / 10
+    {
         return Sign::Nothing;
     }
-    let (least, most) = this.span(COMPARED);
-    match other.usual(COMPARED) - this.usual(COMPARED) {
-        _ if driven(other) || driven(this) || this.usual(COMPARED) > LINE_LEVEL => Sign::Nothing,
-        below
-            if below > BELOW
-                && most - least > MOVES
-                && other.programmes(COMPARED) >= 3
-                && alike(this, other) > ALIKE =>
-        {
-            Sign::For(1.0)
-        }
-        below if below < NEAR => Sign::Against,
+    if this.loudest() > LINE_LEVEL {
+        return Sign::Against;
+    }
+    if other.programmes((COMPARED + LATER) / 10) < CARRIED {
+        return Sign::Nothing;
+    }
+    match below(&this.fine, &other.fine) {
+        Some(below) if below < NEAR => Sign::Against,
+        Some(below) if (BELOW..CROSSTALK).contains(&below) => Sign::For(1.0),
         _ => Sign::Nothing,
     }
 }
 
-/// Correlation of both lines' levels over the compared time.
-fn alike(this: &Side, other: &Side) -> f64 {
-    let levels = || this.tenths.iter().rev().zip(other.tenths.iter().rev()).take(COMPARED).map(|(a, b)| (a.0, b.0));
-    let n = levels().count().max(1) as f64;
-    let (a, b) = levels().fold((0.0, 0.0), |sum, l| (sum.0 + l.0 / n, sum.1 + l.1 / n));
-    let (both, aa, bb) = levels().fold((0.0, 0.0, 0.0), |sum, l| {
-        (sum.0 + (l.0 - a) * (l.1 - b), sum.1 + (l.0 - a).powi(2), sum.2 + (l.1 - b).powi(2))
-    });
-    if aa > 0.0 && bb > 0.0 { both / (aa * bb).sqrt() } else { 0.0 }
+/// By how many dB this line's share of the other's programme lies below it, if it has any: the slope of
+/// this one's power over the other's, at the lag at which both go together best. What else is on the
+/// line, its noise, has no part in a slope.
+fn below(this: &VecDeque<f32>, other: &VecDeque<f32>) -> Option<f64> {
+    let mean = |powers: &mut dyn Iterator<Item = f32>| powers.map(f64::from).sum::<f64>() / COMPARED as f64;
+    let own = || this.iter().rev().skip(LATER).take(COMPARED).copied();
+    let own_mean = mean(&mut own());
+    let own_spread: f64 = own().map(|p| (f64::from(p) - own_mean).powi(2)).sum();
+    let best = (0..=LATER + EARLIER)
+        .filter_map(|lag| {
+            let beside = || other.iter().rev().skip(lag).take(COMPARED).copied();
+            let beside_mean = mean(&mut beside());
+            let (mut both, mut spread) = (0.0, 0.0);
+            for (own, beside) in own().zip(beside()) {
+                let off = f64::from(beside) - beside_mean;
+                both += off * (f64::from(own) - own_mean);
+                spread += off * off;
+            }
+            let alike = both / (own_spread * spread).sqrt();
+            alike.is_finite().then_some((alike, both / spread))
+        })
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (best.0 > FOLLOWS).then(|| -decibels(best.1))
 }

@@ -26,6 +26,8 @@ pub struct Look {
     pub findings: Findings,
     pub(super) tenth: Tenth,
     pub(super) floor: f64,
+    /// Mean power of both channels, by 10 ms.
+    pub(super) powers: [f32; IN_A_TENTH],
 }
 
 /// Listens to one line.
@@ -34,6 +36,7 @@ pub struct Watch {
     meter: Meter,
     waiting: Vec<Stereo>,
     sums: Sums,
+    powers: [f32; IN_A_TENTH],
     blocks: usize,
     clip: Clip,
     glitch: Glitch,
@@ -61,6 +64,7 @@ impl Watch {
             meter: Meter::new(),
             waiting: Vec::with_capacity(4 * BLOCK),
             sums: Sums::default(),
+            powers: [0.0; IN_A_TENTH],
             blocks: 0,
             clip: Clip::new(),
             glitch: Glitch::new(),
@@ -111,6 +115,7 @@ impl Watch {
             self.howl.hear(block);
         }
         self.sums.add_sums(&own);
+        self.powers[self.blocks] = own.mean_power() as f32;
         self.blocks += 1;
         if self.blocks < IN_A_TENTH {
             return None;
@@ -140,6 +145,7 @@ impl Watch {
             findings,
             tenth,
             floor: self.level.floor(),
+            powers: self.powers,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Action: what is held, what waits for a second press, and what the panel says for a moment.
 
+use super::agenda::{forbidden, speaker};
 use super::picture::name;
 use super::view::{View, letter};
 use crate::lang::{Lang, Text};
@@ -22,6 +23,10 @@ pub(in crate::panel) enum Holding {
 pub(in crate::panel) enum Armed {
     Audio(Line),
     Layout(Layout),
+    /// The next speaker has begun, after the talk of this number; again takes it back.
+    Spoken {
+        from: u16,
+    },
 }
 
 /// A key is held: what happens, and how far it is.
@@ -58,6 +63,10 @@ pub(in crate::panel) fn armed(view: &View<'_>, what: Armed, left: Duration) -> P
             page.head.left = [Word::ChangeLayout, Word::ChangeShort].map(|word| view.say(word)).to_vec();
             change(view, layout, &mut page);
         }
+        Armed::Spoken { from } => {
+            page.head.left = [Word::MarkedNow, Word::MarkedShort].map(|word| view.say(word)).to_vec();
+            spoken(view, from, &mut page);
+        }
     }
     page
 }
@@ -91,6 +100,29 @@ fn change(view: &View<'_>, to: Layout, page: &mut Page) {
     if view.lang == Lang::Zh {
         page.words(view.say(Word::AckCancels), Tone::Faint);
     }
+}
+
+/// Who speaks now; Status may not know it yet, then it is whom it calls the next one.
+fn spoken(view: &View<'_>, from: u16, page: &mut Page) {
+    let agenda = &view.status.agenda;
+    let (talk, number) = if agenda.number == from {
+        (agenda.next.as_ref(), from.saturating_add(1))
+    } else {
+        (agenda.now.as_ref(), agenda.number)
+    };
+    match talk {
+        Some(talk) => {
+            let name = speaker(view, talk, number);
+            page.choices(vec![name], vec![format!("{number}/{}", agenda.talks)], Tone::Good);
+            let forbidden = forbidden(view, talk);
+            if !forbidden.is_empty() {
+                page.words(forbidden, Tone::Warn);
+            }
+        }
+        None if agenda.talks > 0 => page.words(view.say(Word::AfterLast), Tone::Warn),
+        None => page.words(view.say(Word::NewSegment), Tone::Plain),
+    }
+    page.line(view.say(Word::MarkedUndo), view.say(Word::MarkedDone), Tone::Plain);
 }
 
 /// What the panel says for a moment.

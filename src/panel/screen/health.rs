@@ -1,6 +1,6 @@
-//! Health: room on the disk, load, temperature; each beside what it should be at most.
+//! Health: the recording, room on the disk, load, temperature; each beside what it should be.
 
-use super::view::View;
+use super::view::{View, clock, tone, whole};
 use crate::health::{CPU, DISK_FREE, Limit, MEMORY, TEMPERATURE};
 use crate::panel::page::{Page, Tone};
 use crate::panel::words::Word;
@@ -8,6 +8,7 @@ use crate::panel::words::Word;
 /// The machine as it was measured last.
 pub(in crate::panel) fn health(view: &View<'_>) -> Page {
     let mut page = view.page(view.say(Word::Health));
+    recorded(view, &mut page);
     let Some(sample) = &view.status.health else {
         page.words(view.say(Word::NotMeasured), Tone::Faint);
         return page;
@@ -42,5 +43,29 @@ pub(in crate::panel) fn health(view: &View<'_>) -> Page {
     if let Some(encoder) = view.status.programme.encoder {
         page.line(view.say(Word::Encoder), encoder.name(), Tone::Plain);
     }
+    page.line(view.say(Word::Firmware), env!("CARGO_PKG_VERSION"), Tone::Faint);
     page
+}
+
+/// What goes to the disk now, and for how long there is room.
+fn recorded(view: &View<'_>, page: &mut Page) {
+    let recording = &view.status.recording;
+    let (text, tone_) = match (recording.running, recording.wanted) {
+        (true, _) => (recording.since.map_or_else(|| view.say(Word::On), |since| clock(view.now - since)), Tone::Good),
+        (false, true) if !recording.label.allowed.record => (view.say(Word::NotAllowed), Tone::Warn),
+        (false, true) => (view.say(Word::RecordingFails), Tone::Bad),
+        (false, false) => (view.say(Word::NotRecording), Tone::Plain),
+    };
+    page.line(view.say(Word::Recording), text, tone_);
+    if let Some(trouble) = &recording.trouble {
+        page.words(trouble.get(view.lang), Tone::Bad);
+    }
+    if recording.room_min.measured.is_some() {
+        let figures = [whole(recording.room_min.measured), whole(recording.room_min.wanted)];
+        let room = Word::Minutes.fill(view.lang, &[&figures[0], &figures[1]]);
+        page.line(view.say(Word::RoomLeft), room, tone(recording.room_min.verdict));
+    }
+    if recording.segments > 0 {
+        page.line(view.say(Word::Segments), recording.segments.to_string(), Tone::Plain);
+    }
 }

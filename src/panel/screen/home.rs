@@ -1,10 +1,12 @@
 //! Home: live or not, measured beside wanted, levels, links, and what is worst.
 
+use super::agenda;
 use super::links::pips;
 use super::view::{View, clock, letter, sign, tenth, tone, whole};
 use crate::media::Line;
 use crate::message::Phase;
 use crate::panel::page::{Head, Item, Meter, Page, Tone};
+use crate::panel::sheet::Format;
 use crate::panel::words::Word;
 
 /// The home screen.
@@ -32,18 +34,36 @@ pub(in crate::panel) fn home(view: &View<'_>) -> Page {
         tenth(programme.bitrate.wanted),
         sign(programme.bitrate.verdict)
     );
+    let fps = |wanted: &str| format!("{}{wanted}f{}", whole(programme.fps.measured), sign(programme.fps.verdict));
     let last = if programme.slate || view.slate {
-        view.say(Word::SlateMark)
+        vec![view.say(Word::SlateMark)]
     } else {
-        format!("{}/{}f{}", whole(programme.fps.measured), whole(programme.fps.wanted), sign(programme.fps.verdict))
+        vec![fps(&format!("/{}", whole(programme.fps.wanted))), fps("")]
     };
+    let record = record(view);
+    let last = last.into_iter().map(|form| format!("{form}{record}")).collect();
     let tone = if programme.slate { Tone::Warn } else { tone(programme.bitrate.verdict) };
-    page.choices(vec![format!("{} {rate}", view.say(Word::Rate)), rate], vec![last], tone);
+    page.choices(vec![format!("{} {rate}", view.say(Word::Rate)), rate], last, tone);
 
     page.items.push(Item::Signals { meters: meters(view), pips: pips(&status.links) });
+    let quiet = status.alarms.is_empty() && !view.slate && !programme.slate;
+    if let Some(talk) = status.agenda.now.as_ref().filter(|_| quiet && view.format == Format::Colour) {
+        let name = agenda::speaker(view, talk, status.agenda.number);
+        page.line(name, agenda::clock(talk), Tone::Plain);
+    }
     let (text, tone) = verdict(view);
     page.items.push(Item::Ticker { text, tone });
     page
+}
+
+/// Recording, or not though it should be.
+fn record(view: &View<'_>) -> String {
+    let recording = &view.status.recording;
+    match (recording.running, recording.wanted && recording.label.allowed.record) {
+        (true, _) => format!(" {}", view.say(Word::Rec)),
+        (false, true) => format!(" {}!", view.say(Word::Rec)),
+        (false, false) => String::new(),
+    }
 }
 
 /// The mixer lines of the board.
@@ -73,6 +93,11 @@ fn verdict(view: &View<'_>) -> (String, Tone) {
     match status.phase {
         Phase::Live if !status.programme.output_open => (view.say(Word::FarEndSilent), Tone::Bad),
         Phase::Standby => (view.say(Word::HoldToStart), Tone::Plain),
+        // where the talk has no row of its own
+        Phase::Live if view.format != Format::Colour && status.agenda.now.is_some() => {
+            let name = status.agenda.now.as_ref().map(|talk| agenda::speaker(view, talk, status.agenda.number));
+            (format!("{} {}", view.say(Word::Now), name.unwrap_or_default()), Tone::Plain)
+        }
         _ => (view.say(Word::Fine), Tone::Good),
     }
 }

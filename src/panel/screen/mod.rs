@@ -2,6 +2,7 @@
 
 mod access;
 mod action;
+mod agenda;
 mod alarms;
 mod audio;
 mod health;
@@ -26,6 +27,7 @@ pub(super) fn page(view: &View<'_>, place: Place) -> Page {
         (Screen::Links, Some(index)) => links::link(view, index),
         (Screen::Audio, _) => audio::audio(view),
         (Screen::Picture, _) => picture::picture(view),
+        (Screen::Agenda, _) => agenda::agenda(view),
         (Screen::Health, _) => health::health(view),
         (Screen::Access, None) => access::access(view),
         (Screen::Access, Some(_)) => access::code(view),

@@ -2,6 +2,7 @@
 
 use super::view::View;
 use crate::panel::page::{Page, Tone};
+use crate::panel::sheet::Format;
 use crate::panel::words::Word;
 
 /// A setting that the panel may turn.
@@ -30,11 +31,9 @@ pub(in crate::panel) fn settings(view: &View<'_>, chosen: Option<usize>) -> Page
         let tone = if chosen == Some(index) { Tone::Warn } else { Tone::Plain };
         page.line(format!("{mark}{}", view.say(name)), value, tone);
     }
-    if chosen.is_none() {
-        page.words(view.say(Word::PushToEnter), Tone::Faint);
-        page.line(view.say(Word::Firmware), env!("CARGO_PKG_VERSION"), Tone::Faint);
-    } else {
-        page.words(view.say(Word::PushToSet), Tone::Faint);
+    // a display of characters has no room for a hint, and one that takes turns with what is chosen confuses
+    if view.format != Format::Characters {
+        page.words(view.say(if chosen.is_none() { Word::PushToEnter } else { Word::PushToSet }), Tone::Faint);
     }
     page
 }

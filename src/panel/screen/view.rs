@@ -6,6 +6,7 @@ use crate::media::Line;
 use crate::message::{InputStatus, Phase, Status, Tally, Verdict};
 use crate::panel::memory::Memory;
 use crate::panel::page::{Band, Head, Page, Tone};
+use crate::panel::sheet::Format;
 use crate::panel::words::Word;
 use crate::time::{Duration, Instant};
 
@@ -23,6 +24,8 @@ pub(in crate::panel) struct View<'v> {
     pub(in crate::panel) console: &'v str,
     /// The slate as the finger wants it, before Status says so.
     pub(in crate::panel) slate: bool,
+    /// The display: a small one is told less at once.
+    pub(in crate::panel) format: Format,
 }
 
 impl<'v> View<'v> {

@@ -37,6 +37,7 @@ do_install:append() {
     install -m 0644 ${S}/systemd/livebox-panel.service ${D}${systemd_system_unitdir}/
     install -m 0644 ${S}/systemd/livebox-gateway.service ${D}${systemd_system_unitdir}/
     install -D -m 0644 ${S}/systemd/livebox.sysusers ${D}${nonarch_libdir}/sysusers.d/livebox.conf
+    install -D -m 0644 ${S}/systemd/livebox.rules ${D}${nonarch_base_libdir}/udev/rules.d/70-livebox.rules
     install -D -m 0644 ${S}/systemd/livebox.tmpfiles ${D}${nonarch_libdir}/tmpfiles.d/livebox.conf
 
     install -D -m 0644 ${S}/config/livebox.toml ${D}${sysconfdir}/livebox/livebox.toml
@@ -54,9 +55,15 @@ SYSTEMD_SERVICE:${PN}-gateway = "livebox-gateway.service"
 SYSTEMD_AUTO_ENABLE:${PN}-gateway = "disable"
 
 USERADD_PACKAGES = "${PN}"
-USERADD_PARAM:${PN} = "--system --home-dir ${localstatedir}/lib/livebox --no-create-home --shell /sbin/nologin --user-group --groups video,audio livebox"
+# the buses and lines of the front; its rules give them to these groups
+GROUPADD_PARAM:${PN} = "--system i2c; --system spi; --system gpio"
+USERADD_PARAM:${PN} = "--system --home-dir ${localstatedir}/lib/livebox --no-create-home --shell /sbin/nologin --user-group --groups video,audio,input,i2c,spi,gpio livebox"
 
-FILES:${PN} += "${nonarch_libdir}/sysusers.d ${nonarch_libdir}/tmpfiles.d"
+FILES:${PN} += "\
+    ${nonarch_base_libdir}/udev/rules.d \
+    ${nonarch_libdir}/sysusers.d \
+    ${nonarch_libdir}/tmpfiles.d \
+"
 FILES:${PN}-gateway += "${sysconfdir}/livebox/gateway.toml"
 
 CONFFILES:${PN} = "${sysconfdir}/livebox/livebox.toml"

@@ -12,6 +12,7 @@ use std::thread;
 
 use self::ended::Ended;
 use super::feed::Feed;
+use super::plugs::Plugs;
 use super::stop::{CLOCKED, Stop, urgent};
 use crate::board::{CardMatch, PictureDevice, SoundDevice};
 use crate::io::clock;
@@ -104,6 +105,8 @@ fn keep(device: &Device, feeds: &[Arc<Feed>], config: &Config, stop: &Stop) {
     urgent(CLOCKED);
     let Some(feed) = feeds.first() else { return };
     let mut wait = FIRST_WAIT;
+    // only a device that can be plugged in is waited for so
+    let plugs = matches!(device, Device::Picture(PictureDevice::V4l2 { .. })).then(Plugs::listen);
     while !stop.told() {
         let began = clock::now();
         let ended = match device {
@@ -114,8 +117,10 @@ fn keep(device: &Device, feeds: &[Arc<Feed>], config: &Config, stop: &Stop) {
             Device::Picture(PictureDevice::File { path }) | Device::Sound(SoundDevice::File { path }) => {
                 file::play(path, feed, config, stop).unwrap_or_else(Ended::from)
             }
-            Device::Picture(PictureDevice::V4l2 { bus, controls }) => {
-                v4l2::capture(bus, controls, feed, config, stop).unwrap_or_else(Ended::from)
+            Device::Picture(PictureDevice::V4l2 { bus, controls, facts }) => {
+                let what = v4l2::Described { bus, controls, facts };
+                let Some(plugs) = &plugs else { return };
+                v4l2::capture(what, feed, config, plugs, stop).unwrap_or_else(Ended::from)
             }
             Device::Card { card, device, leads } => {
                 alsa::capture(card, *device, leads, feeds, stop).unwrap_or_else(Ended::from)
@@ -128,7 +133,12 @@ fn keep(device: &Device, feeds: &[Arc<Feed>], config: &Config, stop: &Stop) {
         if clock::now().since(began) > GOOD_RUN {
             wait = FIRST_WAIT;
         }
-        stop.wait(ended.again.unwrap_or(wait));
+        let span = ended.again.unwrap_or(wait);
+        match &plugs {
+            // a device that comes is opened at once
+            Some(plugs) => drop(plugs.rest(None, span, stop)),
+            None => drop(stop.wait(span)),
+        }
         if ended.again.is_none() {
             wait = (wait * 2).min(LAST_WAIT);
         }

@@ -1,0 +1,86 @@
+//! Reserve: how long pictures and sound wait before their turn, so that a thread may come late.
+//!
+//! It is the box's own share of the way from the lens to the studio: short where threads come in time,
+//! and a picture longer each time the sound on air ran dry only because they did not.
+
+use std::time::Duration;
+
+/// The most that a busy machine makes of it.
+const MOST: Duration = Duration::from_millis(200);
+
+/// How far in the past the pump asks for pictures and sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserve {
+    period: Duration,
+    least: Duration,
+    delay: Duration,
+}
+
+impl Reserve {
+    /// A reserve of at least `wanted` for pictures that are `period` apart.
+    ///
+    /// Whole pictures and a half: a source on the programme's grid is never on an edge. And more than
+    /// a picture: the sound of a tick is as long as that.
+    #[must_use]
+    pub fn new(period: Duration, wanted: Duration) -> Self {
+        let whole = (wanted.as_micros() / period.as_micros().max(1)).max(1) as u32;
+        let least = period * whole + period / 2;
+        Self { period, least, delay: least }
+    }
+
+    /// What is waited for now.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// By how much it is longer than it was at first.
+    #[must_use]
+    pub fn grown(&self) -> Duration {
+        self.delay - self.least
+    }
+
+    /// The sound on air ran dry and came back at once: its thread was late. True if the reserve grew.
+    pub fn handle_stutter(&mut self) -> bool {
+        let grows = self.delay + self.period <= MOST.max(self.least);
+        if grows {
+            self.delay += self.period;
+        }
+        grows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn it_is_whole_pictures_and_a_half_and_longer_than_one() {
+        assert_eq!(Reserve::new(ms(40), ms(60)).delay(), ms(60));
+        assert_eq!(Reserve::new(ms(40), ms(200)).delay(), ms(220));
+        assert_eq!(Reserve::new(ms(40), ms(0)).delay(), ms(60));
+        assert_eq!(Reserve::new(ms(20), ms(60)).delay(), ms(70));
+    }
+
+    #[test]
+    fn every_stutter_makes_it_a_picture_longer_up_to_200_ms() {
+        let mut reserve = Reserve::new(ms(40), ms(60));
+
+        let grew: Vec<bool> = (0..6).map(|_| reserve.handle_stutter()).collect();
+
+        assert_eq!(grew, [true, true, true, false, false, false]);
+        assert_eq!((reserve.delay(), reserve.grown()), (ms(180), ms(120)));
+    }
+
+    #[test]
+    fn one_that_is_long_by_its_setting_stays_as_it_is() {
+        let mut reserve = Reserve::new(ms(40), ms(400));
+
+        assert!(!reserve.handle_stutter());
+        assert_eq!(reserve.delay(), ms(420));
+    }
+}

@@ -1,0 +1,114 @@
+// Presses the keys of the panel's live page against a running box, as a hand would:
+//   node drive.cjs --page http://127.0.0.1:8620/ --livebox target/debug/livebox --socket livebox.sock [--shots DIR]
+// Each step waits until lamps, picture and the box itself say the same.
+"use strict";
+
+const { execFileSync } = require("node:child_process");
+const path = require("node:path");
+const { chromium } = require("playwright-core");
+
+const given = (name) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? undefined : process.argv[at + 1];
+};
+const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+async function main() {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
+  try {
+    await drive(await browser.newPage({ viewport: { width: 1200, height: 760 } }));
+  } finally {
+    await browser.close();
+  }
+}
+
+async function drive(page) {
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(`${error}`));
+  page.setDefaultTimeout(60_000);
+  let shot = 0;
+  const saw = async (what) => {
+    console.log(`saw ${what}`);
+    if (given("shots")) await page.screenshot({ path: path.join(given("shots"), `${++shot}-${what.replaceAll(" ", "-")}.png`), fullPage: true });
+  };
+  const status = () => JSON.parse(execFileSync(given("livebox"), ["status", "--json", "--socket", given("socket")], { encoding: "utf8" }));
+  const told = async (what, says) => {
+    for (const until = Date.now() + 60_000; Date.now() < until; await pause(200)) if (says(status())) return;
+    throw new Error(`the box never said: ${what}`);
+  };
+  // a real press where the key is, for so long
+  const press = async (key, ms = 120) => {
+    const at = await page.locator(`#${key}`).boundingBox();
+    await page.mouse.move(at.x + at.width / 2, at.y + at.height / 2);
+    await page.mouse.down();
+    await pause(ms);
+    await page.mouse.up();
+  };
+  const lit = (key) => page.waitForSelector(`#${key}.lit`);
+  const dark = (key) => page.waitForFunction((k) => !document.getElementById(k).classList.contains("lit"), key);
+  const lamp = (name, on) => page.waitForFunction(([n, o]) => [...document.querySelectorAll("#others b")]
+    .some((b) => b.dataset.lamp === n && b.classList.contains("lit") === o), [name, on]);
+  const picture = () => page.evaluate(() => document.getElementById("glass").src);
+
+  // the box needs a moment before it serves anything
+  for (let tries = 0; ; tries++) {
+    const served = await page.goto(given("page")).then(() => true, (error) => { if (tries > 150) throw error; });
+    if (served) break;
+    await pause(200);
+  }
+  await page.waitForFunction(() => document.getElementById("glass").naturalWidth === 640);
+  await told("ready", (s) => s.phase === "standby" && s.links.some((l) => l.phase === "up"));
+  await press("ack");
+  await dark("on_air");
+  await saw("ready");
+
+  await press("on_air", 600);
+  if (status().phase !== "standby") throw new Error("let go early, and it started");
+  await press("on_air", 1400);
+  await told("live", (s) => s.phase === "live");
+  await lamp("tally_out", true);
+  await press("ack");
+  await lit("on_air");
+  await saw("on air");
+
+  await press("slate");
+  await lit("slate");
+  await told("slate", (s) => s.programme.slate_wanted);
+  await saw("slate");
+  await press("slate");
+  await dark("slate");
+  await told("picture", (s) => !s.programme.slate_wanted);
+
+  await press("next");
+  await lit("next");
+  await told("the next speaker", (s) => s.agenda.undo_until !== null);
+  await saw("next speaker");
+  await press("ack");
+
+  const home = await picture();
+  await press("right");
+  await page.waitForFunction((h) => document.getElementById("glass").src !== h, home);
+  await press("right");
+  await pause(500);
+  await saw("audio");
+  await press("ack");
+
+  await press("knob", 1300);
+  await pause(500);
+  await press("on_air", 2000);
+  if (status().phase !== "live") throw new Error("let go early, and it stopped");
+  await press("on_air", 3500);
+  await told("standby", (s) => s.phase === "standby");
+  await lamp("tally_out", false);
+  await dark("on_air");
+  await saw("stopped");
+  if (wrong.length) throw new Error(`errors in the page: ${wrong.join("; ")}`);
+  console.log("all seen");
+}
+
+main().catch((error) => {
+  console.error(`${error.stack ?? error}`);
+  process.exit(1);
+});

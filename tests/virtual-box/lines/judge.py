@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""judge.py OUT: what the far end heard of the two lines' story, by its waveform, and what the box said.
+
+All times are seconds of the recording that the mixers play (see `prepare`). Prints one line for each
+promise; the last says passed or FAILED, and so does the exit status.
+"""
+
+import json
+import math
+import subprocess
+import sys
+from array import array
+from pathlib import Path
+
+OUT = Path(sys.argv[1])
+RATE = 8000
+WINDOW = RATE // 50  # 20 ms
+# the first word comes a second after the recording's beginning
+SPEECH = 1.0
+WEAKER_B = 10 ** (-4 / 20)
+PPM_B = 150.0
+failed = False
+
+
+def check(name, good, measured, wanted):
+    global failed
+    failed |= not good
+    print(f"{'ok    ' if good else 'FAILED'} {name}: {measured} (wanted {wanted})")
+
+
+def samples(path, channels):
+    raw = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", path, "-vn", "-ac", str(channels), "-ar", str(RATE), "-f", "s16le", "-"],
+        capture_output=True, stdin=subprocess.DEVNULL,
+    ).stdout  # fmt: skip
+    return array("h", raw)
+
+
+def power(sound, at, count):
+    part = sound[at : at + count]
+    return sum(x * x for x in part) / max(len(part), 1)
+
+
+def product(a, at_a, b, at_b, count):
+    return sum(map(int.__mul__, a[at_a : at_a + count], b[at_b : at_b + count]))
+
+
+given = samples(OUT / "speech.wav", 1)
+both = samples(OUT / "received.ts", 2)
+left, right = both[0::2], both[1::2]
+
+
+def begin():
+    """Where in what was received the recording begins: first by its loudness, then by its waveform."""
+    envelope = lambda sound: [math.sqrt(power(sound, at, WINDOW)) for at in range(0, len(sound) - WINDOW, WINDOW)]  # noqa: E731
+    a, b = envelope(given)[: 9 * 50], envelope(left)
+    # without the mean, or whatever is loud everywhere would win
+    a = [x - sum(a) / len(a) for x in a]
+    lags = range(max(1, len(b) - len(a)))
+    coarse = max(lags, key=lambda lag: sum(x * y for x, y in zip(a, b[lag:]))) * WINDOW
+    return best(2.0, coarse, 2 * WINDOW)
+
+
+def best(second, near, reach, seconds=1.0):
+    at = int(second * RATE)
+    lags = range(max(-at, near - reach), near + reach + 1)
+    return max(lags, key=lambda lag: abs(product(given, at, left, at + lag, int(seconds * RATE))))
+
+
+LAG = begin()
+
+
+def strength(start, end):
+    """How strongly the recording is in what was received, 1 for as it was given."""
+    lag = best(start, LAG, RATE // 50)
+    at, count = int(start * RATE), int((end - start) * RATE)
+    return product(given, at, left, at + lag, count) / max(1.0, product(given, at, given, at, count))
+
+
+def spoken(at):
+    return power(given, at, WINDOW) > 250.0**2
+
+
+def holes():
+    """Stretches of speech that was given and not heard, joined over the pauses between words."""
+    dead = []
+    for at in range(int(SPEECH * RATE), int(51.0 * RATE) - WINDOW, WINDOW):
+        if spoken(at) and power(left, at + LAG, WINDOW) < 0.02 * power(given, at, WINDOW):
+            dead.append(at / RATE)
+    joined = []
+    for at in dead:
+        # a pause of the speaker joins what lies on both its sides
+        last = int(joined[-1][1] * RATE) if joined else 0
+        if joined and not any(spoken(w) and w / RATE not in dead for w in range(last, int(at * RATE), WINDOW)):
+            joined[-1][1] = at + WINDOW / RATE
+        else:
+            joined.append([at, at + WINDOW / RATE])
+    return joined
+
+
+def hum(at):
+    """Amplitude of 50, 100 and 150 Hz together over 0.2 s."""
+    part = left[at : at + RATE // 5]
+    total = 0.0
+    for hertz in (50, 100, 150):
+        re = sum(x * math.cos(2 * math.pi * hertz * n / RATE) for n, x in enumerate(part))
+        im = sum(x * math.sin(2 * math.pi * hertz * n / RATE) for n, x in enumerate(part))
+        total += (re * re + im * im) * (2 / len(part)) ** 2
+    return math.sqrt(total) / 32768
+
+
+def judge_lines():
+    strengths = {moment: strength(*moment) for moment in
+                 [(3, 9), (27, 30), (32, 33.8), (40.2, 41.8), (44.2, 45.8), (48, 50.5)]}  # fmt: skip
+    reference = strengths[(3, 9)]
+    for (start, end), line in zip(list(strengths)[1:], "BABAB"):
+        wanted = WEAKER_B if line == "B" else 1.0
+        ratio = strengths[(start, end)] / reference
+        check(f"line {line} is heard from {start} to {end} s", abs(ratio - wanted) < 0.12, f"{ratio:.2f} of line A's strength",
+              f"{wanted:.2f} ± 0.12")  # fmt: skip
+
+
+def judge_words():
+    first = best(3.0, LAG, 400, 3.0)
+    for second, line in ((27.5, "B"), (32.2, "A"), (40.4, "B"), (44.4, "A"), (48.2, "B")):
+        off = (best(second, LAG, 400) - first) / RATE * 1000
+        check(f"words of line {line} at {second} s against those before", abs(off) <= 2.0, f"{off:+.2f} ms",
+              "within 2 ms: nothing repeated, nothing skipped")  # fmt: skip
+
+
+def judge_leads():
+    for name, start, end in (("a lead out", 11.5, 14.0), ("a channel upside down", 18.5, 21.0)):
+        at, count = int(start * RATE) + LAG, int((end - start) * RATE)
+        l, r = power(left, at, count), power(right, at, count)
+        apart = 10 * math.log10(max(l, 1) / max(r, 1))
+        alike = product(left, at, right, at, count) / count / math.sqrt(max(l, 1) * max(r, 1))
+        check(f"both ears with {name}", abs(apart) < 1.0 and alike > 0.95, f"{apart:+.1f} dB apart, alike by {alike:.2f}",
+              "within 1 dB, over 0.95")  # fmt: skip
+
+
+def judge_switches():
+    heard = [at / RATE for at in range(23 * RATE, 31 * RATE, RATE // 20) if hum(at + LAG) > 0.006]
+    seen = max(heard, default=24.0) + 0.1 - 24.0
+    check("hum: heard until line B is on air, of the 5 s that it lasts", bool(heard) and seen <= 3.0, f"{seen:.2f} s",
+          "at most 2 s to find it and 1 s to switch")  # fmt: skip
+    found = holes()
+    told = ", ".join(f"{begin:.2f} to {end:.2f} s" for begin, end in found) or "none"
+    silent = [end - begin for begin, end in found if 33.9 <= begin and end <= 41.5]
+    pulled = [end - begin for begin, end in found if 45.5 <= begin]
+    check("fader down: silence until line B is on air", len(silent) == 1 and silent[0] <= 6.2, f"{sum(silent):.2f} s",
+          "5 s of patience and at most 1 s to switch")  # fmt: skip
+    check("loop stopped: silence until line B is on air", len(pulled) == 1 and pulled[0] <= 2.0, f"{sum(pulled):.2f} s",
+          "at most 1 s to find it and 1 s to switch")  # fmt: skip
+    check("holes beside those two", len(found) == len(silent) + len(pulled), told, "no other, not of one window of 20 ms")
+
+
+def judge_alarms():
+    status = {path.stem: json.loads(path.read_text()) for path in OUT.glob("*.json")}
+    of = lambda name: {(alarm["kind"], alarm["subject"]) for alarm in status[name]["alarms"]}  # noqa: E731
+    switched = ("line_switched", "mixer_b")
+    for name, wanted in (
+        ("clean", set()), ("one-lead", {("line_dead_channel", "mixer_a")}), ("inverted", {("line_polarity", "mixer_a")}),
+        ("hum", {("line_hum", "mixer_a"), switched}), ("well", set()), ("silent", {("line_silent", "mixer_a"), switched}),
+        ("unplugged", {("line_unplugged", "mixer_a"), switched}),
+    ):  # fmt: skip
+        check(f"alarms: {name}", of(name) == wanted, sorted(of(name)) or "none", sorted(wanted) or "none")
+    ppm = {line["line"]: line["ppm"] for line in status["unplugged"]["sound"]["lines"]}
+    good = all(ppm.get(line) is not None and abs(ppm[line] - wanted) <= 15 for line, wanted in (("a", 0.0), ("b", PPM_B)))
+    check("clocks of both cards", good, ppm, f"0 and {PPM_B:.0f} ± 15 ppm")
+    levels = status["clean"]["sound"]
+    every = [levels["programme"], *(line["levels"] for line in levels["lines"])]
+    check("meters of both lines and the programme", all(each and all(v is not None for v in each.values()) for each in every),
+          levels["programme"], "peak, true peak, RMS, and loudness of three lengths")  # fmt: skip
+    log = (OUT / "box.log").read_text(errors="replace")
+    check("the box kept time", "too slow for the programme" not in log, log.count("too slow for the programme"), 0)
+
+
+check("seconds received", len(left) > 50 * RATE, f"{len(left) / RATE:.1f} s", "over 50 s")
+judge_alarms()
+judge_lines()
+judge_words()
+judge_leads()
+judge_switches()
+print(f"{'FAILED' if failed else 'passed'} virtual box, lines")
+sys.exit(failed)

@@ -94,9 +94,10 @@ async fn programme(size: PictureSize, seconds: f64, file: &Path, disk: &Path) ->
     let reel = Arc::new(Reel::default());
     let keeps = livebox::record::Config::default();
     let recorder = tokio::spawn(record::run(disk.to_owned(), keeps, Arc::clone(&reel), ends(Part::Record)));
+    let (_none, uplinks) = watch::channel(Vec::new());
     let began = clock::now();
     let exit = Exit::Ts { payloads, closed };
-    let task = tokio::spawn(media::run(Arc::new(board()), Arc::new(config), exit, reel, ends(Part::Media)));
+    let task = tokio::spawn(media::run(Arc::new(board()), Arc::new(config), exit, reel, uplinks, ends(Part::Media)));
 
     let mut stored = std::fs::File::create(file)?;
     let (mut scan, mut arrivals) = (Scan::new(), Vec::new());

@@ -102,6 +102,7 @@ impl Config {
         media.slates = media::slates::Slates::read(&mut root.section("slates"));
         media.sound = media::line::Settings::read(&mut root.section("sound"));
         media.roads = media::Roads::read(root, media.rate);
+        media.store = state_dir.join("held");
         let mut bond_section = root.section("bond");
         let bond_line = bond_section.line_of("latency");
         let ceiling_line = bond_section.line_of("ceiling");

@@ -457,6 +457,20 @@ pub mod said {
         /// The session never began.
         no_answer(seconds) = "远端 {seconds} 秒内没有应答", "no answer from the far end within {seconds} s";
         /// The session could not even be tried.
+        wrong_passphrase() = "口令不一致，远端拒绝了连接", "the far end refused the passphrase";
+        /// Uplinks that carry less than everybody would send.
+        short_of(wanted, room) = "需要 {wanted}，上行仅 {room}", "{wanted} is wanted, the uplinks carry {room}";
+        /// An uplink that an output is bound to.
+        uplink_away(slot) = "绑定的上行链路 {slot} 不可用", "the uplink {slot} that it is bound to is not there";
+        /// A name that nobody knows.
+        unknown_host(host) = "无法解析主机名 {host}", "nobody knows the name {host}";
+        /// A server that does not take connections.
+        unreachable(place) = "无法连接 {place}", "{place} does not take connections";
+        /// An encoder that stands still.
+        encoder_stalled() = "编码器 1 秒没有输出，已重建", "the encoder gave nothing for 1 s and was made afresh";
+        /// An encoder that does not start.
+        encoder_refused() = "驱动拒绝启动编码器", "its driver refused to start";
+        /// A session that does not start.
         no_session() = "SRT 会话无法启动", "the SRT session did not start";
 
         /// No picture without one.

@@ -222,6 +222,16 @@ impl<'d> Section<'d> {
         })
     }
 
+    /// A text inside a section that stays to be taken.
+    #[must_use]
+    pub fn peek_section(&self, section: &str, key: &str) -> Option<&str> {
+        let Value::Table(entries) = &self.entries.iter().find(|e| e.key == section)?.node.value else { return None };
+        match &entries.iter().find(|e| e.key == key)?.node.value {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
     /// True if not even the section's head is written.
     #[must_use]
     pub fn is_absent(&self) -> bool {

@@ -39,6 +39,8 @@ const IO_ALSO: &[(&str, &[&str])] = &[
     ("control", &["config"]),
     // plays the simulator's links on real sockets, for `livebox sim --live`
     ("netem", &["sim"]),
+    // an output of its own is bound to one uplink
+    ("media", &["uplink"]),
     // a socket is bound to one uplink
     ("udp", &["uplink"]),
 ];

@@ -44,10 +44,11 @@ fn config() -> Config {
         stream_id: String::new(),
         passphrase: Secret::default(),
         destination: "127.0.0.1:9".parse().unwrap(),
-        roads: livebox::media::Roads::default(),
         prove: Duration::from_secs(10),
         slates: livebox::media::Slates::default(),
         sound: livebox::media::line::Settings::default(),
+        store: std::env::temp_dir(),
+        roads: livebox::media::Roads::default(),
     }
 }
 
@@ -136,7 +137,8 @@ impl Show {
         });
         let ends = Ends { orders: listen, facts: send, part: Part::Media, pulse: Pulse::default() };
         let exit = media::Exit::Srt(port);
-        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), exit, Arc::default(), ends));
+        let (_, uplinks) = watch::channel(Vec::new());
+        let task = runtime.spawn(media::run(Arc::new(board), Arc::new(config), exit, Arc::default(), uplinks, ends));
         Self { runtime, orders, facts, task }
     }
 

@@ -488,6 +488,7 @@ mod programme {
             Arc::new(shape),
             livebox::io::media::Exit::Srt(port),
             reel,
+            watch::channel(Vec::new()).1,
             ends,
         ));
         studio.hear("on air", |what| matches!(what, What::OutputOpened));

@@ -109,11 +109,13 @@ pub enum AlarmKind {
     EncoderRefused,
     /// Something was taken back so that what matters more goes on.
     Reduced,
+    /// An output cannot be held back: the disk does not take it.
+    HoldFailed,
 }
 
 impl AlarmKind {
     /// All of them, in the order of the catalog.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::SourceLost,
         Self::UplinkDown,
         Self::NoDefaultRoute,
@@ -155,6 +157,7 @@ impl AlarmKind {
         Self::OutputElsewhere,
         Self::EncoderRefused,
         Self::Reduced,
+        Self::HoldFailed,
     ];
 
     /// How grave it is, on air or not.
@@ -163,7 +166,9 @@ impl AlarmKind {
         match self {
             Self::NoLinks | Self::OutputClosed | Self::RateShort if on_air => Severity::Critical,
             Self::SourceLost | Self::PartFailed | Self::EchoSilent | Self::DestinationDown if on_air => Severity::Major,
-            Self::RecordDiskFull | Self::RecordFailed | Self::OutputDown | Self::EncoderRefused => Severity::Major,
+            Self::RecordDiskFull | Self::RecordFailed | Self::OutputDown | Self::EncoderRefused | Self::HoldFailed => {
+                Severity::Major
+            }
             Self::PictureBlack | Self::PictureFrozen | Self::PictureNoSignal | Self::PictureDamaged if on_air => {
                 Severity::Major
             }
@@ -219,7 +224,7 @@ impl AlarmKind {
             Self::DestinationDown => (4000, 2000),
             // media has tried every destination by then
             Self::OutputDown | Self::OutputElsewhere => (1000, 2000),
-            Self::EncoderRefused | Self::Reduced => (0, 0),
+            Self::EncoderRefused | Self::Reduced | Self::HoldFailed => (0, 0),
             // the engine's safe rate starts low and doubles in five seconds
             Self::RateShort => (5000, 5000),
             Self::BrokerLost => (3000, 1000),
@@ -340,6 +345,9 @@ impl AlarmKind {
                 format!("the encoder of {en} failed; it was made afresh or another one took over"),
             ),
             Self::Reduced => (format!("上行不足，已降级：{zh}"), format!("the uplinks are short: {en} was taken back")),
+            Self::HoldFailed => {
+                (format!("{zh}无法延播，已改为直出"), format!("{en} cannot be held back; it goes out live"))
+            }
             Self::DiskLow => ("磁盘空间不足".into(), "the disk is nearly full".into()),
             Self::TooHot => ("设备温度过高".into(), "the box is too hot".into()),
             Self::RecordDiskFull => (
@@ -548,6 +556,10 @@ impl AlarmKind {
             Self::Reduced => Text::new(
                 "上行恢复后自动还原；可增加链路或降低 backup.bitrate",
                 "it comes back by itself when the uplinks carry more; add a link or lower backup.bitrate",
+            ),
+            Self::HoldFailed => Text::new(
+                "检查 state_dir 所在磁盘是否已满或只读，然后重新设置延播",
+                "check that the disk of state_dir is neither full nor read-only, then set the delay again",
             ),
             Self::DiskLow => Text::new("清理旧录像或更换磁盘", "remove old recordings or change the disk"),
             Self::TooHot => Text::new(

@@ -70,6 +70,8 @@ pub(super) struct Capacity {
     /// When a queue, or a train, last showed what the link carries.
     measured: Option<Instant>,
     limited: bool,
+    /// Somebody else's on the same uplink, bytes per microsecond: part of what it carries, none of ours.
+    reserved: f64,
     pub(super) without: Without,
 }
 
@@ -84,8 +86,19 @@ impl Capacity {
             starting: true,
             measured: None,
             limited: false,
+            reserved: 0.0,
             without: Without::default(),
         }
+    }
+
+    /// So much of the uplink is somebody else's.
+    pub(super) fn reserve(&mut self, rate: Bitrate) {
+        self.reserved = rate.bytes_per_micro();
+    }
+
+    /// What of this rate of the uplink is ours.
+    fn ours(&self, rate: f64) -> f64 {
+        (rate - self.reserved).max(LEAST)
     }
 
     /// The far end is one of the field's.
@@ -156,6 +169,8 @@ impl Capacity {
             Pace::Tens => self.sample(now),
             Pace::Each => self.sample_each(now),
         };
+        // the bottleneck carried the other's as well
+        let sample = sample.map(|sample| sample + self.reserved);
         if let Some(since) = self.busy {
             if let Some(sample) = sample.filter(|_| now.since(since) >= LEAST_SPAN) {
                 self.rate += (GAIN * dt_ms / 10.0).min(1.0) * (sample - self.rate);
@@ -230,22 +245,24 @@ impl Capacity {
 
     /// Bytes per microsecond as measured.
     pub(super) fn rate(&self) -> f64 {
-        self.rate
+        self.ours(self.rate)
     }
 
     /// Bytes per microsecond to place packets by.
     pub(super) fn believed(&self) -> f64 {
-        if self.is_busy() || self.without.has(Without::RESTART) { self.rate } else { self.rate.max(RESTART) }
+        let whole =
+            if self.is_busy() || self.without.has(Without::RESTART) { self.rate } else { self.rate.max(RESTART) };
+        self.ours(whole)
     }
 
     /// The measured rate as a bitrate.
     pub(super) fn bitrate(&self) -> Bitrate {
-        Bitrate::bps((self.rate * 8e6) as u64)
+        Bitrate::bps((self.rate() * 8e6) as u64)
     }
 
     /// Bytes that may be under way while the queue is let run empty, so that the least round trip shows again.
     pub(super) fn draining_window(&self, least_rtt_us: f64) -> f64 {
-        (0.75 * self.rate * least_rtt_us).max(self.floor())
+        (0.75 * self.rate() * least_rtt_us).max(self.floor())
     }
 
     /// Bytes that may be under way.
@@ -254,11 +271,12 @@ impl Capacity {
             return f64::INFINITY;
         }
         let turn = least_rtt_us + FEEDBACK;
-        let own = self.rate * (turn + STANDING);
+        let (rate, peak) = (self.rate(), self.ours(self.peak));
+        let own = rate * (turn + STANDING);
         let window = if suspect || self.without.has(Without::PEAK) {
             own
         } else {
-            own.max((self.peak * (turn + STANDING)).min(self.rate * (turn + AHEAD * latency_us)))
+            own.max((peak * (turn + STANDING)).min(rate * (turn + AHEAD * latency_us)))
         };
         match self.pace {
             Pace::Tens => (window + UNTOLD_PACKETS * FULL).max(self.floor()),

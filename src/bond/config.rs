@@ -1,5 +1,6 @@
 //! Settings of a group: latency, dialect, and what each link may cost.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::without::Without;
@@ -47,6 +48,8 @@ pub struct Config {
     pub follows_session: bool,
     /// The most that the encoder target may rise to.
     pub ceiling: Bitrate,
+    /// What of an uplink somebody else sends, by the slot's name: it is left free there.
+    pub reserved: BTreeMap<String, Bitrate>,
     /// Nothing, except in a simulation.
     pub without: Without,
 }
@@ -58,6 +61,7 @@ impl Default for Config {
             latency: Duration::from_secs(1),
             follows_session: false,
             ceiling: Bitrate::mbps(20),
+            reserved: BTreeMap::new(),
             without: Without::default(),
         }
     }
@@ -80,8 +84,14 @@ impl Config {
             latency: section.duration("latency", default.latency, ms(100)..=ms(10_000)),
             follows_session: false,
             ceiling: section.bitrate("ceiling", default.ceiling, Bitrate::mbps(1)..=Bitrate::mbps(100)),
+            reserved: BTreeMap::new(),
             without: default.without,
         }
+    }
+
+    /// What somebody else sends on the uplink of this name.
+    pub(super) fn reserved_on(&self, slot: &str) -> Bitrate {
+        self.reserved.get(slot).copied().unwrap_or_default()
     }
 
     /// L for a session whose listener waits for `negotiated`.

@@ -99,6 +99,9 @@ impl Sender {
         {
             self.core.config.latency = latency;
         }
+        for link in &mut self.core.links {
+            link.capacity.reserve(self.core.config.reserved_on(&link.config.name));
+        }
         self.pump(now);
     }
 
@@ -110,6 +113,7 @@ impl Sender {
             let mut link = Link::new(now, id, config, self.core.config.dialect);
             link.without = self.core.config.without;
             link.capacity.without = link.without;
+            link.capacity.reserve(self.core.config.reserved_on(&link.config.name));
             if let Some(tunnel) = &self.core.tunnel {
                 link.count_from(tunnel.counter(id));
                 if tunnel.seal.is_up() {

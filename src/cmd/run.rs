@@ -17,10 +17,11 @@ use crate::bond::native::{InitiatorConfig, Offer};
 use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
 use crate::io;
 use crate::io::bond::Source;
-use crate::io::media::Exit;
+use crate::io::media::{Exit, STREAMS};
 use crate::io::reel::Reel;
 use crate::io::task::{Commander, Ends, Pulse, supervise};
 use crate::lang::said;
+use crate::media::OutputId;
 use crate::message::Part;
 use crate::record::RECORDINGS;
 
@@ -29,9 +30,6 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Payloads between mux and engine: a second and more at the highest rate, should the engine stand so long.
 const PAYLOADS: usize = 1024;
-
-/// The box's `ts` streams by their numbers.
-const STREAMS: [&str; 1] = ["main"];
 
 /// So long the local socket is waited for.
 const SOCKET_WITHIN: Duration = Duration::from_secs(5);
@@ -83,7 +81,14 @@ fn session(config: &Config) -> anyhow::Result<Option<InitiatorConfig>> {
         return Ok(None);
     };
     let key = io::keys::kept(&trust.key_file.keeper)?;
-    Ok(Some(InitiatorConfig { key, peer: trust.peer, offer: Offer::ts(config.bond.latency, &STREAMS) }))
+    Ok(Some(InitiatorConfig { key, peer: trust.peer, offer: Offer::ts(config.bond.latency, &streams(config)) }))
+}
+
+/// The box's `ts` streams by their numbers.
+fn streams(config: &Config) -> Vec<&'static str> {
+    let bonded = config.media.roads.dual.as_ref().is_some_and(|dual| dual.road.is_none());
+    let names = STREAMS.map(OutputId::name);
+    if bonded { names.to_vec() } else { names[..1].to_vec() }
 }
 
 async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Result<()> {
@@ -127,9 +132,10 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
     let mut parts = JoinSet::new();
     parts.spawn(supervise(ends(Part::Media), {
         let (board, settings, reel) = (board.clone(), settings_out.clone(), reel.clone());
+        let uplinks = uplinks_out.clone();
         move |ends| {
             let media = Arc::new(settings.borrow().media.clone());
-            io::media::run(board.clone(), media, exit.clone(), reel.clone(), ends)
+            io::media::run(board.clone(), media, exit.clone(), reel.clone(), uplinks.clone(), ends)
         }
     }));
     parts.spawn(supervise(ends(Part::Record), {

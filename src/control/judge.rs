@@ -128,6 +128,7 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
         note(AlarmKind::OutputElsewhere, output.name(), known.outputs.elsewhere(output).filter(|_| on_air));
     }
     for output in OutputId::ALL {
+        note(AlarmKind::HoldFailed, output.name(), known.outputs.unheld.get(&output).cloned());
         note(AlarmKind::EncoderRefused, output.name(), known.outputs.encoder_trouble(now, output));
     }
 

@@ -136,6 +136,7 @@ impl Known {
             | What::RecordingStopped { .. } => self.recording.note(now, what),
             What::DestinationChanged { .. }
             | What::OutputMeasured { .. }
+            | What::HoldFailed { .. }
             | What::EncoderFailed { .. }
             | What::EncoderRuns { .. }
             | What::SlideChanged { .. } => self.outputs.note(now, what),

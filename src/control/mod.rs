@@ -14,6 +14,7 @@
 
 mod judge;
 mod known;
+mod ladder;
 mod lifecycle;
 mod outputs;
 mod rate;
@@ -29,15 +30,16 @@ use std::time::Duration;
 
 pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
-use crate::alarm::{Book, Turn};
+use crate::alarm::{AlarmKind, Book, Turn};
 use crate::event::{Floor, Tiers};
 use crate::lang::{Text, told};
-use crate::media::{Layout, Line, OutputId, Slate};
+use crate::media::{Hold, Layout, Line, OutputId, Slate};
 use crate::message::{Ask, Command, Event, Fact, Held, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
 use crate::time::{Instant, Timestamp};
 use crate::units::Bitrate;
 use judge::Scene;
 use known::Known;
+use ladder::{Ladder, Moved};
 use lifecycle::Lifecycle;
 use rate::Rate;
 use recording::Recording;
@@ -64,6 +66,7 @@ pub struct Control {
     floor: Floor,
     sound: Sound,
     tiers: Tiers,
+    ladder: Ladder,
     /// What the wall clock said, and when.
     clock: Option<(Instant, Timestamp)>,
     orders: Arc<Orders>,
@@ -87,6 +90,7 @@ impl Control {
             floor: Floor::new(settings.event.split, intent.talk),
             sound: Sound::default(),
             tiers: Tiers::default(),
+            ladder: Ladder::default(),
             clock: None,
             orders: Arc::default(),
             intent: settings.fitting(intent),
@@ -196,6 +200,7 @@ impl Control {
                 }
             }
             Ask::Hold { output, seconds } => {
+                self.known.outputs.unheld.remove(&output);
                 let held = self.held(output)?;
                 if held.delay != seconds {
                     held.delay = seconds;
@@ -232,7 +237,11 @@ impl Control {
             What::OutputClosed { .. } => self.with_phase_told(now, |lifecycle| lifecycle.output(now, false)),
             What::GroupMeasured(stats) => {
                 self.follow_tier(now, stats.connected.then_some(stats.target));
-                self.rate.handle_target(now, stats.target, self.lifecycle.on_air());
+                self.climb(now, stats.connected.then_some(stats.target));
+                // the dual image has its share of the bond, and keeps it
+                let apart = self.settings.bonded_apart(&self.orders.media.others);
+                let left = Bitrate::bps(stats.target.as_bps().saturating_sub(apart.as_bps()));
+                self.rate.handle_target(now, left, self.lifecycle.on_air());
             }
             What::EncoderChosen { kind } if encoder != Some(*kind) => self.tell(now, told::encoder(kind.name())),
             What::AgendaRead { agenda, faults } => {
@@ -241,6 +250,12 @@ impl Control {
                 self.tell(now, told::agenda(agenda.talks.len(), faults.len()));
             }
             What::SegmentRemoved { file } => self.tell(now, told::removed(file)),
+            // it goes out live: wanting it again is a hand's affair
+            What::HoldFailed { output, .. } => {
+                if let Some(held) = self.intent.outputs.held_mut(*output) {
+                    held.delay = Hold::NONE;
+                }
+            }
             What::SlideChanged { .. } => self.tell(now, told::slide(self.known.outputs.slides)),
             What::PartStarted => self.restarts.started(now, fact.part),
             What::PartEnded { .. } => {
@@ -357,6 +372,7 @@ impl Control {
             floor: &self.floor,
             tiers: &self.tiers,
             media: &self.orders.media,
+            ladder: &self.ladder,
             events: &self.events,
         };
         view.status(now, wall)
@@ -413,6 +429,22 @@ impl Control {
         self.rate.handle_config((least, most.min(bound).max(least)), sound);
     }
 
+    /// The links carry so much for the bond, and beside it what outputs of their own have reserved.
+    fn climb(&mut self, now: Instant, target: Option<Bitrate>) {
+        if !self.lifecycle.on_air() {
+            self.ladder.clear();
+            return;
+        }
+        let Some(target) = target else { return };
+        let reserved: u64 = self.orders.reserved.values().map(|rate| rate.as_bps()).sum();
+        let demand = self.settings.demand(self.rate.need());
+        match self.ladder.update(now, &demand, Bitrate::bps(target.as_bps() + reserved)) {
+            Some(Moved::Down(step, why)) => self.tell(now, told::reduced(step.name(), &why)),
+            Some(Moved::Up(step)) => self.tell(now, told::restored(step.name())),
+            None => {}
+        }
+    }
+
     /// Somebody else has the floor: a new segment, and everyone hears who it is.
     fn with_the_floor(&mut self, now: Instant) {
         self.intent.talk = self.floor.step();
@@ -446,6 +478,9 @@ impl Control {
         }
         let scene = self.scene();
         judge::judge(now, &mut self.book, &self.settings, &self.known, &scene);
+        for what in ["slides", "backup", "main"] {
+            self.book.note(now, AlarmKind::Reduced, what, self.ladder.why(what));
+        }
         for turn in self.book.settle(now) {
             let text = match &turn {
                 Turn::Raised(entry) => told::raised(&entry.kind.text(&entry.subject, &entry.detail)),
@@ -463,7 +498,10 @@ impl Control {
         orders.media.sound = self.sound.orders(&self.settings, &self.intent.sound);
         orders.media.bitrate = self.rate.told();
         orders.media.outputs = self.intent.outputs;
-        orders.media.others = self.settings.other_encodes();
+        let dual = self.ladder.has(ladder::Step::Slides);
+        orders.media.slides_every = if dual { ladder::SLIDES_EVERY } else { 1 };
+        orders.media.others = self.settings.other_encodes(&self.ladder);
+        orders.reserved = self.settings.reserved(&orders.media, self.rate.stream());
         let wanted = Recording::wanted(&self.intent, self.lifecycle.on_air(), self.settings.record.when);
         let label = recording::label(&self.floor, &self.settings.event);
         orders.record = self.known.recording.conclude(now, wanted, &self.settings.record, label);

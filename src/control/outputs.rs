@@ -30,6 +30,8 @@ pub(super) struct Outputs {
     destinations: BTreeMap<(OutputId, usize), (OutputState, Text)>,
     measured: BTreeMap<OutputId, Measured>,
     failed: BTreeMap<OutputId, (Instant, Text)>,
+    /// Why an output is not held back.
+    pub(super) unheld: BTreeMap<OutputId, Text>,
     /// Slides shown since the box started.
     pub(super) slides: u32,
 }
@@ -46,6 +48,9 @@ impl Outputs {
             }
             What::EncoderFailed { output, why } => {
                 self.failed.insert(*output, (now, why.clone()));
+            }
+            What::HoldFailed { output, why } => {
+                self.unheld.insert(*output, why.clone());
             }
             What::SlideChanged { .. } => self.slides = self.slides.saturating_add(1),
             _ => {}

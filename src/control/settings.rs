@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::ladder::{Demand, Ladder, SLIDES_EVERY, Step, lowered};
 use crate::media::{self, Layout, Line, OutputId, SourceId};
-use crate::message::{Intent, Part};
+use crate::message::{Intent, MediaOrders, Part};
 use crate::units::Bitrate;
 use crate::{event, record};
+
+/// TS, and headers of SRT, RIST or RTMP, on top of picture and sound.
+const WIRE_FACTOR: f64 = 1.08;
 
 /// What control needs to know of this box.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,13 +38,67 @@ impl Settings {
         SourceId::ALL.into_iter().filter(|source| layout.shows(*source)).all(|source| self.sources.contains(&source))
     }
 
-    /// Every encode beside the programme's, with the bitrate that its settings want.
-    pub(super) fn other_encodes(&self) -> BTreeMap<OutputId, Bitrate> {
+    /// Every encode beside the programme's, with the bitrate that is left to it.
+    pub(super) fn other_encodes(&self, ladder: &Ladder) -> BTreeMap<OutputId, Bitrate> {
         let roads = &self.media.roads;
-        let backup = roads.backup.iter().map(|backup| (OutputId::Backup, backup.bitrate));
-        let dual =
-            roads.dual.iter().flat_map(|dual| [(OutputId::Camera, dual.camera), (OutputId::Slides, dual.slides)]);
+        let backup = roads.backup.iter().filter(|_| !ladder.has(Step::BackupOff)).map(|backup| {
+            let low = ladder.has(Step::Backup);
+            (OutputId::Backup, if low { lowered(backup.bitrate) } else { backup.bitrate })
+        });
+        let dual = roads.dual.iter().flat_map(|dual| {
+            let share = if ladder.has(Step::Slides) { u64::from(SLIDES_EVERY) } else { 1 };
+            let slides = Bitrate::bps(dual.slides.as_bps() / share);
+            [(OutputId::Camera, dual.camera), (OutputId::Slides, slides)]
+        });
         backup.chain(dual).collect()
+    }
+
+    /// On the wire, with sound where `sounds`.
+    fn wire(&self, pictures: Bitrate, sounds: bool) -> Bitrate {
+        let sound = if sounds { self.media.audio_bitrate.as_bps() } else { 0 };
+        Bitrate::bps(pictures.as_bps() + sound).scaled(WIRE_FACTOR)
+    }
+
+    /// What the dual image takes of the bond.
+    pub(super) fn bonded_apart(&self, others: &BTreeMap<OutputId, Bitrate>) -> Bitrate {
+        let bonded = self.media.roads.dual.as_ref().is_some_and(|dual| dual.road.is_none());
+        let of = |output| others.get(&output).map_or(0, |rate| self.wire(*rate, output == OutputId::Camera).as_bps());
+        if bonded { Bitrate::bps(of(OutputId::Camera) + of(OutputId::Slides)) } else { Bitrate::default() }
+    }
+
+    /// What everybody would send; `main` is the bonded programme at its least and at its most.
+    pub(super) fn demand(&self, main: (Bitrate, Bitrate)) -> Demand {
+        let roads = &self.media.roads;
+        let dual = roads.dual.as_ref();
+        Demand {
+            camera: dual.map_or(Bitrate::default(), |dual| self.wire(dual.camera, true)),
+            slides: dual.map_or(Bitrate::default(), |dual| self.wire(dual.slides, false)),
+            backup: roads.backup.as_ref().map_or(Bitrate::default(), |backup| self.wire(backup.bitrate, true)),
+            main,
+            ..Demand::default()
+        }
+    }
+
+    /// What leaves on each uplink beside the bond; `main` is the bonded transport stream's rate.
+    pub(super) fn reserved(&self, media: &MediaOrders, main: Bitrate) -> BTreeMap<String, Bitrate> {
+        let mut reserved: BTreeMap<String, Bitrate> = BTreeMap::new();
+        if !media.on_air {
+            return reserved;
+        }
+        let of = |output| media.others.get(&output).map(|rate| self.wire(*rate, output != OutputId::Slides).as_bps());
+        for (output, road) in self.media.roads.all().filter(|(_, road)| !road.uplink.is_empty()) {
+            let rate = match output {
+                OutputId::Programme if media.outputs.active == OutputId::Main => main.as_bps(),
+                OutputId::Programme => of(OutputId::Backup).unwrap_or(0),
+                OutputId::Camera => of(OutputId::Camera).unwrap_or(0) + of(OutputId::Slides).unwrap_or(0),
+                other => of(other).unwrap_or(0),
+            };
+            if rate > 0 {
+                let before = reserved.get(&road.uplink).map_or(0, |rate| rate.as_bps());
+                reserved.insert(road.uplink.clone(), Bitrate::bps(before + rate));
+            }
+        }
+        reserved
     }
 
     /// True if `line` hangs on the board.

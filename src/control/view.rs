@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::known::Known;
+use super::ladder::Ladder;
 use super::lifecycle::Lifecycle;
 use super::outputs;
 use super::rate::Rate;
@@ -42,6 +43,7 @@ pub(super) struct View<'c> {
     pub(super) floor: &'c Floor,
     pub(super) tiers: &'c Tiers,
     pub(super) media: &'c MediaOrders,
+    pub(super) ladder: &'c Ladder,
     pub(super) events: &'c VecDeque<Event>,
 }
 
@@ -60,7 +62,7 @@ impl View<'_> {
             inputs: self.inputs(now),
             sound: self.sound(now),
             outputs: outputs::status(now, &self.outputs()),
-            reductions: Vec::new(),
+            reductions: self.ladder.status(),
             links: self.links(now),
             far_end: self.known.far_end(now),
             health: self.known.health.clone(),

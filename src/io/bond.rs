@@ -131,7 +131,7 @@ pub async fn run(
     uplinks: watch::Receiver<Vec<Uplink>>,
     ends: Ends,
 ) -> anyhow::Result<()> {
-    let (_settings, config) = watch::channel(config);
+    let (settings, config) = watch::channel(config);
     let (load, closed) = match source {
         Source::Srt(listener) => (Load::Srt { listener, session: None }, None),
         Source::Ts { session, payloads, closed } => {
@@ -144,6 +144,16 @@ pub async fn run(
     let stop = async move {
         if orders.wait_for(|o| o.shutdown).await.is_err() {
             pending::<()>().await;
+        }
+    };
+    let mut reserving = ends.orders.clone();
+    let follow = async move {
+        loop {
+            let reserved = reserving.borrow_and_update().reserved.clone();
+            settings.send_if_modified(|config| std::mem::replace(&mut config.reserved, reserved.clone()) != reserved);
+            if reserving.changed().await.is_err() {
+                pending::<()>().await;
+            }
         }
     };
     let allowed = move || wanted.borrow().bond;
@@ -168,6 +178,7 @@ pub async fn run(
         runtime.block_on(async {
             tokio::select! {
                 ended = drive(road, rng, stop, allowed, tell) => ended,
+                () = follow => Ok(()),
                 _ = abandoned => Ok(()),
             }
         })

@@ -41,6 +41,8 @@ pub struct Config {
     pub slates: Slates,
     /// The sound, from its own section `[sound]`.
     pub sound: Sound,
+    /// The folder for what is held back of an output; not a key of its own: it lies in the state folder.
+    pub store: std::path::PathBuf,
     /// What leaves beside the bond, from `[backup]`, `[programme]` and `[dual]`.
     pub roads: Roads,
 }
@@ -61,6 +63,7 @@ impl Default for Config {
             prove: Duration::from_secs(10),
             slates: Slates::default(),
             sound: Sound::default(),
+            store: std::path::PathBuf::from("held"),
             roads: Roads::default(),
         }
     }
@@ -105,6 +108,7 @@ impl Config {
             prove: section.duration("prove", default.prove, Duration::ZERO..=Duration::from_mins(10)),
             slates: Slates::default(),
             sound: Sound::default(),
+            store: std::path::PathBuf::from("held"),
             roads: Roads::default(),
         };
         (config, section.secret("passphrase_file"))

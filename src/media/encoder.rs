@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::road::Codec;
 use super::stream::FrameRate;
 use crate::board::EncoderKind;
 use crate::units::Bitrate;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub gop: Duration,
     /// Pictures per second.
     pub rate: FrameRate,
+    /// The coding.
+    pub codec: Codec,
 }
 
 /// A value of a property.
@@ -39,15 +42,20 @@ fn text(text: impl Into<String>) -> Value {
     Value::Text(text.into())
 }
 
-/// The name of the element.
+/// The name of the element: of the same driver, for one coding or the other.
 #[must_use]
-pub const fn element(kind: EncoderKind) -> &'static str {
-    match kind {
-        EncoderKind::Mpph264enc => "mpph264enc",
-        EncoderKind::V4l2h264enc => "v4l2h264enc",
-        EncoderKind::Vah264lpenc => "vah264lpenc",
-        EncoderKind::Vah264enc => "vah264enc",
-        EncoderKind::X264enc => "x264enc",
+pub const fn element(kind: EncoderKind, codec: Codec) -> &'static str {
+    match (kind, codec) {
+        (EncoderKind::Mpph264enc, Codec::H264) => "mpph264enc",
+        (EncoderKind::V4l2h264enc, Codec::H264) => "v4l2h264enc",
+        (EncoderKind::Vah264lpenc, Codec::H264) => "vah264lpenc",
+        (EncoderKind::Vah264enc, Codec::H264) => "vah264enc",
+        (EncoderKind::X264enc, Codec::H264) => "x264enc",
+        (EncoderKind::Mpph264enc, Codec::H265) => "mpph265enc",
+        (EncoderKind::V4l2h264enc, Codec::H265) => "v4l2h265enc",
+        (EncoderKind::Vah264lpenc, Codec::H265) => "vah265lpenc",
+        (EncoderKind::Vah264enc, Codec::H265) => "vah265enc",
+        (EncoderKind::X264enc, Codec::H265) => "x265enc",
     }
 }
 
@@ -65,12 +73,13 @@ pub fn order(board: &[EncoderKind]) -> Vec<EncoderKind> {
 /// Why each of them was refused, if none is left.
 pub fn choose(
     board: &[EncoderKind],
+    codec: Codec,
     has: impl Fn(EncoderKind) -> bool,
     mut trial: impl FnMut(EncoderKind) -> Result<(), String>,
 ) -> Result<EncoderKind, Vec<String>> {
     let mut why = Vec::new();
     for kind in order(board) {
-        let name = element(kind);
+        let name = element(kind, codec);
         if !has(kind) {
             why.push(format!("{name} is not on this machine"));
             continue;
@@ -106,13 +115,32 @@ pub const fn input_format(kind: EncoderKind) -> &'static str {
     }
 }
 
-/// What the element's output caps must say beyond H.264, if anything.
+/// What the element's output caps must say beyond the coding, if anything.
 #[must_use]
-pub const fn output_caps(kind: EncoderKind) -> &'static str {
-    match kind {
+pub const fn output_caps(kind: EncoderKind, codec: Codec) -> &'static str {
+    match (kind, codec) {
         // without a level the Raspberry Pi's driver refuses 1080p
-        EncoderKind::V4l2h264enc => "video/x-h264,level=(string)4,profile=(string)high",
-        _ => "video/x-h264",
+        (EncoderKind::V4l2h264enc, Codec::H264) => "video/x-h264,level=(string)4,profile=(string)high",
+        (_, Codec::H264) => "video/x-h264",
+        (_, Codec::H265) => "video/x-h265",
+    }
+}
+
+/// The element that puts the coded pictures in the form that a mux takes.
+#[must_use]
+pub const fn parser(codec: Codec) -> &'static str {
+    match codec {
+        Codec::H264 => "h264parse",
+        Codec::H265 => "h265parse",
+    }
+}
+
+/// The form that a mux takes: start codes, one whole picture a buffer.
+#[must_use]
+pub const fn unit_caps(codec: Codec) -> &'static str {
+    match codec {
+        Codec::H264 => "video/x-h264,stream-format=byte-stream,alignment=au",
+        Codec::H265 => "video/x-h265,stream-format=byte-stream,alignment=au",
     }
 }
 
@@ -139,6 +167,19 @@ pub fn start(kind: EncoderKind, settings: &Settings) -> Vec<Property> {
             ("key-int-max", keys),
             ("b-frames", Value::Number(0)),
             ("ref-frames", Value::Number(1)),
+        ],
+        EncoderKind::X264enc if settings.codec == Codec::H265 => vec![
+            ("tune", text("zerolatency")),
+            ("speed-preset", text("ultrafast")),
+            ("key-int-max", Value::Number(key_distance(settings))),
+            (
+                "option-string",
+                text(format!(
+                    "scenecut=0:bframes=0:repeat-headers=1:aud=1:vbv-maxrate={0}:vbv-bufsize={1}",
+                    settings.bitrate.as_kbps(),
+                    settings.bitrate.as_kbps() / 2
+                )),
+            ),
         ],
         EncoderKind::X264enc => vec![
             ("tune", text("zerolatency")),
@@ -173,7 +214,8 @@ pub fn rate(kind: EncoderKind, settings: &Settings) -> Vec<Property> {
             "extra-controls",
             // the element takes the structure whole, so the constant controls go along each time
             text(format!(
-                "controls,video_bitrate_mode=1,video_bitrate={bps},h264_i_frame_period={},repeat_sequence_header=1",
+                "controls,video_bitrate_mode=1,video_bitrate={bps},{}={},repeat_sequence_header=1",
+                if settings.codec == Codec::H264 { "h264_i_frame_period" } else { "video_gop_size" },
                 key_distance(settings)
             )),
         )],
@@ -187,8 +229,12 @@ pub fn rate(kind: EncoderKind, settings: &Settings) -> Vec<Property> {
 mod tests {
     use super::*;
 
-    const WANTED: Settings =
-        Settings { bitrate: Bitrate::kbps(2500), gop: Duration::from_secs(2), rate: FrameRate { num: 25, den: 1 } };
+    const WANTED: Settings = Settings {
+        bitrate: Bitrate::kbps(2500),
+        gop: Duration::from_secs(2),
+        rate: FrameRate { num: 25, den: 1 },
+        codec: Codec::H264,
+    };
 
     fn value(kind: EncoderKind, name: &str) -> Value {
         start(kind, &WANTED).into_iter().find(|(n, _)| *n == name).map(|(_, v)| v).unwrap()
@@ -232,6 +278,30 @@ mod tests {
     }
 
     #[test]
+    fn h265_goes_to_the_same_driver_by_its_other_element_with_the_same_rate_and_key_distance() {
+        let wanted = Settings { codec: Codec::H265, ..WANTED };
+        let told = |kind| (element(kind, Codec::H265), start(kind, &wanted));
+        let value = |properties: &[Property], name| properties.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
+
+        let (name, mpp) = told(EncoderKind::Mpph264enc);
+        assert_eq!(
+            (name, value(&mpp, "bps"), value(&mpp, "gop")),
+            ("mpph265enc", Some(Value::Number(2_500_000)), Some(Value::Number(50)))
+        );
+        let (name, va) = told(EncoderKind::Vah264lpenc);
+        assert_eq!(
+            (name, value(&va, "bitrate"), value(&va, "key-int-max")),
+            ("vah265lpenc", Some(Value::Number(2500)), Some(Value::Number(50)))
+        );
+        let (name, v4l2) = told(EncoderKind::V4l2h264enc);
+        let Some(Value::Text(controls)) = value(&v4l2, "extra-controls") else { panic!() };
+        assert!(name == "v4l2h265enc" && controls.contains("video_bitrate=2500000,video_gop_size=50,"), "{controls}");
+        let (name, x265) = told(EncoderKind::X264enc);
+        let Some(Value::Text(options)) = value(&x265, "option-string") else { panic!() };
+        assert!(name == "x265enc" && options.contains("scenecut=0:bframes=0"), "{options}");
+    }
+
+    #[test]
     fn the_processor_is_always_the_last_resort() {
         use EncoderKind::{Mpph264enc, V4l2h264enc, X264enc};
         assert_eq!(order(&[X264enc, Mpph264enc, V4l2h264enc]), [Mpph264enc, V4l2h264enc, X264enc]);
@@ -244,6 +314,7 @@ mod tests {
         let mut tried = Vec::new();
         let chosen = choose(
             &EncoderKind::ALL,
+            Codec::H264,
             |kind| kind != Mpph264enc,
             |kind| {
                 tried.push(kind);
@@ -252,12 +323,17 @@ mod tests {
         );
         assert_eq!(chosen, Ok(X264enc));
         assert_eq!(tried, [V4l2h264enc, Vah264lpenc, Vah264enc, X264enc]);
-        assert_eq!(choose(&[X264enc, Vah264enc], |_| true, |_| Ok(())), Ok(Vah264enc));
+        assert_eq!(choose(&[X264enc, Vah264enc], Codec::H264, |_| true, |_| Ok(())), Ok(Vah264enc));
     }
 
     #[test]
     fn if_no_encoder_works_each_says_why() {
-        let none = choose(&[EncoderKind::Vah264enc], |kind| kind == EncoderKind::X264enc, |_| Err("hangs".into()));
+        let none = choose(
+            &[EncoderKind::Vah264enc],
+            Codec::H264,
+            |kind| kind == EncoderKind::X264enc,
+            |_| Err("hangs".into()),
+        );
         assert_eq!(none, Err(vec!["vah264enc is not on this machine".into(), "x264enc: hangs".into()]));
     }
 

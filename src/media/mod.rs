@@ -21,6 +21,7 @@ mod road;
 pub(crate) mod sample;
 pub mod sei;
 pub mod slates;
+pub mod slides;
 pub mod slot;
 pub mod sound;
 pub mod splice;

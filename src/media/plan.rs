@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::config::{Config, Secret};
 use super::encoder::{self, Settings, Value};
+use super::output::Scheme;
+use super::road::{Road, Rtmp};
 use super::sound::SAMPLE_RATE;
 use super::stream::PictureSize;
 use crate::board::EncoderKind;
@@ -40,23 +42,6 @@ pub enum Step {
 /// Elements in the order the data meets them.
 pub type Chain = Vec<Step>;
 
-/// The permanent pipeline: two chains into a mux, and what follows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Programme {
-    /// Which encoder it is built around.
-    pub encoder: EncoderKind,
-    /// From the pump's pictures to H.264.
-    pub video: Chain,
-    /// From the pump's sound to AAC.
-    pub audio: Chain,
-    /// The mux and its way out.
-    pub mux: Chain,
-}
-
-/// Name of the pump's picture entrance.
-pub const PICTURES: &str = "pictures";
-/// Name of the pump's sound entrance.
-pub const SOUND: &str = "sound";
 /// Name of the encoder.
 pub const ENCODER: &str = "encoder";
 /// Name of the mux.
@@ -65,8 +50,10 @@ pub const MUX: &str = "mux";
 pub const EXIT: &str = "exit";
 /// Name of where bytes enter the output.
 pub const ENTRANCE: &str = "entrance";
-/// Name of the SRT session.
+/// Name of the session's element.
 pub const SESSION: &str = "session";
+/// Name of what takes pictures and sound apart.
+pub const DEMUX: &str = "demux";
 
 fn element(factory: &'static str, name: &'static str, settings: &[(&'static str, Value)]) -> Step {
     let settings = settings.iter().map(|(key, value)| (*key, Setting::Plain(value.clone()))).collect();
@@ -102,50 +89,87 @@ pub fn programme_sound_caps() -> String {
     format!("audio/x-raw,format=S16LE,layout=interleaved,channels=2,channel-mask=(bitmask)0x3,rate={SAMPLE_RATE}")
 }
 
-/// The programme around one encoder.
+/// A bound entrance: what comes is taken without waiting, and what is too much has been left out before.
+fn entrance(name: &'static str, caps: String) -> Step {
+    element(
+        "appsrc",
+        name,
+        &[("caps", text(caps)), ("format", text("time")), ("max-buffers", number(0)), ("max-bytes", number(0))],
+    )
+}
+
+fn units() -> Step {
+    element(
+        "appsink",
+        EXIT,
+        &[("sync", Value::Flag(false)), ("async", Value::Flag(false)), ("enable-last-sample", Value::Flag(false))],
+    )
+}
+
+/// One encode of raw pictures: in goes what the pump makes, out come whole coded pictures.
 #[must_use]
-pub fn programme(config: &Config, kind: EncoderKind, bitrate: Bitrate) -> Programme {
-    let settings = Settings { bitrate, gop: config.gop, rate: config.rate };
-    let entrance = |name, caps: String, room: u64| {
-        // a full entrance holds the pump back, which then makes up for every tick: no time stamp is left out
-        element(
-            "appsrc",
-            name,
-            &[
-                ("caps", text(caps)),
-                ("format", text("time")),
-                ("block", Value::Flag(true)),
-                ("max-buffers", number(room)),
-                ("max-bytes", number(0)),
-            ],
-        )
-    };
-    let rate = format!(",framerate={}/{}", config.rate.num, config.rate.den);
-    let mut video = vec![entrance(PICTURES, picture_caps(config.size) + &rate, 6)];
+pub fn pictures(size: PictureSize, kind: EncoderKind, settings: &Settings) -> Chain {
+    let (rate, codec) = (format!(",framerate={}/{}", settings.rate.num, settings.rate.den), settings.codec);
+    let mut chain = vec![entrance(ENTRANCE, picture_caps(size) + &rate)];
     let format = encoder::input_format(kind);
     if format != "I420" {
-        video.push(element("videoconvert", "", &[]));
-        video.push(Step::Caps(format!("video/x-raw,format={format}")));
+        chain.push(element("videoconvert", "", &[]));
+        chain.push(Step::Caps(format!("video/x-raw,format={format}")));
     }
-    video.push(element(encoder::element(kind), ENCODER, &encoder::start(kind, &settings)));
-    video.push(Step::Caps(encoder::output_caps(kind).to_owned()));
+    chain.push(element(encoder::element(kind, codec), ENCODER, &encoder::start(kind, settings)));
+    chain.push(Step::Caps(encoder::output_caps(kind, codec).to_owned()));
     // parameter sets with every key picture: a receiver may come at any time
-    video.push(element("h264parse", "", &[("config-interval", text("-1"))]));
-    video.push(Step::Caps("video/x-h264,stream-format=byte-stream,alignment=au".to_owned()));
-    video.push(element("queue", "", &[]));
-    let audio = vec![
-        entrance(SOUND, programme_sound_caps(), 12),
+    chain.push(element(encoder::parser(codec), "", &[("config-interval", text("-1"))]));
+    chain.push(Step::Caps(encoder::unit_caps(codec).to_owned()));
+    chain.push(units());
+    chain
+}
+
+/// The programme's sound, coded once for every output.
+#[must_use]
+pub fn sound(bitrate: Bitrate) -> Chain {
+    vec![
+        entrance(ENTRANCE, programme_sound_caps()),
         // whole numbers throughout: half the processor time of avenc_aac
-        element("voaacenc", "", &[("bitrate", number(config.audio_bitrate.as_bps()))]),
+        element("voaacenc", "", &[("bitrate", number(bitrate.as_bps()))]),
         element("aacparse", "", &[]),
-        element("queue", "", &[]),
-    ];
-    let mux = vec![
-        // seven packets fill one SRT payload
-        element("mpegtsmux", MUX, &[("alignment", number(7))]),
-        element("appsink", EXIT, &[("sync", Value::Flag(false)), ("async", Value::Flag(false))]),
-    ];
-    Programme { encoder: kind, video, audio, mux }
+        Step::Caps("audio/mpeg,mpegversion=4,stream-format=adts".to_owned()),
+        units(),
+    ]
+}
+
+/// One entrance of a mux; its caps come with the first buffer.
+#[must_use]
+pub fn mux_entrance() -> Chain {
+    vec![element(
+        "appsrc",
+        "",
+        &[
+            ("format", text("time")),
+            // a stream that waits for another one that stands still costs little memory: it is coded
+            ("max-bytes", number(16 << 20)),
+            ("leaky-type", text("downstream")),
+        ],
+    )]
+}
+
+/// A mux and its way out. `programs`: which entrance belongs to which programme, from 1.
+#[must_use]
+pub fn mux(programs: &[u8]) -> Chain {
+    // seven packets fill one SRT payload
+    let mut settings = vec![("alignment", number(7))];
+    if programs.iter().any(|program| *program > 1) {
+        let map: String =
+            programs.iter().enumerate().map(|(n, program)| format!(",{}=(int){program}", mux_pad(n))).collect();
+        settings.push(("prog-map", text(format!("program_map{map}"))));
+    }
+    vec![element("mpegtsmux", MUX, &settings), units()]
+}
+
+/// The mux's pad for its n-th entrance; the number in it is the packet identifier.
+#[must_use]
+pub fn mux_pad(n: usize) -> String {
+    format!("sink_{}", 65 + n)
 }
 
 /// The way out: bytes of the mux into an SRT session with the bonding engine on the loopback.
@@ -171,21 +195,114 @@ pub fn output(config: &Config, port: u16) -> Chain {
         settings.push(("pbkeylen", Setting::Plain(text("16"))));
         settings.push(("passphrase", Setting::Hidden(config.passphrase.clone())));
     }
-    vec![
-        element(
-            "appsrc",
-            ENTRANCE,
-            &[
-                ("caps", text("video/mpegts,systemstream=true,packetsize=188")),
-                ("format", text("time")),
-                ("is-live", Value::Flag(true)),
-                // about two seconds at 8 Mbit/s; a dead session loses the oldest and holds nobody back
-                ("max-bytes", number(2_000_000)),
-                ("leaky-type", text("downstream")),
-            ],
-        ),
-        Step::Element { factory: "srtsink", name: SESSION, settings },
-    ]
+    vec![session_entrance(), Step::Element { factory: "srtsink", name: SESSION, settings }]
+}
+
+fn session_entrance() -> Step {
+    element(
+        "appsrc",
+        ENTRANCE,
+        &[
+            ("caps", text("video/mpegts,systemstream=true,packetsize=188")),
+            ("format", text("time")),
+            ("is-live", Value::Flag(true)),
+            // about two seconds at 8 Mbit/s; a dead session loses the oldest and holds nobody back
+            ("max-bytes", number(2_000_000)),
+            ("leaky-type", text("downstream")),
+        ],
+    )
+}
+
+/// Through which uplink an SRT session of its own leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The kernel's interface.
+    pub interface: String,
+    /// The address to send from, where the interface alone does not say it.
+    pub address: Option<std::net::Ipv4Addr>,
+}
+
+/// A way out of its own: the chain that the bytes enter, and, where the scheme takes pictures and sound apart, the
+/// chains of both and of what joins them again. `place` is where to: `HOST:PORT`, of the relay for all but SRT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// Where the bytes enter.
+    pub entrance: Chain,
+    /// Pictures and sound after the split; both end in the last chain.
+    pub apart: Option<(Chain, Chain)>,
+    /// What follows, the session at its end.
+    pub session: Chain,
+}
+
+/// The way out of a road to one of its places.
+#[must_use]
+pub fn way(road: &Road, rtmp: Option<&Rtmp>, place: &str, bound: Option<&Bound>) -> Way {
+    let flags = |settings: &mut Vec<(&'static str, Setting)>| {
+        settings.push(("sync", Setting::Plain(Value::Flag(false))));
+        settings.push(("async", Setting::Plain(Value::Flag(false))));
+    };
+    match (road.scheme, rtmp) {
+        (Scheme::Rtmp, Some(rtmp)) => {
+            let key = if road.secret.0.is_empty() { String::new() } else { format!("/{}", road.secret.0) };
+            let location = format!("rtmp://{place}/{}{key}", rtmp.path.trim_end_matches('/'));
+            let mut settings = vec![("location", Setting::Hidden(Secret(location)))];
+            flags(&mut settings);
+            let queue = || element("queue", "", &[("max-size-buffers", number(0)), ("max-size-time", number(0))]);
+            Way {
+                entrance: vec![session_entrance(), element("tsdemux", DEMUX, &[("latency", number(0))])],
+                apart: Some((
+                    vec![queue(), element("h264parse", "", &[])],
+                    vec![queue(), element("aacparse", "", &[])],
+                )),
+                session: vec![
+                    element("flvmux", MUX, &[("streamable", Value::Flag(true))]),
+                    Step::Element { factory: "rtmp2sink", name: SESSION, settings },
+                ],
+            }
+        }
+        (Scheme::Rist, _) => {
+            let (host, port) = place.rsplit_once(':').unwrap_or((place, "5004"));
+            let session = vec![
+                element("rtpmp2tpay", "", &[]),
+                element(
+                    "ristsink",
+                    SESSION,
+                    &[
+                        ("address", text(host)),
+                        ("port", number(port.parse().unwrap_or(5004))),
+                        ("sender-buffer", number(road.latency.as_millis() as u64 + 500)),
+                    ],
+                ),
+            ];
+            Way { entrance: vec![session_entrance()], apart: None, session }
+        }
+        _ => {
+            let through = bound.map_or(String::new(), |bound| match bound.address {
+                Some(address) => format!("&localaddress={address}"),
+                None => format!("&bindtodevice={}", bound.interface),
+            });
+            // shorter patience than libsrt's own: another destination may be waiting
+            let uri = format!(
+                "srt://{place}?mode=caller&latency={}&payloadsize=1316&peeridletimeo=3000&conntimeo=2000{through}",
+                road.latency.as_millis()
+            );
+            let mut settings = vec![
+                ("uri", Setting::Plain(text(uri))),
+                ("wait-for-connection", Setting::Plain(Value::Flag(false))),
+                ("auto-reconnect", Setting::Plain(Value::Flag(true))),
+            ];
+            flags(&mut settings);
+            if !road.stream_id.is_empty() {
+                settings.push(("streamid", Setting::Plain(text(road.stream_id.clone()))));
+            }
+            if !road.secret.0.is_empty() {
+                settings.push(("pbkeylen", Setting::Plain(text("16"))));
+                settings.push(("passphrase", Setting::Hidden(road.secret.clone())));
+            }
+            let session = vec![Step::Element { factory: "srtsink", name: SESSION, settings }];
+            Way { entrance: vec![session_entrance()], apart: None, session }
+        }
+    }
 }
 
 /// What the SRT caller keeps, in bytes and in packets: twice the programme at its most for L and the session's latency
@@ -322,6 +439,7 @@ mod tests {
             prove: Duration::from_secs(10),
             slates: crate::media::Slates::default(),
             sound: crate::media::line::Settings::default(),
+            store: PathBuf::from("/nowhere"),
             roads: crate::media::Roads::default(),
         }
     }
@@ -339,10 +457,58 @@ mod tests {
         setting(chain, factory, key) == Some(Setting::Plain(Value::Flag(true)))
     }
 
+    fn settings() -> Settings {
+        let config = config();
+        Settings {
+            bitrate: Bitrate::mbps(2),
+            gop: config.gop,
+            rate: config.rate,
+            codec: super::super::road::Codec::H264,
+        }
+    }
+
     #[test]
-    fn the_pump_is_held_back_and_never_dropped() {
-        let plan = programme(&config(), EncoderKind::X264enc, Bitrate::mbps(2));
-        assert!(flag(&plan.video, "appsrc", "block") && flag(&plan.audio, "appsrc", "block"));
+    fn no_encoder_holds_the_pump_back() {
+        let chain = pictures(config().size, EncoderKind::X264enc, &settings());
+        assert!(!flag(&chain, "appsrc", "block"));
+        assert_eq!(setting(&chain, "appsrc", "max-buffers"), Some(Setting::Plain(number(0))));
+    }
+
+    fn road(scheme: Scheme) -> Road {
+        Road {
+            scheme,
+            uplink: "lte1".into(),
+            to: vec!["studio.example:9000".into()],
+            stream_id: "hall".into(),
+            secret: Secret("correct horse".into()),
+            secret_file: None,
+            latency: Duration::from_millis(700),
+        }
+    }
+
+    #[test]
+    fn a_road_of_its_own_is_bound_to_its_uplink_and_shows_no_secret() {
+        let bound = Bound { interface: "wwan0".into(), address: None };
+        let srt = way(&road(Scheme::Srt), None, "studio.example:9000", Some(&bound));
+        let Some(Setting::Plain(Value::Text(uri))) = setting(&srt.session, "srtsink", "uri") else { panic!() };
+        assert!(uri.contains("latency=700") && uri.ends_with("&bindtodevice=wwan0"), "{uri}");
+        let bound = Bound { address: Some([10, 0, 0, 7].into()), ..bound };
+        let srt = way(&road(Scheme::Srt), None, "studio.example:9000", Some(&bound));
+        let Some(Setting::Plain(Value::Text(uri))) = setting(&srt.session, "srtsink", "uri") else { panic!() };
+        assert!(uri.ends_with("&localaddress=10.0.0.7"), "{uri}");
+
+        let rtmp = Rtmp::parse("rtmps://live.example/app").unwrap();
+        let to = way(&road(Scheme::Rtmp), Some(&rtmp), "127.0.0.1:4000", None);
+        let Some(Setting::Hidden(location)) = setting(&to.session, "rtmp2sink", "location") else { panic!() };
+        assert_eq!(location.0, "rtmp://127.0.0.1:4000/app/correct horse");
+        assert!(!format!("{srt:?}{to:?}").contains("horse"));
+    }
+
+    #[test]
+    fn two_programmes_of_one_stream_are_told_apart_by_their_identifiers() {
+        assert_eq!(setting(&mux(&[1, 1]), "mpegtsmux", "prog-map"), None);
+        let map = text("program_map,sink_65=(int)1,sink_66=(int)1,sink_67=(int)2");
+        assert_eq!(setting(&mux(&[1, 1, 2]), "mpegtsmux", "prog-map"), Some(Setting::Plain(map)));
     }
 
     #[test]
@@ -387,8 +553,9 @@ mod tests {
     #[test]
     fn hardware_is_fed_its_own_format_and_the_processor_the_pumps() {
         let has = |kind, factory| {
-            let plan = programme(&config(), kind, Bitrate::mbps(2));
-            plan.video.iter().any(|s| matches!(s, Step::Element { factory: f, .. } if *f == factory))
+            pictures(config().size, kind, &settings())
+                .iter()
+                .any(|s| matches!(s, Step::Element { factory: f, .. } if *f == factory))
         };
         assert!(has(EncoderKind::Mpph264enc, "videoconvert"));
         assert!(!has(EncoderKind::X264enc, "videoconvert"));
@@ -396,8 +563,7 @@ mod tests {
 
     #[test]
     fn every_datagram_is_filled_with_seven_packets() {
-        let plan = programme(&config(), EncoderKind::X264enc, Bitrate::mbps(2));
-        assert_eq!(setting(&plan.mux, "mpegtsmux", "alignment"), Some(Setting::Plain(Value::Number(7))));
+        assert_eq!(setting(&mux(&[1, 1]), "mpegtsmux", "alignment"), Some(Setting::Plain(Value::Number(7))));
     }
 
     #[test]

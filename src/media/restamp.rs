@@ -4,7 +4,8 @@
 //! stream that leaves, and its times moved so that they go on. Where another stream begins
 //! ([`Restamp::join`]) everything up to its next key picture is left out, its tables are written before
 //! that picture, and sound begins with the block that lies nearest to where the last one ended: its
-//! steps stay exact too, and sound and picture differ by half a block at the most (10.7 ms of AAC).
+//! steps stay exact too, and sound and picture differ by half a block at the most (10.7 ms of AAC). A block
+//! that is missing in between is the one before it once more.
 //! (ISO/IEC 13818-1: packet 2.4.3.2, times 2.4.3.5 and 2.4.3.7.)
 
 use std::collections::BTreeMap;
@@ -17,6 +18,11 @@ const WRAP: u64 = 1 << 33;
 const RANDOM_ACCESS: u8 = 0x40;
 /// An AAC block at 48 kHz, in ticks of 90 kHz; counts until a stream has shown its own.
 const BLOCK: u64 = 1920;
+
+/// A block of sound has no more bytes than this.
+const MOST_BLOCK: usize = 32 * PACKET;
+/// So many blocks are filled in at most; what is longer is a hole that somebody should hear of.
+const MOST_FILLED: usize = 8;
 
 /// What one packet of a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +160,8 @@ pub struct Restamp {
     joining: Option<Joining>,
     /// Sound waits for the block that goes on from the last.
     sound_waits: bool,
+    /// The latest block of sound, as it left.
+    latest_block: Vec<u8>,
     /// Something was joined: packets no longer leave as they came.
     touched: bool,
 }
@@ -179,6 +187,7 @@ impl Restamp {
             block: BLOCK,
             joining: None,
             sound_waits: false,
+            latest_block: Vec::new(),
             touched: false,
         }
     }
@@ -231,9 +240,10 @@ impl Restamp {
         match kind {
             Kind::Picture { pts, .. } => self.last.0 = Some((pts + self.shift.0) % WRAP),
             Kind::Sound { pts } => {
-                if !self.begins(pts) {
+                if !self.begins(pts, out) {
                     return;
                 }
+                self.latest_block.clear();
                 let leaves = (pts + self.shift.1) % WRAP;
                 if let Some(last) = self.last.1 {
                     let step = ahead(last, leaves);
@@ -247,25 +257,57 @@ impl Restamp {
             Kind::Other if self.touched => return,
             _ => {}
         }
+        let from = out.len();
         self.write(packet, kind, out);
+        if matches!(kind, Kind::Sound { .. } | Kind::MoreSound) && self.latest_block.len() < MOST_BLOCK {
+            self.latest_block.extend_from_slice(&out[from..]);
+        }
     }
 
-    /// True if sound goes on with this block.
-    fn begins(&mut self, pts: u64) -> bool {
+    /// True if sound goes on with this block; what is missing before it is filled.
+    fn begins(&mut self, pts: u64, out: &mut Vec<u8>) -> bool {
         if !self.sound_waits {
             return true;
         }
         let natural = (pts + self.shift.0) % WRAP;
-        let wanted = self.last.1.map_or(natural, |last| (last + self.block) % WRAP);
-        let off = ahead(wanted, natural);
-        if off < -(self.block as i64 / 2) {
+        let mut wanted = self.last.1.map_or(natural, |last| (last + self.block) % WRAP);
+        let half = self.block as i64 / 2;
+        if ahead(wanted, natural) < -half {
             return false;
         }
-        // a hole is left a hole: sound that is not there is not made up
-        let from = if off <= self.block as i64 { wanted } else { natural };
+        for _ in 0..MOST_FILLED {
+            if ahead(wanted, natural) <= half {
+                break;
+            }
+            self.repeat(wanted, out);
+            self.last.1 = Some(wanted);
+            wanted = (wanted + self.block) % WRAP;
+        }
+        // a longer hole is left a hole
+        let from = if ahead(wanted, natural) <= half { wanted } else { natural };
         self.shift.1 = (from + WRAP - pts) % WRAP;
         self.sound_waits = false;
         true
+    }
+
+    /// The latest block once more, with this time.
+    fn repeat(&mut self, pts: u64, out: &mut Vec<u8>) {
+        let block = std::mem::take(&mut self.latest_block);
+        for packet in block.chunks_exact(PACKET) {
+            let at = out.len();
+            out.extend_from_slice(packet);
+            let packet = &mut out[at..];
+            let pid = u16::from(packet[1] & 0x1f) << 8 | u16::from(packet[2]);
+            let counter = self.counters.get(&pid).map_or(packet[3], |last| last + u8::from(packet[3] & 0x10 != 0));
+            packet[3] = packet[3] & 0xf0 | counter & 0x0f;
+            self.counters.insert(pid, packet[3] & 0x0f);
+            if packet[1] & 0x40 != 0
+                && let Some(at) = stamp_at(packet)
+            {
+                put(&mut packet[at..at + 5], pts);
+            }
+        }
+        self.latest_block = block;
     }
 
     fn write(&mut self, packet: &[u8], kind: Kind, out: &mut Vec<u8>) {

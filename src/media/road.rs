@@ -93,6 +93,13 @@ impl Roads {
             if codec == Codec::H265 && road.as_ref().is_some_and(|road| road.scheme == Scheme::Rtmp) {
                 section.fault(line, "codec", "\"h265\" does not travel by RTMP; write \"h264\", or scheme = \"srt\"");
             }
+            if codec == Codec::H265 && root.peek_section("programme", "scheme").is_some_and(|scheme| scheme != "off") {
+                section.fault(
+                    line,
+                    "codec",
+                    "\"h265\" cannot stand in for H.264 in [programme]; write \"h264\", or programme.scheme = \"off\"",
+                );
+            }
             road.map(|road| Backup { road, bitrate, gop, codec })
         };
         let programme = road(&mut root.section("programme"), &PLAIN);

@@ -34,13 +34,13 @@ impl Side {
 /// A switch that is under way.
 #[derive(Debug, Clone, Default)]
 struct Pending {
-    /// The running stream is held from here on; `None`: it goes on until the other's next key picture.
+    /// The running stream is held from here on; `None`: until the other has shown where it is.
     at: Option<u64>,
     /// The other's key picture.
     key: Option<u64>,
     /// The running stream, from `at` on.
     held: Vec<u8>,
-    /// The running stream has come to where it is cut.
+    /// The running stream has come to where it is held.
     reached: bool,
     /// The other, from its key picture on.
     ready: Vec<u8>,
@@ -103,10 +103,12 @@ impl Splicer {
             if pending.key.is_some_and(|key| ahead(key, pts) >= 0) {
                 return self.finish(out);
             }
-            if let Some(at) = pending.at {
+            if pending.key.is_none()
+                && let Some(at) = pending.at
+            {
                 pending.reached |= ahead(at, pts) >= 0;
                 if pending.reached && ahead(at, pts) > HELD {
-                    // the key picture did not come: on with what there is, and the next one will do
+                    // the other is not there: on with what there is, until it is seen again
                     let held = std::mem::take(&mut pending.held);
                     (pending.at, pending.reached) = (None, false);
                     self.pass(self.active, &held, out);
@@ -117,7 +119,7 @@ impl Splicer {
         if pending.reached {
             pending.held.extend_from_slice(packet);
         } else {
-            self.restamp.push(&self.readers[self.active.index()], packet, kind, out);
+            self.push_active(packet, kind, out);
         }
     }
 
@@ -135,41 +137,41 @@ impl Splicer {
                     if key && in_time {
                         pending.key = Some(pts);
                         self.release(pts, out);
+                    } else if pending.at.is_none_or(|at| ahead(at, pts) >= 0) {
+                        // not here: the running one goes on to where the other is, and no further
+                        self.release(pts + 1, out);
                     }
                 }
-                Some(first) if ahead(first, pts) > DEAD => {
-                    self.finish(out);
-                    return self.push_active(packet, kind, out);
-                }
+                Some(first) if ahead(first, pts) > DEAD => self.finish(out),
                 Some(_) => {}
             }
         }
-        let Some(pending) = &mut self.pending else { return self.push_active(packet, kind, out) };
-        if pending.key.is_some() {
-            pending.ready.extend_from_slice(packet);
+        match &mut self.pending {
+            None => self.push_active(packet, kind, out),
+            Some(pending) if pending.key.is_some() => pending.ready.extend_from_slice(packet),
+            Some(_) => {}
         }
     }
 
-    /// The cut is known: what is held of the running stream leaves up to there.
-    fn release(&mut self, key: u64, out: &mut Vec<u8>) {
+    /// What is held of the running stream leaves up to `to`; from there on it is held, or left if that is the cut.
+    fn release(&mut self, to: u64, out: &mut Vec<u8>) {
         let Some(pending) = &mut self.pending else { return };
         let held = std::mem::take(&mut pending.held);
-        (pending.at, pending.reached) = (None, false);
-        for packet in held.chunks_exact(PACKET) {
+        (pending.at, pending.reached) = (Some(to), false);
+        for (n, packet) in held.chunks_exact(PACKET).enumerate() {
             let Some(kind) = self.readers[self.active.index()].read(packet) else { continue };
             if let Kind::Picture { pts, .. } = kind
-                && ahead(key, pts) >= 0
+                && ahead(to, pts) >= 0
             {
-                // the key picture itself joins what is ready right after this
                 if let Some(pending) = &mut self.pending {
                     pending.reached = true;
-                    pending.at = None;
+                    pending.held = held[n * PACKET..].to_vec();
                 }
                 break;
             }
-            self.restamp.push(&self.readers[self.active.index()], packet, kind, out);
+            self.push_active(packet, kind, out);
         }
-        if self.pending.as_ref().is_some_and(|pending| pending.reached) {
+        if self.pending.as_ref().is_some_and(|pending| pending.reached && pending.key.is_some()) {
             self.finish(out);
         }
     }

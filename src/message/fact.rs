@@ -194,6 +194,13 @@ pub enum What {
         /// How long it is held back.
         held: crate::time::Duration,
     },
+    /// An output could not be held back and goes out live.
+    HoldFailed {
+        /// Which output.
+        output: OutputId,
+        /// The system's words.
+        why: Text,
+    },
     /// An encoder that the board lists refused to work, or stood still and was made afresh.
     EncoderFailed {
         /// Which encode: an output's name.

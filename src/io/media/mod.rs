@@ -1,36 +1,42 @@
 //! The media part: Orders in, a programme that never stops, facts out.
 
+mod branch;
 mod compose;
+mod deck;
 mod dv;
 mod encoder;
 mod feed;
 pub mod judge;
+mod mux;
+mod outlet;
 mod output;
 mod pipeline;
 mod plugs;
 mod prove;
 mod pump;
+mod relay;
 mod shelf;
 mod signal;
+mod slate;
+mod slides;
 mod source;
 mod stop;
 mod tell;
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Once};
 use std::thread;
 
 use anyhow::Context;
-use bytes::Bytes;
-use gst::prelude::*;
 use gstreamer as gst;
-use gstreamer_app as gst_app;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use self::encoder::Encoder;
+use self::deck::Deck;
 use self::feed::{Claps, Feed};
-pub use self::output::Exit;
-use self::output::{Output, Tap, Way};
+use self::outlet::Outlet;
+pub use self::output::{Exit, STREAMS};
+use self::output::{Output, Way};
 use self::prove::Prover;
 use self::pump::{Desk, Pump, Wanted};
 use self::shelf::Shelf;
@@ -41,11 +47,13 @@ use crate::board::{Board, PictureDevice, SoundDevice};
 use crate::io::clock;
 use crate::io::reel::Reel;
 use crate::io::task::Ends;
-use crate::lang::said;
-use crate::media::{Config, EncoderKind, Slate, SourceId, plan};
-use crate::message::{MediaOrders, What};
+use crate::lang::{Text, said};
+use crate::media::splice::Side;
+use crate::media::{Config, OutputId, Slate, SourceId};
+use crate::message::{MediaOrders, OutputIntent, What};
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
+use crate::uplink::Uplink;
 
 /// Facts on their way to control; far more than a programme says in a second.
 const FACTS: usize = 256;
@@ -66,7 +74,8 @@ fn init() -> anyhow::Result<()> {
 
 /// Runs pictures and sound until Orders end everything.
 ///
-/// `exit` is where the programme leaves towards the bonding engine; `reel` gets the same bytes for the recorder.
+/// `exit` is where the programme leaves towards the bonding engine; `reel` gets the same bytes for the recorder;
+/// `uplinks` are what outputs of their own may be bound to.
 ///
 /// # Errors
 /// If no encoder works, or the programme's pipeline fails or hangs.
@@ -75,38 +84,47 @@ pub async fn run(
     config: Arc<Config>,
     exit: Exit,
     reel: Arc<Reel>,
+    uplinks: watch::Receiver<Vec<Uplink>>,
     mut ends: Ends,
 ) -> anyhow::Result<()> {
     init()?;
     let (sender, mut heard) = mpsc::channel(FACTS);
     let tell = Tell::new(sender);
     let orders = ends.orders.borrow_and_update().media.clone();
-    let (order, shape, rate) = (board.encoders.clone(), Arc::clone(&config), orders.bitrate);
+    let runtime = tokio::runtime::Handle::current();
     let mut starting = tokio::task::spawn_blocking(move || {
-        let kind = encoder::choose(&order, &shape, rate)?;
-        let programme = Programme::start(&board, &config, kind, &orders, &tell, reel)?;
-        let air = Air::new(Way {
+        let programme = Programme::start(&board, &config, &orders, &tell, reel)?;
+        let way = |output: OutputId, outlet: &Outlet| Way {
             config: Arc::clone(&config),
-            exit,
-            tap: Arc::clone(&programme.tap),
-            encoder: programme.encoder.clone(),
-            tell,
-        });
-        anyhow::Ok((kind, Aside::new((air, programme))))
+            exit: exit.clone(),
+            output,
+            tap: Arc::clone(outlet.tap()),
+            deck: Arc::clone(&programme.deck),
+            uplinks: uplinks.clone(),
+            runtime: runtime.clone(),
+            tell: tell.clone(),
+        };
+        let airs: Vec<Air> =
+            programme.outlets.iter().map(|outlet| Air::new(outlet.id(), way(outlet.id(), outlet))).collect();
+        anyhow::Ok(Aside::new((airs, programme)))
     });
     let started = match tokio::time::timeout(START_WITHIN, ends.pulse.during(&mut starting)).await {
         Ok(started) => started,
         Err(_) => starting.await,
     };
-    let (kind, mut stage) = started??;
-    ends.state(What::EncoderChosen { kind }).await;
-    let (output, programme) = &mut *stage;
-    let mut meter = Meter::new(programme.desk.ticks(), programme.tap.bytes());
+    let mut stage = started??;
+    let (airs, programme) = &mut *stage;
+    if let Some(kind) = programme.deck.kind() {
+        ends.state(What::EncoderChosen { kind }).await;
+    }
+    let mut meter = Meter::new(programme.desk.ticks(), programme.deck.bytes());
     let mut due = tokio::time::interval(MEASURE);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = tokio::time::interval(Duration::from_millis(100));
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    output.want(ends.orders.borrow().media.on_air)?;
+    for air in airs.iter_mut() {
+        air.want(&ends.orders.borrow().media)?;
+    }
     loop {
         tokio::select! {
             changed = ends.orders.changed() => {
@@ -115,21 +133,27 @@ pub async fn run(
                     break;
                 }
                 programme.apply(&orders.media)?;
-                output.want(orders.media.on_air)?;
+                for air in airs.iter_mut() {
+                    air.want(&orders.media)?;
+                }
             }
             Some((must, what)) = heard.recv() => {
                 if must { ends.state(what).await } else { ends.measure(what) }
             }
             _ = due.tick() => {
-                if let Some(what) = meter.measure(programme) {
+                for what in meter.measure(programme) {
                     ends.measure(what);
                 }
             }
             _ = look.tick() => {
                 ends.pulse.beat();
-                output.settle()?;
-                programme.check()?;
-                meter.check(programme.desk.ticks())?;
+                for air in airs.iter_mut() {
+                    air.settle()?;
+                }
+                for (output, why) in programme.check()? {
+                    ends.state(What::EncoderFailed { output, why }).await;
+                }
+                meter.check(programme.deck.bytes())?;
             }
         }
     }
@@ -174,21 +198,28 @@ impl<T: Send + 'static> Drop for Aside<T> {
     }
 }
 
-/// Being on the air or not, with the session that goes with it.
+/// One output on the air or not, with the session that goes with it.
 struct Air {
+    output: OutputId,
     way: Way,
     wanted: bool,
     session: Option<Output>,
 }
 
 impl Air {
-    fn new(way: Way) -> Self {
-        Self { way, wanted: false, session: None }
+    fn new(output: OutputId, way: Way) -> Self {
+        Self { output, way, wanted: false, session: None }
     }
 
-    fn want(&mut self, on_air: bool) -> anyhow::Result<()> {
-        self.wanted = on_air;
-        if !on_air && let Some(session) = &self.session {
+    fn want(&mut self, orders: &MediaOrders) -> anyhow::Result<()> {
+        let made = match self.output {
+            OutputId::Main | OutputId::Programme => true,
+            other => orders.others.contains_key(&other),
+        };
+        self.wanted = orders.on_air && made;
+        if !self.wanted
+            && let Some(session) = &self.session
+        {
             session.close();
         }
         self.settle()
@@ -200,27 +231,18 @@ impl Air {
             self.session = None;
         }
         if self.wanted && self.session.is_none() {
-            self.session = Some(Output::open(Way {
-                config: Arc::clone(&self.way.config),
-                exit: self.way.exit.clone(),
-                tap: Arc::clone(&self.way.tap),
-                encoder: self.way.encoder.clone(),
-                tell: self.way.tell.clone(),
-            })?);
+            self.session = Some(Output::open(self.way.clone())?);
         }
         Ok(())
     }
 }
 
-/// The permanent pipeline, its pump and its captures; all of it stops when this is dropped.
+/// Everything that is permanent: the encoders, the pump and its captures; all of it stops when this is dropped.
 struct Programme {
-    encoder: Encoder,
+    deck: Arc<Deck>,
+    outlets: Vec<Arc<Outlet>>,
+    outputs: OutputIntent,
     desk: Arc<Desk>,
-    tap: Arc<Tap>,
-    reel: Arc<Reel>,
-    /// The latest key picture that was ordered.
-    key: u32,
-    pipe: gst::Pipeline,
     sources: Vec<Source>,
     stop: Arc<Stop>,
     pump: Option<thread::JoinHandle<anyhow::Result<()>>>,
@@ -238,19 +260,26 @@ impl Programme {
     fn start(
         board: &Board,
         config: &Arc<Config>,
-        kind: EncoderKind,
         orders: &MediaOrders,
         tell: &Tell,
         reel: Arc<Reel>,
     ) -> anyhow::Result<Self> {
-        let (pipe, tap) = build(config, kind, orders.bitrate, &reel)?;
+        let active = side(orders.outputs.active);
+        // both programmes of one transport stream leave by one outlet
+        let one = config.roads.of(OutputId::Slides).is_some();
+        let outlets = OutputId::ALL
+            .into_iter()
+            .filter(|output| config.roads.has(*output) && !(one && *output == OutputId::Slides))
+            .map(|output| Outlet::start(output, config, active, tell.clone()))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let every = config.prove;
+        let prover = (!every.is_zero()).then(|| Prover::new(config.size));
+        let deck = Arc::new(Deck::start(board, config, orders, reel, &outlets, prover.clone())?);
         let mut programme = Self {
-            encoder: Encoder::of(&pipe, kind, config, orders.bitrate)?,
+            deck: Arc::clone(&deck),
+            outlets,
+            outputs: OutputIntent { active: orders.outputs.active, ..OutputIntent::default() },
             desk: Arc::new(Desk::new(Wanted::of(orders))),
-            tap,
-            reel,
-            key: orders.key,
-            pipe,
             sources: Vec::new(),
             stop: Arc::default(),
             pump: None,
@@ -264,8 +293,6 @@ impl Programme {
             warmup: warmup(orders),
         };
         programme.filling = Some(programme.shelf.fill(config, tell.clone(), Arc::clone(&programme.stop))?);
-        let pipe = &programme.pipe;
-        pipe.set_state(gst::State::Playing).context(said::programme_does_not_start())?;
         let devices = devices(board);
         let fitted = devices.each_ref().map(Option::is_some);
         // the flash clip comes from the slides laptop, or is held before the camera where there is none
@@ -279,10 +306,7 @@ impl Programme {
         for (device, feeds) in opened_once(devices, &feeds) {
             programme.sources.push(Source::start(device, feeds, Arc::clone(config))?);
         }
-        let every = config.prove;
-        let prover = (!every.is_zero()).then(|| Prover::new(config.size));
         if let Some(prover) = &prover {
-            prover.watch(&encoded(pipe)?, config.rate);
             let stop = Arc::clone(&programme.stop);
             programme.prover = Some(prover.start(every, config.gop, tell.clone(), stop)?);
         }
@@ -294,11 +318,12 @@ impl Programme {
             feeds,
             claps,
             desk: Arc::clone(&programme.desk),
-            pictures: pipeline::find(pipe, plan::PICTURES)?,
-            sound: pipeline::find(pipe, plan::SOUND)?,
+            deck: Arc::clone(&deck),
             tell: tell.clone(),
         };
         programme.pump = Some(pump.start(Arc::clone(&programme.stop))?);
+        slate::make(&deck, config, &programme.outlets);
+        programme.apply(orders)?;
         Ok(programme)
     }
 
@@ -306,13 +331,22 @@ impl Programme {
         self.desk.want(Wanted::of(orders));
         self.warmup = warmup(orders);
         self.play()?;
-        if self.key != orders.key {
-            self.key = orders.key;
-            // the recorder hears of it first: what comes after on the reel has the key picture in it
-            self.reel.cut(orders.key);
-            self.encoder.force_key();
+        self.deck.apply(orders)?;
+        let before = std::mem::replace(&mut self.outputs, orders.outputs);
+        for outlet in &self.outlets {
+            let id = outlet.id();
+            let held = orders.outputs.held(id);
+            if before.held(id) != held {
+                outlet.hold(held);
+                // live begins, and is stored, with a key picture
+                self.deck.force_key(id, None);
+            }
+            if id == OutputId::Programme && before.active != orders.outputs.active {
+                let at = self.deck.key_ahead(orders.outputs.active);
+                outlet.switch(side(orders.outputs.active), at);
+            }
         }
-        self.encoder.set_bitrate(orders.bitrate)
+        Ok(())
     }
 
     /// The warm-up loop is decoded only while it is on the screen.
@@ -333,23 +367,19 @@ impl Programme {
         Ok(())
     }
 
-    /// An error of the pipeline or an end of the pump is the end of the part.
-    fn check(&mut self) -> anyhow::Result<()> {
+    /// An error of a pipeline that all hang on or an end of the pump is the end of the part; an encoder is made
+    /// afresh, and that is told.
+    fn check(&mut self) -> anyhow::Result<Vec<(OutputId, Text)>> {
         // its file may have been found good only now
         self.play()?;
-        let bus = self.pipe.bus().context("a pipeline has a bus")?;
-        while let Some(message) = bus.pop() {
-            if let gst::MessageView::Error(error) = message.view() {
-                anyhow::bail!(said::because(&said::programme_failed(), &pipeline::words(error)));
-            }
-        }
+        let renewed = self.deck.look()?;
         if self.pump.as_ref().is_some_and(thread::JoinHandle::is_finished)
             && let Some(pump) = self.pump.take()
         {
             pump.join().map_err(|_| anyhow::anyhow!("the pump panicked"))??;
             anyhow::bail!("the pump ended by itself");
         }
-        Ok(())
+        Ok(renewed)
     }
 }
 
@@ -357,8 +387,6 @@ impl Drop for Programme {
     fn drop(&mut self) {
         self.stop.tell();
         self.sources.iter().for_each(Source::tell);
-        // a pump that waits at a full entrance is let go by this
-        let _ = self.pipe.set_state(gst::State::Null);
         if let Some(pump) = self.pump.take() {
             let _ = pump.join();
         }
@@ -370,15 +398,9 @@ impl Drop for Programme {
     }
 }
 
-/// Where the encoder's pictures pass, whole and parsed: what follows the filter after the parser.
-fn encoded(pipe: &gst::Pipeline) -> anyhow::Result<gst::Pad> {
-    let mux: gst::Element = pipeline::find(pipe, plan::MUX)?;
-    let video = |pad: &gst::Pad| {
-        pad.current_caps()
-            .or_else(|| Some(pad.peer()?.query_caps(None)))
-            .is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name().starts_with("video/")))
-    };
-    mux.sink_pads().into_iter().find(video).context("the mux has pictures")
+/// Which of the programme outlet's two streams an output is.
+fn side(output: OutputId) -> Side {
+    if output == OutputId::Backup { Side::B } else { Side::A }
 }
 
 fn warmup(orders: &MediaOrders) -> bool {
@@ -406,76 +428,50 @@ fn opened_once(devices: [Option<Device>; 6], feeds: &[Arc<Feed>; 6]) -> Vec<(Dev
     opened
 }
 
-/// The programme's pipeline as planned, its mux's bytes passed on by a tap.
-fn build(
-    config: &Config,
-    kind: EncoderKind,
-    bitrate: Bitrate,
-    reel: &Arc<Reel>,
-) -> anyhow::Result<(gst::Pipeline, Arc<Tap>)> {
-    let plan = plan::programme(config, kind, bitrate);
-    let pipe = gst::Pipeline::new();
-    pipeline::hurry(&pipe);
-    let video = pipeline::add(&pipe, &plan.video)?;
-    let audio = pipeline::add(&pipe, &plan.audio)?;
-    pipeline::add(&pipe, &plan.mux)?;
-    let mux: gst::Element = pipeline::find(&pipe, plan::MUX)?;
-    for chain in [&video, &audio] {
-        chain.last().context("a chain has elements")?.link(&mux)?;
-    }
-    let tap = Arc::new(Tap::default());
-    let (passing, reel) = (Arc::clone(&tap), Arc::clone(reel));
-    reel.fresh();
-    let exit: gst_app::AppSink = pipeline::find(&pipe, plan::EXIT)?;
-    let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |exit| {
-        let sample = exit.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-        if let Some(buffer) = sample.buffer() {
-            passing.pass(buffer);
-        }
-        if let Some(Ok(bytes)) = sample.buffer_owned().map(gst::Buffer::into_mapped_buffer_readable) {
-            reel.put(Bytes::from_owner(bytes));
-        }
-        Ok(gst::FlowSuccess::Ok)
-    });
-    exit.set_callbacks(callbacks.build());
-    Ok((pipe, tap))
-}
-
 /// Turns counters into what happened in the last second.
 struct Meter {
     at: Instant,
     ticks: u64,
     bytes: u64,
+    /// Bytes that each output sent.
+    sent: BTreeMap<OutputId, u64>,
     moved: (u64, Instant),
 }
 
 impl Meter {
     fn new(ticks: u64, bytes: u64) -> Self {
         let at = clock::now();
-        Self { at, ticks, bytes, moved: (ticks, at) }
+        Self { at, ticks, bytes, sent: BTreeMap::new(), moved: (bytes, at) }
     }
 
-    fn measure(&mut self, programme: &Programme) -> Option<What> {
-        let (at, ticks, bytes) = (clock::now(), programme.desk.ticks(), programme.tap.bytes());
+    fn measure(&mut self, programme: &Programme) -> Vec<What> {
+        let (at, ticks, bytes) = (clock::now(), programme.desk.ticks(), programme.deck.bytes());
         let seconds = at.since(self.at).as_secs_f64();
         // the interval's first tick comes at once
         if seconds < 0.5 {
-            return None;
+            return Vec::new();
         }
-        let what = What::ProgrammeMeasured {
+        let rate = |bytes: u64| Bitrate::bps((bytes as f64 * 8.0 / seconds) as u64);
+        let mut measured = vec![What::ProgrammeMeasured {
             fps: (ticks - self.ticks) as f64 / seconds,
-            bitrate: Bitrate::bps(((bytes - self.bytes) as f64 * 8.0 / seconds) as u64),
+            bitrate: rate(bytes - self.bytes),
             slate: programme.desk.take_slate(),
             frames: ticks,
-        };
+        }];
+        for outlet in &programme.outlets {
+            let (output, sent) = (outlet.id(), outlet.tap().bytes());
+            let before = self.sent.insert(output, sent).unwrap_or(sent);
+            measured.push(What::OutputMeasured { output, sent: rate(sent - before), held: outlet.held() });
+        }
         (self.at, self.ticks, self.bytes) = (at, ticks, bytes);
-        Some(what)
+        measured
     }
 
-    fn check(&mut self, ticks: u64) -> anyhow::Result<()> {
+    /// The programme's bytes so far; a programme that gives none for long hangs.
+    fn check(&mut self, bytes: u64) -> anyhow::Result<()> {
         let now = clock::now();
-        if ticks != self.moved.0 {
-            self.moved = (ticks, now);
+        if bytes != self.moved.0 {
+            self.moved = (bytes, now);
         }
         anyhow::ensure!(now.since(self.moved.1) < HANG, said::programme_hangs(HANG.as_secs()));
         Ok(())
@@ -483,7 +479,10 @@ impl Meter {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod aside {
     use super::*;
 
     #[test]

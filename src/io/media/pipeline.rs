@@ -4,6 +4,7 @@ use anyhow::{Context, anyhow, bail};
 use gst::prelude::*;
 use gstreamer as gst;
 
+use crate::lang::said;
 use crate::media::encoder::Value;
 use crate::media::plan::{Setting, Step};
 
@@ -94,6 +95,27 @@ pub(super) fn words(error: &gst::message::Error) -> String {
 /// Makes sure that the pipeline stops when its owner goes.
 #[derive(Debug)]
 pub(super) struct Guard(pub(super) gst::Pipeline);
+
+impl Guard {
+    /// Somebody else stops it from here on.
+    pub(super) fn let_go(self) {
+        std::mem::forget(self);
+    }
+}
+
+/// An error of the pipeline is the end of its part.
+///
+/// # Errors
+/// The element's own words.
+pub(super) fn check(pipe: &gst::Pipeline) -> anyhow::Result<()> {
+    let bus = pipe.bus().context("a pipeline has a bus")?;
+    while let Some(message) = bus.pop() {
+        if let gst::MessageView::Error(error) = message.view() {
+            anyhow::bail!(said::because(&said::programme_failed(), &words(error)));
+        }
+    }
+    Ok(())
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {

@@ -1,6 +1,6 @@
 //! Prove: now and then one of the encoder's key pictures is decoded and compared with what went in.
 //!
-//! A probe keeps the next key picture when one is asked for, without a copy; a thread of low urgency decodes it.
+//! The next key picture is kept when one is asked for, without a copy; a thread of low urgency decodes it.
 //! One picture of 720p every ten seconds is 0.2 % of a core.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 
+use super::branch::Unit;
 use super::pipeline::Guard;
 use super::stop::Stop;
 use super::tell::Tell;
@@ -64,21 +65,20 @@ impl Prover {
         }
     }
 
-    /// Looks at what passes `pad`: whole encoded pictures.
-    pub(super) fn watch(self: &Arc<Self>, pad: &gst::Pad, rate: FrameRate) {
-        let prover = Arc::clone(self);
-        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-            if let Some(picture) = info.buffer().filter(|b| !b.flags().contains(gst::BufferFlags::DELTA_UNIT)) {
-                prover.latest.store(clock::now().as_micros(), Ordering::Relaxed);
-                if prover.wanted.load(Ordering::Relaxed)
-                    && let Some(key) = key(pad, picture, rate)
-                {
-                    prover.wanted.store(false, Ordering::Relaxed);
-                    *prover.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
-                }
-            }
-            gst::PadProbeReturn::Ok
-        });
+    /// Looks at what the programme's encoder made.
+    pub(super) fn handle_coded(&self, unit: &Unit, rate: FrameRate) {
+        if unit.buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+            return;
+        }
+        self.latest.store(clock::now().as_micros(), Ordering::Relaxed);
+        if self.wanted.load(Ordering::Relaxed)
+            && let Some(stamp) = unit.buffer.pts()
+        {
+            let tick = (stamp.nseconds() as f64 * rate.as_f64() / 1e9).round() as u64;
+            self.wanted.store(false, Ordering::Relaxed);
+            let key = (tick, unit.buffer.clone(), unit.caps.clone());
+            *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+        }
     }
 
     /// Compares a picture every `every`, until told to stop.
@@ -127,15 +127,6 @@ impl Prover {
 pub(super) fn sample(picture: &gst::BufferRef, size: PictureSize) -> Option<Sample> {
     let map = picture.map_readable().ok()?;
     Sample::of(Luma { data: &map, stride: I420::new(size).stride() }, size)
-}
-
-/// The encoder may count from elsewhere: running time is the pump's own.
-fn key(pad: &gst::Pad, picture: &gst::Buffer, rate: FrameRate) -> Option<Key> {
-    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
-    let segment = segment.segment().downcast_ref::<gst::ClockTime>()?;
-    let running = segment.to_running_time(picture.pts()?)?;
-    let tick = (running.nseconds() as f64 * rate.as_f64() / 1e9).round() as u64;
-    Some((tick, picture.clone(), pad.current_caps()?))
 }
 
 /// Decodes one picture by itself: its size, and its brightness if that is the size wanted.

@@ -9,12 +9,13 @@ use std::thread;
 
 use anyhow::Context;
 use gstreamer as gst;
-use gstreamer_app as gst_app;
 
 use super::compose::Composer;
+use super::deck::Deck;
 use super::feed::{Claps, Condition, Feed};
 use super::prove::{Prover, sample};
 use super::shelf::Shelf;
+use super::slides::Turns;
 use super::stop::{CLOCKED, Stop, urgent};
 use super::tell::Tell;
 use crate::io::clock;
@@ -105,10 +106,8 @@ pub(super) struct Pump {
     pub(super) claps: Arc<Claps>,
     /// What is wanted.
     pub(super) desk: Arc<Desk>,
-    /// Where pictures go.
-    pub(super) pictures: gst_app::AppSrc,
-    /// Where sound goes.
-    pub(super) sound: gst_app::AppSrc,
+    /// Where pictures and sound go.
+    pub(super) deck: Arc<Deck>,
     /// Where facts go.
     pub(super) tell: Tell,
 }
@@ -162,6 +161,7 @@ impl Pump {
             new(wanted.line, &wanted.sound)
         };
         let mut said: [Said; 6] = Default::default();
+        let mut turns = Turns::new(self.config.size, self.config.rate, self.tell.clone());
         let began = clock::now();
         let mut first = (began.as_secs_f64() * rate.as_f64()) as u64 + 1;
         let mut levels_due = began + LEVELS;
@@ -197,6 +197,16 @@ impl Pump {
                 frame
             });
             // one slate over the whole picture, while the slots are picked as ever: the way back is one tick
+            let apart = if self.deck.is_dual() {
+                let mut one = |layout, frame| anyhow::Ok(composer.compose(layout, frame)?.0);
+                let [camera, slides, _] = &frames;
+                turns.look(self.config.rate.stamp_of(tick), slides.as_ref());
+                let camera = one(Layout::Camera, [camera.clone(), None, None])?;
+                [Some(camera), Some(one(Layout::Slides, [None, slides.clone(), None])?)]
+            } else {
+                turns.look(self.config.rate.stamp_of(tick), frames[1].as_ref());
+                [None, None]
+            };
             let (picture, slate) = match slated {
                 Some(which) => {
                     let mut film = self.film.slot();
@@ -212,14 +222,12 @@ impl Pump {
             if let Some(prover) = &self.prover {
                 prover.sent(tick, &picture);
             }
-            let push = |to: &gst_app::AppSrc, buffer| match to.push_buffer(buffer) {
-                Ok(_) => Ok(true),
-                Err(gst::FlowError::Flushing | gst::FlowError::Eos) if stop.told() => Ok(false),
-                Err(error) => anyhow::bail!("the programme's pipeline refused a buffer: {error}"),
-            };
-            if !push(&self.pictures, self.stamped(picture, tick)?)? || !push(&self.sound, samples)? {
-                break;
+            let [camera, slides] = apart;
+            if let (Some(camera), Some(slides)) = (camera, slides) {
+                self.deck.apart(self.stamped(camera, tick)?, self.stamped(slides, tick)?);
             }
+            self.deck.picture(self.stamped(picture, tick)?, taken(due.before(reserve.delay())));
+            self.deck.sound(samples);
             self.desk.ticks.fetch_add(1, Ordering::Relaxed);
             while let Some((line, findings)) = mixer.poll_judged(clock::now()) {
                 self.tell.state(What::LineJudged { line, findings });
@@ -383,6 +391,14 @@ impl Pump {
         said.arrived = arrived;
         said.condition = condition;
     }
+}
+
+/// When a picture was taken, by the wall clock: microseconds since 1970; `None` while the clock is not right.
+fn taken(at: Instant) -> Option<u64> {
+    clock::wall()?;
+    let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+    let ago = clock::now().since(at);
+    u64::try_from(wall.checked_sub(ago)?.as_micros()).ok()
 }
 
 fn silent(source: SourceId) -> (LossCause, Text) {

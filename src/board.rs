@@ -93,6 +93,37 @@ pub struct CaptureFacts {
     pub keeps_edid: bool,
     /// What it does otherwise than others.
     pub quirks: BTreeSet<CaptureQuirk>,
+    /// What may scale its pictures in place of the processor, the first that the machine has.
+    pub scalers: Vec<Scaler>,
+}
+
+/// Hardware that scales pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scaler {
+    /// A V4L2 memory-to-memory device, such as Rockchip's RGA.
+    V4l2convert,
+    /// A GPU with VA-API.
+    Vapostproc,
+}
+
+impl Scaler {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::V4l2convert, Self::Vapostproc];
+
+    /// The name in profiles, which is also the element's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V4l2convert => "v4l2convert",
+            Self::Vapostproc => "vapostproc",
+        }
+    }
+
+    /// It adds black borders to pictures of another shape by itself.
+    #[must_use]
+    pub const fn borders(self) -> bool {
+        matches!(self, Self::Vapostproc)
+    }
 }
 
 /// Whose word counts for whether a capture device has a signal.
@@ -450,11 +481,23 @@ fn facts(section: &mut Section<'_>) -> CaptureFacts {
             }
         }
     }
+    let line = section.line_of("scalers");
+    let mut scalers = Vec::new();
+    for name in section.texts("scalers") {
+        match Scaler::ALL.into_iter().find(|scaler| scaler.name() == name) {
+            Some(scaler) => scalers.push(scaler),
+            None => {
+                let names = Scaler::ALL.map(Scaler::name).join(", ");
+                section.fault(line, "scalers", format!("\"{name}\" is no scaler; there is {names}"));
+            }
+        }
+    }
     CaptureFacts {
         driver: section.text("driver"),
         signal: section.choice("signal", &truths, SignalTruth::All),
         keeps_edid: section.choice("edid", &[("own", false), ("keep", true)], false),
         quirks,
+        scalers,
     }
 }
 
@@ -696,7 +739,7 @@ mod tests {
         let text = "name = \"desk\"\nencoders = [\"vah264enc\"]\n\
                     [camera]\nkind = \"v4l2\"\nbus = \"usb-1\"\n\
                     controls = { power_line_frequency = 1, hue = -20 }\n\
-                    driver = \"uvcvideo\"\nsignal = \"pictures\"\nquirks = [\"no_stamps\"]\n\
+                    driver = \"uvcvideo\"\nsignal = \"pictures\"\nquirks = [\"no_stamps\"]\nscalers = [\"v4l2convert\"]\n\
                     [mixer_a]\nkind = \"file\"\npath = \"clip.mp4\"\n\
                     [mixer_b]\nkind = \"tone\"\nhertz = 660\nstalls = [[\"40s\", \"42s\"]]\noutages = [[\"20s\", \"23s\"]]\n\
                     [[uplink]]\nslot = \"wired\"\ninterface = \"eth0\"\n\
@@ -711,6 +754,7 @@ mod tests {
             signal: SignalTruth::Pictures,
             keeps_edid: false,
             quirks: [CaptureQuirk::NoStamps].into(),
+            scalers: vec![Scaler::V4l2convert],
         };
         assert_eq!(board.camera, Some(PictureDevice::V4l2 { bus: "usb-1".into(), controls, facts }));
         assert_eq!(board.slides, None);

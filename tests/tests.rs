@@ -45,6 +45,8 @@ mod native_wire;
 mod panel;
 /// Who they speak with.
 mod peers;
+/// Pictures judged, slates, the second camera.
+mod pictures;
 /// What is recorded, byte by byte, and what a killed box or a full disk costs.
 mod record;
 /// What the bonding reaches, beside what is kept of it.

@@ -11,7 +11,7 @@ use super::output::Scheme;
 use super::road::{Road, Rtmp};
 use super::sound::SAMPLE_RATE;
 use super::stream::PictureSize;
-use crate::board::EncoderKind;
+use crate::board::{EncoderKind, Scaler};
 use crate::units::Bitrate;
 
 /// A property as the plan knows it.
@@ -381,6 +381,22 @@ pub struct Picture {
     pub large: bool,
     /// They come as two halves, taken one after the other.
     pub fields: bool,
+    /// What scales them in place of the processor.
+    pub scaler: Option<Scaler>,
+}
+
+/// As [`picture_tail`] for a live device, scaled by hardware; only the format is left to the processor.
+#[must_use]
+fn hardware_tail(size: PictureSize, scaler: Scaler) -> Chain {
+    let mut tail = picture_tail(size, Pace::LiveLarge);
+    let borders = [("add-borders", Value::Flag(true))];
+    let settings: &[_] = if scaler.borders() { &borders } else { &[] };
+    for step in &mut tail {
+        if matches!(step, Step::Element { factory: "videoscale", .. }) {
+            *step = element(scaler.name(), "", settings);
+        }
+    }
+    tail
 }
 
 /// Two halves of a picture made one, at the rate of the halves: what moves does not comb, what stands stays sharp.
@@ -406,7 +422,8 @@ pub fn v4l2(node: &Path, caps: &str, picture: Picture, size: PictureSize) -> Cha
     if picture.fields {
         chain.push(woven());
     }
-    chain.extend(picture_tail(size, if picture.large { Pace::LiveLarge } else { Pace::Live }));
+    let pace = if picture.large { Pace::LiveLarge } else { Pace::Live };
+    chain.extend(picture.scaler.map_or_else(|| picture_tail(size, pace), |scaler| hardware_tail(size, scaler)));
     chain
 }
 
@@ -568,11 +585,28 @@ mod tests {
 
     #[test]
     fn halves_of_pictures_are_woven_before_anything_else_is_done_to_them() {
-        let picture = Picture { large: true, fields: true };
+        let picture = Picture { large: true, fields: true, scaler: None };
         let chain = v4l2(Path::new("/dev/video0"), "", picture, config().size);
         let at = |factory| chain.iter().position(|s| matches!(s, Step::Element { factory: f, .. } if *f == factory));
         assert!(at("deinterlace").unwrap() < at("videoscale").unwrap());
         assert_eq!(chain[1], Step::Caps("video/x-raw(ANY)".into()));
+    }
+
+    #[test]
+    fn hardware_scales_where_the_board_lists_it_and_the_processor_does_not() {
+        let of = |scaler| v4l2(Path::new("/dev/video0"), "", Picture { scaler, ..Picture::default() }, config().size);
+        let has = |chain: &Chain, factory| {
+            chain.iter().any(|s| matches!(s, Step::Element { factory: f, .. } if *f == factory))
+        };
+
+        let rga = of(Some(Scaler::V4l2convert));
+        assert!(has(&rga, "v4l2convert") && !has(&rga, "videoscale"));
+        assert!(flag(&of(Some(Scaler::Vapostproc)), "vapostproc", "add-borders"));
+        assert!(has(&of(None), "videoscale"));
+        assert_eq!(
+            rga.iter().rev().find(|s| matches!(s, Step::Caps(_))),
+            Some(&Step::Caps(picture_caps(config().size)))
+        );
     }
 
     #[test]

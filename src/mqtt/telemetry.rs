@@ -91,7 +91,7 @@ struct Info<'a> {
     inputs: Vec<SourceId>,
     layouts: [Layout; Layout::ALL.len()],
     lines: [&'static str; 2],
-    verbs: [&'static str; 18],
+    verbs: [&'static str; 19],
 }
 
 #[derive(Serialize)]
@@ -242,6 +242,7 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
             "layout",
             "audio",
             "slate",
+            "show",
             "acknowledge",
             "tally",
             "next_speaker",

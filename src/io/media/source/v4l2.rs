@@ -1,8 +1,8 @@
 //! A V4L2 device, known by its bus path: found, its signal watched, captured, and captured afresh.
 //!
 //! What it gives is free in size up to the scaler where the device follows an HDMI signal; whether
-//! there is a signal is asked of the driver on a second handle, whenever it has an event and ten times a
-//! second besides, since GStreamer only warns.
+//! there is a signal is asked of the driver on a second handle, whenever it has an event and now and then
+//! besides, since GStreamer only warns.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use v4l::video::Capture;
 
 use super::ended::Ended;
 use super::stamps::Stamps;
-use crate::board::{CaptureFacts, CaptureQuirk};
+use crate::board::{CaptureFacts, CaptureQuirk, Scaler};
 use crate::io::clock;
 use crate::io::media::dv;
 use crate::io::media::feed::Feed;
@@ -38,6 +38,8 @@ use crate::time::Duration;
 /// How often an absent device is looked for where the kernel does not tell of it, and a present one's
 /// signal asked for where the driver does not.
 const LOOK: Duration = Duration::from_millis(100);
+/// One that tells of changes by itself is asked in every so many turns of half that time.
+const SELDOM: u32 = 10;
 /// A device that has a signal and gives no picture for this long is opened afresh.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The first picture of a device that begins may take longer.
@@ -74,9 +76,9 @@ pub(super) fn capture(
     let device = v4l::Device::with_path(node).with_context(|| said::does_not_open(node.display()))?;
     let watch = Watch::new(&device, what.facts.signal);
     let mut notes = remarks(&watch, caps, what.facts);
-    if !what.facts.quirks.contains(&CaptureQuirk::NoEvents) {
-        watch.subscribe();
-    }
+    // a driver that tells of changes by itself is asked seldom: some measure the signal anew each time
+    let told = !what.facts.quirks.contains(&CaptureQuirk::NoEvents) && watch.subscribe() > 0;
+    let seldom = if told { SELDOM } else { 1 };
     if let Some(ended) = without_signal(&watch, *number, card, feed, plugs, stop) {
         return Ok(ended);
     }
@@ -93,7 +95,11 @@ pub(super) fn capture(
     let large = format.as_ref().is_ok_and(|f| f.width > config.size.width || f.height > config.size.height);
     let fields = format.as_ref().is_ok_and(|f| !matches!(f.field_order, FieldOrder::Any | FieldOrder::Progressive))
         || signal.is_some_and(|signal| signal.interlaced);
-    pipeline::add(&pipe, &plan::v4l2(node, &caps, plan::Picture { large, fields }, config.size))?;
+    // a scaler without borders of its own would stretch a picture of another shape
+    let shape = format.as_ref().is_ok_and(|f| f.width * config.size.height == f.height * config.size.width);
+    let there = |scaler: &Scaler| (shape || scaler.borders()) && gst::ElementFactory::find(scaler.name()).is_some();
+    let scaler = what.facts.scalers.iter().copied().find(there);
+    pipeline::add(&pipe, &plan::v4l2(node, &caps, plan::Picture { large, fields, scaler }, config.size))?;
     let gate = Arc::new(AtomicBool::new(true));
     let stamps = (!what.facts.quirks.contains(&CaptureQuirk::NoStamps)).then(|| Stamps::of(&clock));
     listen(&pipe, feed, &gate, stamps)?;
@@ -101,9 +107,9 @@ pub(super) fn capture(
         let given = format.as_ref().ok()?;
         Some(Timings { width: given.width, height: given.height, interlaced: fields, rate: 0.0 })
     }));
-    let told = describe(&device, card, what.bus);
-    let told = signal.map_or(told.clone(), |signal| said::and(&told, &said::of_signal(signal)));
-    feed.opened(notes.iter().fold(told, |told, more| said::and(&told, more)));
+    let gives = describe(&device, card, what.bus);
+    let gives = signal.map_or(gives.clone(), |signal| said::and(&gives, &said::of_signal(signal)));
+    feed.opened(notes.iter().fold(gives, |gives, more| said::and(&gives, more)));
     let messages = pipe.bus().context("a pipeline has a bus")?;
     if pipe.set_state(gst::State::Playing).is_err() {
         let error = messages.timed_pop_filtered(gst::ClockTime::ZERO, &[gst::MessageType::Error]);
@@ -113,11 +119,16 @@ pub(super) fn capture(
         });
     }
     let mut began = (clock::now(), FIRST);
-    loop {
+    for turn in 0_u32.. {
+        // without a signal, or asked to look, or now and then
+        let mut look = turn % seldom == 0 || !gate.load(Ordering::Relaxed);
         match plugs.rest(Some(watch.fd()), LOOK / 2, stop) {
             Roused::Told => break,
             Roused::Pulled(pulled) if pulled == *number => return Ok(gone(card)),
-            Roused::Device => drop(dv::drain(watch.fd())),
+            Roused::Device => {
+                dv::drain(watch.fd());
+                look = true;
+            }
             Roused::Late | Roused::Plugged | Roused::Pulled(_) => {}
         }
         while let Some(message) = messages.pop() {
@@ -128,7 +139,7 @@ pub(super) fn capture(
                 _ => {}
             }
         }
-        match watch.look() {
+        match if look { watch.look() } else { Signal::Present } {
             Signal::Gone => return Ok(gone(card)),
             Signal::Absent(why) => {
                 if gate.swap(false, Ordering::Relaxed) {
@@ -345,6 +356,49 @@ fn listen(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How much a sweeping bar combs: rows against their neighbours, less rows against the next but one.
+    fn combing(caps: &str, woven: bool) -> i64 {
+        crate::io::media::init().unwrap();
+        let weave = if woven { "deinterlace name=weave !" } else { "" };
+        let text = format!(
+            "videotestsrc num-buffers=40 pattern=bar horizontal-speed=16 \
+             ! video/x-raw,format=YUY2,width=320,height=240,framerate=50/1 ! interlace field-pattern=1:1 ! {caps} \
+             ! {weave} videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false"
+        );
+        let pipe: gst::Pipeline = gst::parse::launch(&text).unwrap().downcast().unwrap();
+        let _guard = pipeline::Guard(pipe.clone());
+        if let (plan::Step::Element { settings, .. }, Some(weave)) = (plan::woven(), pipe.by_name("weave")) {
+            settings.iter().for_each(|(key, setting)| pipeline::set(&weave, key, setting).unwrap());
+        }
+        let exit: gst_app::AppSink = pipe.by_name("out").unwrap().downcast().unwrap();
+        pipe.set_state(gst::State::Playing).unwrap();
+        let mut combs = 0;
+        for n in 0..16 {
+            let sample = exit.pull_sample().unwrap();
+            let map = sample.buffer().unwrap().map_readable().unwrap();
+            assert_eq!(map.len(), 320 * 240 * 3 / 2, "whole pictures");
+            let at = |x: usize, y: usize| i64::from(map[y * 320 + x]);
+            // the first ones have no neighbours in time
+            for y in (if n < 4 { 240 } else { 2 })..240 {
+                combs +=
+                    (0..320).map(|x| (at(x, y) - at(x, y - 1)).abs() - (at(x, y) - at(x, y - 2)).abs()).sum::<i64>();
+            }
+        }
+        combs
+    }
+
+    #[test]
+    fn interlaced_pictures_do_not_comb_whether_their_halves_come_together_or_one_by_one() {
+        let together = "video/x-raw,interlace-mode=interleaved";
+        let combed = combing(together, false);
+        assert!(combed > 1_000_000, "the test's own pictures comb: {combed}");
+
+        for caps in [together, "video/x-raw(format:Interlaced),interlace-mode=alternate"] {
+            let left = combing(caps, true);
+            assert!(left < combed / 10, "{caps}: {left} of {combed}");
+        }
+    }
 
     #[test]
     fn controls_go_by_the_names_that_v4l2_ctl_shows() {

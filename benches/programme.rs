@@ -44,6 +44,7 @@ fn board() -> Board {
         camera2: None,
         mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
         mixer_b: Some(SoundDevice::Tone { hertz: 440.0, outages: vec![] }),
+        embedded: None,
         encoders: vec![],
         uplinks: vec![],
         display: None,

@@ -355,6 +355,8 @@ pub struct Board {
     pub mixer_a: Option<SoundDevice>,
     /// Mixer line B.
     pub mixer_b: Option<SoundDevice>,
+    /// The sound that comes with a picture, over HDMI or SDI.
+    pub embedded: Option<SoundDevice>,
     /// Encoders to try, in this order; the processor is always the last resort.
     pub encoders: Vec<EncoderKind>,
     /// The ways out, at most 16, wired first.
@@ -392,6 +394,7 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Board {
         camera2: picture(root.section("camera2"), folder),
         mixer_a: sound(root.section("mixer_a"), folder),
         mixer_b: sound(root.section("mixer_b"), folder),
+        embedded: sound(root.section("embedded"), folder),
         encoders: encoders(root),
         display: display(root.section("display")),
         keys: keys(root.section("keys")),

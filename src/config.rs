@@ -188,6 +188,7 @@ impl Config {
             SourceId::MixerA => board.mixer_a.is_some(),
             SourceId::MixerB => board.mixer_b.is_some(),
             SourceId::Camera2 => board.camera2.is_some(),
+            SourceId::Embedded => board.embedded.is_some(),
         };
         Settings {
             device: self.device.clone(),

@@ -57,6 +57,7 @@ fn board() -> Board {
         camera: Some(PictureDevice::Pattern { outages: vec![] }),
         slides: Some(PictureDevice::Pattern { outages: vec![] }),
         camera2: None,
+        embedded: None,
         mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
         mixer_b: Some(SoundDevice::Tone { hertz: 440.0, outages: vec![] }),
         encoders: vec![],
@@ -248,6 +249,7 @@ fn a_camera_that_is_killed_stalls_and_returns_leaves_every_time_stamp_exact() {
     let board = Board {
         camera: Some(PictureDevice::Pattern { outages: script }),
         camera2: None,
+        embedded: None,
         mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![outage(t + 8.0, t + 9.0, false)] }),
         ..board()
     };

@@ -438,6 +438,7 @@ mod programme {
             name: "test".into(),
             camera: Some(PictureDevice::Pattern { outages: vec![] }),
             camera2: None,
+            embedded: None,
             mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
             slides: None,
             mixer_b: None,

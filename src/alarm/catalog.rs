@@ -572,6 +572,7 @@ fn spoken(subject: &str) -> Text {
         "logo" => Text::new("台标", "the logo"),
         "mixer_a" => Text::new("调音台 A 路", "mixer line A"),
         "mixer_b" => Text::new("调音台 B 路", "mixer line B"),
+        "embedded" => Text::new("HDMI/SDI 内嵌声", "the HDMI or SDI sound"),
         "media" => Text::new("音视频模块", "the picture and sound part"),
         "bond" => Text::new("链路聚合模块", "the bonding part"),
         "uplink" => Text::new("上行链路监测模块", "the uplink watch"),

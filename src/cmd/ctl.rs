@@ -69,7 +69,7 @@ enum What {
         /// The layout wanted.
         name: Layout,
     },
-    /// Put this mixer line on air: a or b.
+    /// Put this line on air: a or b of the mixer, or what comes embedded in HDMI or SDI: embedded.
     Audio {
         /// The line wanted.
         line: Line,
@@ -98,7 +98,7 @@ enum What {
     UndoSpeaker,
     /// Set the gain of a mixer line in the programme, -20 to 20 dB; the mixer is not touched.
     Gain {
-        /// Which line: a or b.
+        /// Which line: a, b or embedded.
         line: Line,
         /// Decibels.
         #[arg(value_parser = decibels, allow_negative_numbers = true)]
@@ -118,7 +118,7 @@ enum What {
     },
     /// Let an input come later, or earlier, -500 to 2000 ms.
     Delay {
-        /// camera, camera2 (they share one), slides, mixer_a or mixer_b.
+        /// camera, camera2 (they share one), slides, mixer_a, mixer_b or embedded.
         #[arg(value_parser = source)]
         source: SourceId,
         /// Milliseconds.

@@ -33,6 +33,8 @@ pub(super) struct Scene {
     pub(super) ending: bool,
     /// The programme went to this line by itself.
     pub(super) switched: Option<Line>,
+    /// The line on air.
+    pub(super) line: Line,
 }
 
 impl Scene {
@@ -68,8 +70,10 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
         }
     }
 
-    for line in [Line::A, Line::B].into_iter().filter(|line| settings.can_play(*line)) {
-        let present = known.inputs.get(&line.source()).is_some_and(|input| input.present);
+    for line in Line::ALL.into_iter().filter(|line| settings.can_play(*line)) {
+        // nobody minds a laptop without sound, as long as nobody listens to it
+        let minded = line != Line::Embedded || scene.line == Line::Embedded;
+        let present = minded && known.inputs.get(&line.source()).is_some_and(|input| input.present);
         for fault in Fault::ALL {
             // a line that gives nothing at all has its own alarm
             let wrong = present && known.findings(line).iter().any(|finding| finding.fault == fault);

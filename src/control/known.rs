@@ -62,7 +62,7 @@ pub(super) struct Known {
     programme: Option<(Instant, Measured)>,
     levels: Option<(Instant, [Option<Dbfs>; 2])>,
     sound: Option<(Instant, SoundStats)>,
-    findings: [Vec<Finding>; 2],
+    findings: [Vec<Finding>; 3],
     pictures: BTreeMap<PictureOf, Vec<PictureFinding>>,
     /// Every slate's file that was looked at, and what is wrong with it.
     pub(super) slates: BTreeMap<&'static str, Option<Text>>,
@@ -88,7 +88,7 @@ impl Known {
             }
             What::AudioMeasured { a, b } => self.levels = Some((now, [*a, *b])),
             What::SoundMeasured(stats) => self.sound = Some((now, *stats)),
-            What::LineJudged { line, findings } => self.findings[super::sound::index(*line)].clone_from(findings),
+            What::LineJudged { line, findings } => self.findings[line.index()].clone_from(findings),
             What::SlateJudged { name, wrong } => {
                 self.slates.insert(name, wrong.clone());
             }
@@ -185,13 +185,14 @@ impl Known {
         match source {
             SourceId::MixerA => levels[0],
             SourceId::MixerB => levels[1],
+            SourceId::Embedded => self.sound(now)?.lines[Line::Embedded.index()].map(|line| line.levels.peak),
             SourceId::Camera | SourceId::Slides | SourceId::Camera2 => None,
         }
     }
 
     /// What is wrong with a line.
     pub(super) fn findings(&self, line: Line) -> &[Finding] {
-        &self.findings[super::sound::index(line)]
+        &self.findings[line.index()]
     }
 
     /// What is wrong with pictures.

@@ -166,7 +166,7 @@ impl Control {
             }
             Ask::Gain { line, gain } => {
                 self.playable(line)?;
-                self.intent.sound.gain[sound::index(line)] = Some(gain);
+                self.intent.sound.gain[line.index()] = Some(gain);
                 self.tell(now, told::gain(line_name(line), gain.as_db()));
             }
             Ask::Mute { on } => {
@@ -433,6 +433,7 @@ impl Control {
             short: self.rate.short(),
             ending: self.lifecycle.ending(),
             switched: self.intent.sound.switched.then_some(self.intent.line),
+            line: self.intent.line,
         }
     }
 
@@ -510,5 +511,6 @@ const fn line_name(line: Line) -> &'static str {
     match line {
         Line::A => "A",
         Line::B => "B",
+        Line::Embedded => "HDMI/SDI",
     }
 }

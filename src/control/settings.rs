@@ -58,7 +58,7 @@ impl Settings {
             intent.outputs.active = OutputId::Main;
         }
         if !self.can_play(intent.line) {
-            intent.line = [Line::A, Line::B].into_iter().find(|l| self.can_play(*l)).unwrap_or(intent.line);
+            intent.line = Line::ALL.into_iter().find(|l| self.can_play(*l)).unwrap_or(intent.line);
         }
         intent
     }

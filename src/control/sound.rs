@@ -28,8 +28,8 @@ const NEVER_CAME: Duration = Duration::from_secs(8);
 /// The memory of the choice.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sound {
-    good_since: [Option<Instant>; 2],
-    ever: [bool; 2],
+    good_since: [Option<Instant>; 3],
+    ever: [bool; 3],
     /// A person chose the line on air while it was at fault.
     meant: bool,
     lip_sync: bool,
@@ -38,7 +38,7 @@ pub(super) struct Sound {
 impl Sound {
     /// A person chose the line on air.
     pub(super) fn chosen(&mut self, line: Line) {
-        self.meant = self.good_since[index(line)].is_none();
+        self.meant = self.good_since[line.index()].is_none();
     }
 
     pub(super) fn set_lip_sync(&mut self, on: bool) {
@@ -54,45 +54,51 @@ impl Sound {
         known: &Known,
         intent: &Intent,
     ) -> Option<Line> {
-        for line in [Line::A, Line::B] {
+        for line in Line::ALL {
             let present = known.inputs.get(&line.source()).is_some_and(|input| input.present);
             let good = present && !known.harmed(line);
-            self.ever[index(line)] |= present;
-            let since = &mut self.good_since[index(line)];
+            self.ever[line.index()] |= present;
+            let since = &mut self.good_since[line.index()];
             *since = if good { since.or(Some(now)) } else { None };
         }
-        let (on_air, other) = (intent.line, other(intent.line));
-        if self.good_since[index(on_air)].is_some() {
+        let on_air = intent.line;
+        if self.good_since[on_air.index()].is_some() {
             self.meant = false;
             return None;
         }
-        let known_long_enough = self.ever[index(on_air)] || now.since(born) >= NEVER_CAME;
-        let allowed = auto(settings, &intent.sound) && settings.can_play(other) && !self.meant && known_long_enough;
-        let proof = if intent.sound.switched { GOOD_AGAIN } else { GOOD_FOR };
-        let refuge = self.good_since[index(other)].is_some_and(|since| now.since(since) >= proof);
-        (allowed && refuge).then_some(other)
+        let known_long_enough = self.ever[on_air.index()] || now.since(born) >= NEVER_CAME;
+        if !auto(settings, &intent.sound) || self.meant || !known_long_enough {
+            return None;
+        }
+        let good = |line: &Line| self.proven_at(*line, intent).is_some_and(|at| now >= at);
+        refuges(on_air).filter(|line| settings.can_play(*line)).find(good)
     }
 
     /// When a line has been good for long enough, if somebody waits for that.
     pub(super) fn next_timeout(&self, born: Instant, intent: &Intent) -> Option<Instant> {
-        if self.meant || self.good_since[index(intent.line)].is_some() {
+        if self.meant || self.good_since[intent.line.index()].is_some() {
             return None;
         }
+        let refuge = refuges(intent.line).filter_map(|line| self.proven_at(line, intent)).min()?;
+        Some(if self.ever[intent.line.index()] { refuge } else { refuge.max(born + NEVER_CAME) })
+    }
+
+    /// From when on a line has been good for long enough, if it is good.
+    fn proven_at(&self, line: Line, intent: &Intent) -> Option<Instant> {
         let proof = if intent.sound.switched { GOOD_AGAIN } else { GOOD_FOR };
-        let refuge = self.good_since[index(other(intent.line))]? + proof;
-        Some(if self.ever[index(intent.line)] { refuge } else { refuge.max(born + NEVER_CAME) })
+        self.good_since[line.index()].map(|since| since + proof)
     }
 
     /// What the pump is told.
     pub(super) fn orders(&self, settings: &Settings, intent: &SoundIntent) -> SoundOrders {
         let sound = &settings.media.sound;
         SoundOrders {
-            gain: [0, 1].map(|i| intent.gain[i].unwrap_or(sound.gain[i])),
+            gain: std::array::from_fn(|i| intent.gain[i].unwrap_or(sound.gain[i])),
             high_pass: sound.high_pass,
             levelling: sound.levelling,
             mute: intent.mute,
             silent_after_ms: u32::try_from(sound.silent_after.as_millis()).unwrap_or(5000),
-            delay: [0, 1, 2, 3].map(|i| intent.delay[i].unwrap_or(sound.delay[i])),
+            delay: std::array::from_fn(|i| intent.delay[i].unwrap_or(sound.delay[i])),
             lip_sync: self.lip_sync,
         }
     }
@@ -103,16 +109,8 @@ pub(super) fn auto(settings: &Settings, intent: &SoundIntent) -> bool {
     intent.auto.unwrap_or(settings.media.sound.auto_switch)
 }
 
-pub(super) const fn other(line: Line) -> Line {
-    match line {
-        Line::A => Line::B,
-        Line::B => Line::A,
-    }
-}
-
-pub(super) const fn index(line: Line) -> usize {
-    match line {
-        Line::A => 0,
-        Line::B => 1,
-    }
+/// Where the programme may go from a line: to the mixer's lines, and if both are at fault, to what comes
+/// with the pictures.
+fn refuges(from: Line) -> impl Iterator<Item = Line> {
+    Line::ALL.into_iter().filter(move |line| *line != from)
 }

@@ -114,14 +114,14 @@ impl View<'_> {
         let stats = self.known.sound(now).copied().unwrap_or_default();
         let orders = &self.media.sound;
         let line = |line: Line| {
-            let measured = stats.lines[sound::index(line)];
+            let measured = stats.lines[line.index()];
             LineStatus {
                 line,
                 levels: measured.map(|m| m.levels),
                 leads: measured.map(|m| m.leads).unwrap_or_default(),
                 ppm: measured.and_then(|m| m.ppm),
                 gain_db: orders.gain_of(line).as_db(),
-                delay_ms: orders.delay[2 + sound::index(line)].as_ms(),
+                delay_ms: orders.delay[2 + line.index()].as_ms(),
                 faults: self
                     .known
                     .findings(line)
@@ -131,7 +131,7 @@ impl View<'_> {
             }
         };
         SoundStatus {
-            lines: [Line::A, Line::B].into_iter().filter(|l| self.settings.can_play(*l)).map(line).collect(),
+            lines: Line::ALL.into_iter().filter(|l| self.settings.can_play(*l)).map(line).collect(),
             programme: stats.programme,
             reduction_db: stats.reduction,
             mute: orders.mute,

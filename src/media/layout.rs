@@ -133,7 +133,7 @@ impl Layout {
             SourceId::Camera => !matches!(self, Self::Slides | Self::Camera2),
             SourceId::Slides => !matches!(self, Self::Camera | Self::Camera2),
             SourceId::Camera2 => matches!(self, Self::Camera2 | Self::ThreeSplit),
-            SourceId::MixerA | SourceId::MixerB => false,
+            SourceId::MixerA | SourceId::MixerB | SourceId::Embedded => false,
         }
     }
 }

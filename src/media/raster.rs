@@ -171,6 +171,7 @@ pub fn slate_words(source: SourceId) -> Text {
         SourceId::Camera2 => Text::new("摄像机 2", "camera 2"),
         SourceId::MixerA => Text::new("调音台 A", "mixer A"),
         SourceId::MixerB => Text::new("调音台 B", "mixer B"),
+        SourceId::Embedded => Text::new("内嵌声", "embedded sound"),
     };
     Text::new(format!("信号中断：{}", name.zh), format!("NO SIGNAL: {}", name.en))
 }

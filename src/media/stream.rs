@@ -17,13 +17,15 @@ pub enum SourceId {
     MixerA,
     /// Mixer line B.
     MixerB,
+    /// The sound that comes with a picture, over HDMI or SDI.
+    Embedded,
     /// The second camera.
     Camera2,
 }
 
 impl SourceId {
     /// All of them; what is kept by place (feeds, delays) is in this order.
-    pub const ALL: [Self; 5] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB, Self::Camera2];
+    pub const ALL: [Self; 6] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB, Self::Embedded, Self::Camera2];
 
     /// Those that give pictures.
     pub const PICTURES: [Self; 3] = [Self::Camera, Self::Slides, Self::Camera2];
@@ -37,6 +39,7 @@ impl SourceId {
             Self::MixerA => "mixer_a",
             Self::MixerB => "mixer_b",
             Self::Camera2 => "camera2",
+            Self::Embedded => "embedded",
         }
     }
 
@@ -54,6 +57,7 @@ impl SourceId {
             Self::Slides => 1,
             Self::MixerA => 2,
             Self::MixerB => 3,
+            Self::Embedded => 4,
         }
     }
 }
@@ -64,7 +68,7 @@ impl fmt::Display for SourceId {
     }
 }
 
-/// One of the two mixer feeds.
+/// Where the programme's sound comes from: one of the two mixer feeds, or what a picture brings along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Line {
@@ -73,15 +77,29 @@ pub enum Line {
     A,
     /// The second feed.
     B,
+    /// The sound embedded in HDMI or SDI.
+    Embedded,
 }
 
 impl Line {
+    /// All of them, the mixer's first.
+    pub const ALL: [Self; 3] = [Self::A, Self::B, Self::Embedded];
+    /// The two feeds of the mixer.
+    pub const MIXER: [Self; 2] = [Self::A, Self::B];
+
+    /// Its place in [`Self::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The source that this line is.
     #[must_use]
     pub const fn source(self) -> SourceId {
         match self {
             Self::A => SourceId::MixerA,
             Self::B => SourceId::MixerB,
+            Self::Embedded => SourceId::Embedded,
         }
     }
 }
@@ -92,7 +110,8 @@ impl FromStr for Line {
         match text {
             "a" | "A" => Ok(Self::A),
             "b" | "B" => Ok(Self::B),
-            _ => Err(format!("\"{text}\" is no audio line; there is a and b")),
+            "embedded" | "hdmi" | "sdi" => Ok(Self::Embedded),
+            _ => Err(format!("\"{text}\" is no audio line; there is a, b and embedded (HDMI or SDI)")),
         }
     }
 }

@@ -163,14 +163,26 @@ impl OutputIntent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SoundIntent {
-    /// Gain of line A and line B.
-    pub gain: [Option<Gain>; 2],
-    /// Delay of camera, slides, mixer A, mixer B.
-    pub delay: [Option<Delay>; 4],
+    /// Gain of line A, line B and the embedded sound.
+    #[serde(deserialize_with = "padded")]
+    pub gain: [Option<Gain>; 3],
+    /// Delay of camera, slides, mixer A, mixer B, embedded sound.
+    #[serde(deserialize_with = "padded")]
+    pub delay: [Option<Delay>; 5],
     /// Nothing is heard.
     pub mute: bool,
     /// The programme leaves a line at fault by itself.
     pub auto: Option<bool>,
     /// It did so, and nobody has gone back yet.
     pub switched: bool,
+}
+
+/// A list that an earlier box wrote shorter, or a later one longer.
+fn padded<'de, D, T, const N: usize>(deserializer: D) -> Result<[Option<T>; N], D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + Copy,
+{
+    let list = Vec::<Option<T>>::deserialize(deserializer)?;
+    Ok(std::array::from_fn(|i| list.get(i).copied().flatten()))
 }

@@ -110,8 +110,8 @@ impl Wrong {
             ),
             Self::NoSwitch => Text::new("开关参数无效，on 应为 true 或 false", "on is true or false"),
             Self::NoDelay => Text::new(
-                "延时参数无效，source 应为 camera、camera2、slides、mixer_a 或 mixer_b，ms 应为 -500 到 2000",
-                "no such delay; source is camera, camera2, slides, mixer_a or mixer_b, ms is -500 to 2000",
+                "延时参数无效，source 应为 camera、camera2、slides、mixer_a、mixer_b 或 embedded，ms 应为 -500 到 2000",
+                "no such delay; source is camera, camera2, slides, mixer_a, mixer_b or embedded, ms is -500 to 2000",
             ),
             Self::NoOutput => {
                 let names = OutputId::ALL.map(OutputId::name).join(", ");
@@ -125,7 +125,9 @@ impl Wrong {
                 "导播台状态无效，可用：off、preview、program",
                 "no such tally; there is off, preview and program",
             ),
-            Self::NoLine => Text::new("音频线路无效，可用：a、b", "no such audio line; there is a and b"),
+            Self::NoLine => {
+                Text::new("音频线路无效，可用：a、b、embedded", "no such audio line; there is a, b and embedded")
+            }
             Self::Busy => {
                 Text::new("命令过多，请稍后再试", "too many commands wait; try again when these are answered")
             }

@@ -121,7 +121,7 @@ pub(super) fn lamps(status: Option<&Status>, degraded: bool, hand: Hand) -> Lamp
     let audio = match (hand.audio, programme.line) {
         (true, _) => Light::Quick,
         (false, Line::A) => Light::Off,
-        (false, Line::B) => Light::On,
+        (false, Line::B | Line::Embedded) => Light::On,
     };
     set("audio", audio);
     let other = status.outputs.iter().find(|output| output.name == OutputId::Backup);

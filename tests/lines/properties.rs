@@ -41,7 +41,7 @@ proptest! {
             // from line to line and back, and the mute in between
             bus.select(if n % 4 < 2 { Line::A } else { Line::B });
             let orders = SoundOrders { mute: n % 7 == 6, ..orders };
-            meter.push(bus.mix(&orders, &line, &line));
+            meter.push(bus.mix(&orders, [&line, &line, &[]]));
         }
         let peak = meter.take().true_peak.0;
         prop_assert!(peak <= -0.95, "{peak} dBTP");
@@ -64,8 +64,8 @@ proptest! {
             let span = tick * TICK..(tick + 1) * TICK;
             let a: Vec<Stereo> = span.clone().map(|i| [wave(low, before, i); 2]).collect();
             let b: Vec<Stereo> = span.map(|i| [wave(high, after, i); 2]).collect();
-            heard.extend(bus.mix(&orders, &a, &b).iter().map(|s| s[0]));
-            parts.extend_from_slice(fade.mix(&orders, &[[steady_a, 0.0]; TICK], &[[0.0, steady_b]; TICK]));
+            heard.extend(bus.mix(&orders, [&a, &b, &[]]).iter().map(|s| s[0]));
+            parts.extend_from_slice(fade.mix(&orders, [&[[steady_a, 0.0]; TICK], &[[0.0, steady_b]; TICK], &[]]));
         }
         // both waves at their steepest, and the fade itself over its 20 ms
         let steepest = TAU / 48_000.0 * (before * low + after * high) + (before + after) * TAU / 4.0 / 960.0;

@@ -6,6 +6,7 @@ use crate::alarm::Severity;
 use crate::bond::LinkPhase;
 use crate::bond::echo::{Echo, Kind, Sense, Session};
 use crate::lang::Lang;
+use crate::media::Line;
 use crate::message::{AlarmLine, InputStatus, LinkStatus, Phase, Reading, Status, TalkStatus, Verdict};
 use crate::time::Duration;
 
@@ -32,7 +33,11 @@ pub(super) fn page(status: &Status, lang: Lang) -> String {
         say("布局", "layout"),
         programme.layout,
         say("音频", "line"),
-        if programme.line == crate::media::Line::A { "a" } else { "b" },
+        match programme.line {
+            Line::A => "a",
+            Line::B => "b",
+            Line::Embedded => "hdmi/sdi",
+        },
         say("编码器", "encoder"),
         if programme.output_open {
             say("输出已连接", "output open")

@@ -1,7 +1,7 @@
 //! Feed: where a capture leaves what it takes, and what it says of itself.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gstreamer as gst;
@@ -40,14 +40,15 @@ impl Ear {
 #[derive(Debug, Default)]
 pub(super) struct Claps {
     on: AtomicBool,
-    line_b: AtomicBool,
+    /// The line that it listens to, by its place in [`Line::ALL`].
+    line: AtomicUsize,
     clapper: Mutex<Clapper>,
 }
 
 impl Claps {
     /// Begins afresh, or ends; listens to `line`.
     pub(super) fn set(&self, on: bool, line: Line) {
-        self.line_b.store(line == Line::B, Ordering::Relaxed);
+        self.line.store(line.index(), Ordering::Relaxed);
         if self.on.swap(on, Ordering::Relaxed) != on {
             *self.clapper() = Clapper::new();
         }
@@ -59,8 +60,8 @@ impl Claps {
     }
 
     fn hears(&self, source: SourceId) -> bool {
-        let line = if self.line_b.load(Ordering::Relaxed) { Line::B } else { Line::A };
-        self.on.load(Ordering::Relaxed) && source == line.source()
+        let line = Line::ALL.get(self.line.load(Ordering::Relaxed));
+        self.on.load(Ordering::Relaxed) && line.is_some_and(|line| source == line.source())
     }
 }
 

@@ -271,7 +271,7 @@ impl Programme {
         // the flash clip comes from the slides laptop, or is held before the camera where there is none
         let screen = if fitted[1] { SourceId::Slides } else { SourceId::Camera };
         let claps = Arc::new(Claps::default());
-        let feeds: [Arc<Feed>; 5] = std::array::from_fn(|i| {
+        let feeds: [Arc<Feed>; 6] = std::array::from_fn(|i| {
             let source = SourceId::ALL[i];
             let watched = (!source.is_picture() || source == screen).then(|| Arc::clone(&claps));
             Arc::new(Feed::new(source, fitted[i], config, watched))
@@ -385,20 +385,16 @@ fn warmup(orders: &MediaOrders) -> bool {
     orders.slate && orders.which == Slate::Warmup
 }
 
-fn devices(board: &Board) -> [Option<Device>; 5] {
+fn devices(board: &Board) -> [Option<Device>; 6] {
     let picture = |device: &Option<PictureDevice>| device.clone().map(Device::Picture);
     let sound = |device: &Option<SoundDevice>| device.clone().map(Device::of_sound);
-    [
-        picture(&board.camera),
-        picture(&board.slides),
-        sound(&board.mixer_a),
-        sound(&board.mixer_b),
-        picture(&board.camera2),
-    ]
+    let [camera, slides, camera2] = [&board.camera, &board.slides, &board.camera2].map(picture);
+    let [a, b, embedded] = [&board.mixer_a, &board.mixer_b, &board.embedded].map(sound);
+    [camera, slides, a, b, embedded, camera2]
 }
 
-/// Every device with the feeds that it fills: a card that both lines hang on is opened once.
-fn opened_once(devices: [Option<Device>; 5], feeds: &[Arc<Feed>; 5]) -> Vec<(Device, Vec<Arc<Feed>>)> {
+/// Every device with the feeds that it fills: a card that several lines hang on is opened once.
+fn opened_once(devices: [Option<Device>; 6], feeds: &[Arc<Feed>; 6]) -> Vec<(Device, Vec<Arc<Feed>>)> {
     let mut opened: Vec<(Device, Vec<Arc<Feed>>)> = Vec::new();
     for (device, feed) in devices.into_iter().zip(feeds) {
         let Some(device) = device else { continue };

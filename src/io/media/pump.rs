@@ -35,7 +35,7 @@ const DRY: Duration = Duration::from_millis(200);
 /// its stamps without a hole, instead of making up for what no source remembers.
 const HOPELESS: Duration = Duration::from_secs(1);
 /// Where the feeds of [`SourceId::PICTURES`] stand among all.
-const PICTURES: [usize; 3] = [0, 1, 4];
+const PICTURES: [usize; 3] = [0, 1, 5];
 /// How often a source's pictures are looked at.
 const EYES: Duration = Duration::from_millis(200);
 /// How often levels are stated.
@@ -94,7 +94,7 @@ pub(super) struct Pump {
     /// Shape of the programme.
     pub(super) config: Arc<Config>,
     /// In the order of [`SourceId::ALL`].
-    pub(super) feeds: [Arc<Feed>; 5],
+    pub(super) feeds: [Arc<Feed>; 6],
     /// The warm-up loop, while it plays.
     pub(super) film: Arc<Feed>,
     /// Slates and logo.
@@ -161,7 +161,7 @@ impl Pump {
             let new = if self.config.sound.watched { Mixer::new } else { Mixer::plain };
             new(wanted.line, &wanted.sound)
         };
-        let mut said: [Said; 5] = Default::default();
+        let mut said: [Said; 6] = Default::default();
         let began = clock::now();
         let mut first = (began.as_secs_f64() * rate.as_f64()) as u64 + 1;
         let mut levels_due = began + LEVELS;
@@ -263,14 +263,14 @@ impl Pump {
     }
 
     fn measure(&self, mixer: &mut Mixer, sound: &SoundOrders) {
-        let ppm = [2, 3].map(|i| self.feeds[i].store().ppm());
+        let ppm = [2, 3, 4].map(|i| self.feeds[i].store().ppm());
         let mut stats = mixer.measure(sound, ppm);
         if sound.lip_sync {
             let clapper = self.claps.clapper();
             stats.flashes = clapper.flashes();
             stats.lip_sync = clapper.measured();
         }
-        let [a, b] = stats.lines.map(|line| line.map(|line| line.levels.peak));
+        let [a, b, _] = stats.lines.map(|line| line.map(|line| line.levels.peak));
         self.tell.measure(What::AudioMeasured { a, b });
         self.tell.measure(What::SoundMeasured(stats));
     }
@@ -294,17 +294,17 @@ impl Pump {
         Tick { index, due, late }: Tick,
         mixer: &mut Mixer,
         wanted: &Wanted,
-        said: &mut [Said; 5],
+        said: &mut [Said; 6],
         reserve: &mut Reserve,
     ) -> anyhow::Result<gst::Buffer> {
         let (from, to) = (first_sample(self.config.rate, index), first_sample(self.config.rate, index + 1));
         let n = usize::try_from(to - from).context("a tick's samples fit in memory")?;
-        for (line, feed) in self.feeds[2..4].iter().enumerate() {
+        for (line, feed) in self.feeds[2..5].iter().enumerate() {
             while let Some(look) = feed.next_look() {
                 mixer.handle_look(line, look);
             }
         }
-        let mut sounding = [false; 2];
+        let mut sounding = [false; 3];
         let mut stuttered = false;
         let longer = (reserve.grown().as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as i64;
         let mut bytes = Vec::with_capacity(n * 4);

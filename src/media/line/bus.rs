@@ -68,7 +68,10 @@ impl Strip {
 /// The programme's sound.
 #[derive(Debug)]
 pub struct Bus {
-    // 0.0 is line A, 1.0 line B
+    /// The line that is left, and the one that is gone to.
+    from: Line,
+    to: Line,
+    /// How far the fade between them is, 0 to 1.
     position: f32,
     line: Line,
     high_pass: Option<(u16, [Biquad; 2])>,
@@ -88,7 +91,9 @@ impl Bus {
     #[must_use]
     pub fn new(line: Line, meter: Meter) -> Self {
         Self {
-            position: if line == Line::A { 0.0 } else { 1.0 },
+            from: line,
+            to: line,
+            position: 1.0,
             line,
             high_pass: None,
             level: (0.0, 0.0),
@@ -100,7 +105,7 @@ impl Bus {
         }
     }
 
-    /// Fades over to `line`.
+    /// Fades over to `line`; a fade that runs is ended first.
     pub fn select(&mut self, line: Line) {
         self.line = line;
     }
@@ -108,25 +113,25 @@ impl Bus {
     /// The line that alone is heard; `None` while it fades from one to the other.
     #[must_use]
     pub fn settled(&self) -> Option<Line> {
-        match self.position {
-            p if p <= 0.0 => Some(Line::A),
-            p if p >= 1.0 => Some(Line::B),
-            _ => None,
-        }
+        (self.position >= 1.0).then_some(self.to)
     }
 
-    /// One tick of the programme's sound from one tick of both lines; the samples are good until the next.
-    pub fn mix(&mut self, orders: &SoundOrders, a: &[Stereo], b: &[Stereo]) -> &[Stereo] {
-        let wanted = if self.line == Line::A { 0.0 } else { 1.0 };
+    /// One tick of the programme's sound from one tick of every line, in the order of [`Line::ALL`]; the
+    /// samples are good until the next.
+    pub fn mix(&mut self, orders: &SoundOrders, lines: [&[Stereo]; 3]) -> &[Stereo] {
+        if self.settled().is_some_and(|settled| settled != self.line) {
+            (self.from, self.to, self.position) = (self.to, self.line, 0.0);
+        }
+        let (from, to) = (lines[self.from.index()], lines[self.to.index()]);
         self.heard.clear();
-        if self.position == wanted {
-            self.heard.extend_from_slice(if self.line == Line::A { a } else { b });
+        if self.position >= 1.0 {
+            self.heard.extend_from_slice(to);
         } else {
-            for (a, b) in a.iter().zip(b) {
-                self.position = (self.position + (wanted - self.position).clamp(-STEP, STEP)).clamp(0.0, 1.0);
-                // equal power: both lines are seldom the same to the sample
-                let (to_b, to_a) = (self.position * std::f32::consts::FRAC_PI_2).sin_cos();
-                self.heard.push([a[0] * to_a + b[0] * to_b, a[1] * to_a + b[1] * to_b]);
+            for (from, to) in from.iter().zip(to) {
+                self.position = (self.position + STEP).min(1.0);
+                // equal power: two lines are seldom the same to the sample
+                let (come, leave) = (self.position * std::f32::consts::FRAC_PI_2).sin_cos();
+                self.heard.push([from[0] * leave + to[0] * come, from[1] * leave + to[1] * come]);
             }
         }
         self.set_high_pass(orders.high_pass);
@@ -205,7 +210,7 @@ mod tests {
         for tick in 0..ticks {
             at(tick, bus);
             let (a, b) = (tone(tick * TICK, TICK, a), tone(tick * TICK, TICK, b));
-            heard.extend_from_slice(bus.mix(orders, &a, &b));
+            heard.extend_from_slice(bus.mix(orders, [&a, &b, &[]]));
         }
         heard
     }
@@ -248,7 +253,7 @@ mod tests {
             strip.set(Leads::Stereo, Gain::db(if tick > 25 { -20.0 } else { 0.0 }), false);
             let mut a = tone(tick * TICK, TICK, 0.5);
             strip.apply(&mut a);
-            heard.extend_from_slice(bus.mix(&orders, &a, &a));
+            heard.extend_from_slice(bus.mix(&orders, [&a, &a, &[]]));
         }
 
         assert!(steepest(&heard) < 0.0653 * 1.15);
@@ -283,7 +288,7 @@ mod tests {
             let mut levels = Levels::SILENCE;
             for tick in 0..500 {
                 let a = tone(tick * 4800, 4800, if tick >= 400 { 0.0 } else { amplitude });
-                bus.mix(&orders, &a, &a);
+                bus.mix(&orders, [&a, &a, &[]]);
                 let told = bus.take_levels(&orders).0;
                 if tick == 399 {
                     levels = told;
@@ -300,7 +305,7 @@ mod tests {
         let orders = SoundOrders { high_pass: 40, ..SoundOrders::default() };
         let mut bus = Bus::new(Line::A, Meter::new());
         let offset = vec![[0.3; 2]; 48_000];
-        let heard = bus.mix(&orders, &offset, &offset);
+        let heard = bus.mix(&orders, [&offset, &offset, &[]]);
         assert!(heard[40_000..].iter().all(|s| s[0].abs() < 1e-3));
     }
 }

@@ -16,9 +16,9 @@ const HOLD_LEAST: usize = 24;
 /// And at most this long: 200 ms; what stands still for longer is silent.
 const HOLD_MOST: usize = 9600;
 /// The step into or out of a hold, in parts of the sound's RMS beside it.
-const STEP: f32 = 0.35;
-/// Below this RMS beside it a hold is a pause. −66 dBFS.
-const SOUNDING: f32 = 5e-4;
+const STEP: f32 = 0.2;
+/// Below this RMS beside it a hold is a pause. −68 dBFS.
+const SOUNDING: f32 = 4e-4;
 /// Bends are compared with neighbours of 2 ms.
 const NEIGHBOUR: usize = 96;
 /// A tear bends so many times more sharply than its neighbours on the mean.
@@ -43,7 +43,7 @@ pub(super) struct Glitch {
 impl Glitch {
     pub(super) fn new() -> Self {
         // three within two seconds; one alone may be a plug
-        let evidence = Evidence::new(Fault::Glitches, 3.0, 0.15, 30);
+        let evidence = Evidence::new(Fault::Glitches, 3.0, 0.1, 30);
         Self {
             window: vec![[0.0; 2]; 2 * BLOCK],
             bends: vec![0.0; 3 * BLOCK],

@@ -1,4 +1,4 @@
-//! Mixer: both lines in, the programme's sound out, and everything that is known of them.
+//! Mixer: the lines in, the programme's sound out, and everything that is known of them.
 //!
 //! The line off the air is moved until it agrees with the one on it to the sample, by the lag that
 //! [`Align`] finds; the one on the air is never touched. So a switch repeats and skips nothing.
@@ -10,6 +10,7 @@ use super::leads::Leads;
 use super::pair::Pair;
 use super::settings::SoundOrders;
 use super::stats::{LineStats, SoundStats};
+use super::third::Third;
 use super::watch::Look;
 use crate::media::meter::{Levels, Meter};
 use crate::media::sound::Stereo;
@@ -22,7 +23,7 @@ const NEAR: f64 = 24.0;
 /// How a line's samples are fetched for one tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetch {
-    /// 0 is line A, 1 line B.
+    /// Its place in [`Line::ALL`].
     pub line: usize,
     /// By how many samples the line is moved, later if positive.
     pub extra: i64,
@@ -33,17 +34,20 @@ pub struct Fetch {
 /// Makes the programme's sound.
 #[derive(Debug)]
 pub struct Mixer {
-    strips: [Strip; 2],
+    strips: [Strip; 3],
     bus: Bus,
     align: Option<Align>,
     pair: Pair,
-    leads: [Leads; 2],
-    levels: [Option<Levels>; 2],
-    moved: [i64; 2],
-    inverted: [bool; 2],
+    patience: Duration,
+    /// What the embedded sound is found to be.
+    third: Third,
+    leads: [Leads; 3],
+    levels: [Option<Levels>; 3],
+    moved: [i64; 3],
+    inverted: [bool; 3],
     lag: Option<f64>,
-    said: [Findings; 2],
-    lines: [Vec<Stereo>; 2],
+    said: [Findings; 3],
+    lines: [Vec<Stereo>; 3],
 }
 
 impl Mixer {
@@ -51,17 +55,19 @@ impl Mixer {
     #[must_use]
     pub fn new(line: Line, orders: &SoundOrders) -> Self {
         Self {
-            strips: [Strip::default(), Strip::default()],
+            strips: Default::default(),
             bus: Bus::new(line, Meter::new()),
             align: Some(Align::new()),
             pair: Pair::new(patience(orders)),
-            leads: [Leads::default(); 2],
-            levels: [None; 2],
-            moved: [0; 2],
-            inverted: [false; 2],
+            patience: patience(orders),
+            third: Third::default(),
+            leads: [Leads::default(); 3],
+            levels: [None; 3],
+            moved: [0; 3],
+            inverted: [false; 3],
             lag: None,
-            said: [Findings::default(); 2],
-            lines: [Vec::new(), Vec::new()],
+            said: [Findings::default(); 3],
+            lines: Default::default(),
         }
     }
 
@@ -75,12 +81,20 @@ impl Mixer {
     pub fn handle_look(&mut self, line: usize, look: Look) {
         self.leads[line] = look.leads;
         self.levels[line] = Some(look.levels);
-        self.pair.handle_look(line, look);
+        if line < Line::MIXER.len() {
+            self.pair.handle_look(line, look);
+        } else {
+            self.third.handle_look(look);
+        }
     }
 
     /// A line gives nothing any more.
     pub fn handle_gone(&mut self, line: usize) {
-        self.pair.handle_gone(line);
+        if line < Line::MIXER.len() {
+            self.pair.handle_gone(line);
+        } else {
+            self.third = Third::default();
+        }
         (self.leads[line], self.levels[line]) = (Leads::Unknown, None);
         self.restart();
     }
@@ -91,7 +105,7 @@ impl Mixer {
         }
     }
 
-    /// One tick of `samples`: fetches both lines, which says whether each is sounding, and mixes them.
+    /// One tick of `samples`: fetches every line, which says whether each is sounding, and mixes them.
     pub fn tick(
         &mut self,
         orders: &SoundOrders,
@@ -99,16 +113,18 @@ impl Mixer {
         samples: usize,
         mut fetch: impl FnMut(Fetch, &mut [Stereo]) -> bool,
     ) -> &[Stereo] {
-        self.pair.set_silent_after(patience(orders));
+        self.patience = patience(orders);
+        self.pair.set_silent_after(self.patience);
         self.bus.select(on_air);
         let settled = self.bus.settled();
         let mut both = true;
-        for (line, own) in [Line::A, Line::B].into_iter().enumerate() {
+        for (line, own) in Line::ALL.into_iter().enumerate() {
             let hold = orders.hold(own.source()).as_micros() as i64 * 48 / 1000;
             let heard = settled.is_none_or(|settled| settled == own) || on_air == own;
             let samples_of = &mut self.lines[line];
             samples_of.resize(samples, [0.0; 2]);
-            both &= fetch(Fetch { line, extra: hold + self.moved[line], heard }, samples_of);
+            let sounds = fetch(Fetch { line, extra: hold + self.moved[line], heard }, samples_of);
+            both &= sounds || own == Line::Embedded;
             self.strips[line].set(self.leads[line], orders.gain_of(own), self.inverted[line]);
             self.strips[line].apply(samples_of);
         }
@@ -119,14 +135,15 @@ impl Mixer {
                 self.follow(lag, on_air);
             }
         }
-        self.bus.mix(orders, &self.lines[0], &self.lines[1])
+        let [a, b, embedded] = &self.lines;
+        self.bus.mix(orders, [a, b, embedded])
     }
 
-    /// Moves the line off the air to the one on it.
+    /// Moves the mixer's line off the air to the one on it; while the embedded sound is on the air, B to A.
     fn follow(&mut self, lag: Lag, on_air: Line) {
         self.lag = Some(lag.samples + (self.moved[0] - self.moved[1]) as f64);
-        let off = if on_air == Line::A { 1 } else { 0 };
-        let by = if on_air == Line::A { -lag.samples } else { lag.samples };
+        let off = if on_air == Line::B { 0 } else { 1 };
+        let by = if on_air == Line::B { lag.samples } else { -lag.samples };
         if by.abs() > NEAR {
             self.moved[off] += by.round() as i64;
             self.restart();
@@ -139,8 +156,11 @@ impl Mixer {
 
     /// What is wrong with a line, if that is not what was said of it last.
     pub fn poll_judged(&mut self, now: Instant) -> Option<(Line, Vec<Finding>)> {
-        for (line, own) in [Line::A, Line::B].into_iter().enumerate() {
-            let findings = self.pair.findings(now, line);
+        for (line, own) in Line::ALL.into_iter().enumerate() {
+            let findings = match own {
+                Line::A | Line::B => self.pair.findings(now, line),
+                Line::Embedded => self.third.findings(now, self.patience),
+            };
             if !findings.same_faults(&self.said[line]) {
                 self.said[line] = findings;
                 return Some((own, findings.iter().collect()));
@@ -150,11 +170,11 @@ impl Mixer {
     }
 
     /// Everything that is measured; ten times a second, since levelling goes by it.
-    pub fn measure(&mut self, orders: &SoundOrders, ppm: [Option<f64>; 2]) -> SoundStats {
+    pub fn measure(&mut self, orders: &SoundOrders, ppm: [Option<f64>; 3]) -> SoundStats {
         let (programme, reduction) = self.bus.take_levels(orders);
         let line = |i: usize| self.levels[i].map(|levels| LineStats { levels, leads: self.leads[i], ppm: ppm[i] });
         SoundStats {
-            lines: [line(0), line(1)],
+            lines: [line(0), line(1), line(2)],
             programme: Some(programme),
             reduction,
             lag_ms: self.lag.map(|lag| lag / 48.0),

@@ -28,6 +28,7 @@ mod mixer;
 mod pair;
 mod settings;
 mod stats;
+mod third;
 mod watch;
 
 pub use align::{Align, Lag};

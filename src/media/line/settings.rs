@@ -86,8 +86,8 @@ impl Levelling {
 /// `[sound]` of the settings file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Gain of line A and line B.
-    pub gain: [Gain; 2],
+    /// Gain of line A, line B and the embedded sound.
+    pub gain: [Gain; 3],
     /// The high-pass, Hz; 0 for none.
     pub high_pass: u16,
     /// Loudness levelling.
@@ -98,20 +98,20 @@ pub struct Settings {
     pub watched: bool,
     /// A line is silent after so long of the other's programme.
     pub silent_after: Duration,
-    /// Of camera, slides, mixer A, mixer B.
-    pub delay: [Delay; 4],
+    /// Of camera, slides, mixer A, mixer B, embedded sound.
+    pub delay: [Delay; 5],
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            gain: [Gain::default(); 2],
+            gain: [Gain::default(); 3],
             high_pass: 40,
             levelling: Levelling::Off,
             auto_switch: true,
             watched: true,
             silent_after: Duration::from_secs(5),
-            delay: [Delay::default(); 4],
+            delay: [Delay::default(); 5],
         }
     }
 }
@@ -121,7 +121,7 @@ impl Settings {
     pub fn read(section: &mut Section<'_>) -> Self {
         let default = Self::default();
         let mut gain = |key| Gain::db(section.opt_number(key, Gain::RANGE).unwrap_or_default());
-        let gain = [gain("gain_a"), gain("gain_b")];
+        let gain = [gain("gain_a"), gain("gain_b"), gain("gain_embedded")];
         let high_pass = section.integer("high_pass", i64::from(default.high_pass), 0..=300) as u16;
         let line = section.line_of("levelling");
         let levelling = match section.text("levelling").as_deref() {
@@ -134,7 +134,7 @@ impl Settings {
             }
         };
         let ms = Duration::from_millis;
-        let keys = ["delay_camera", "delay_slides", "delay_a", "delay_b"];
+        let keys = ["delay_camera", "delay_slides", "delay_a", "delay_b", "delay_embedded"];
         Self {
             gain,
             high_pass,
@@ -150,8 +150,8 @@ impl Settings {
 /// What the pump is told of the sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SoundOrders {
-    /// Gain of line A and line B.
-    pub gain: [Gain; 2],
+    /// Gain of line A, line B and the embedded sound.
+    pub gain: [Gain; 3],
     /// The high-pass, Hz; 0 for none.
     pub high_pass: u16,
     /// Loudness levelling.
@@ -160,8 +160,8 @@ pub struct SoundOrders {
     pub mute: bool,
     /// A line is silent after so long of the other's programme, ms.
     pub silent_after_ms: u32,
-    /// Of camera, slides, mixer A, mixer B.
-    pub delay: [Delay; 4],
+    /// Of camera, slides, mixer A, mixer B, embedded sound.
+    pub delay: [Delay; 5],
     /// The lip-sync test listens and looks.
     pub lip_sync: bool,
 }
@@ -178,7 +178,7 @@ impl SoundOrders {
     /// The gain of a line.
     #[must_use]
     pub fn gain_of(&self, line: Line) -> Gain {
-        self.gain[usize::from(line == Line::B)]
+        self.gain[line.index()]
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
         orders.delay[2] = Delay::ms(-500);
         orders.delay[0] = Delay::ms(120);
         let held = SourceId::ALL.map(|s| orders.hold(s).as_millis());
-        assert_eq!(held, [620, 500, 0, 500, 620]);
+        assert_eq!(held, [620, 500, 0, 500, 500, 620]);
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub struct LineStats {
 /// What is measured of the sound.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct SoundStats {
-    /// Line A and line B; none of a line that gives nothing.
-    pub lines: [Option<LineStats>; 2],
+    /// Line A, line B and the embedded sound; none of one that gives nothing.
+    pub lines: [Option<LineStats>; 3],
     /// The programme; none before the first.
     pub programme: Option<Levels>,
     /// By how much the limiter holds it down, dB, 0 or less.

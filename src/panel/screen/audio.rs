@@ -12,7 +12,7 @@ use crate::panel::words::Word;
 /// Both lines and the programme, as they were measured in the last tenth of a second.
 pub(in crate::panel) fn audio(view: &View<'_>) -> Page {
     let mut page = view.page(view.say(Word::Audio));
-    let there: Vec<_> = [Line::A, Line::B].into_iter().filter(|line| view.input(*line).is_some()).collect();
+    let there: Vec<_> = Line::ALL.into_iter().filter(|line| view.input(*line).is_some()).collect();
     page.items.extend(there.iter().map(|line| of_line(view, *line)));
     if there.is_empty() {
         page.words(view.say(Word::NoLines), Tone::Plain);

@@ -68,7 +68,7 @@ fn record(view: &View<'_>, mark: Word) -> String {
 
 /// The mixer lines of the board.
 pub(super) fn meters(view: &View<'_>) -> Vec<Meter> {
-    [Line::A, Line::B]
+    Line::ALL
         .into_iter()
         .filter_map(|line| {
             let input = view.input(line)?;

@@ -13,7 +13,7 @@ pub(in crate::panel) fn picture(view: &View<'_>) -> Page {
         let source = view.say(match input.source {
             SourceId::Camera => Word::Camera,
             SourceId::Camera2 => Word::Camera2,
-            SourceId::Slides | SourceId::MixerA | SourceId::MixerB => Word::Slides,
+            SourceId::Slides | SourceId::MixerA | SourceId::MixerB | SourceId::Embedded => Word::Slides,
         });
         let (standing, tone) = if input.present { (Word::Present, Tone::Good) } else { (Word::Absent, Tone::Bad) };
         page.line(source, view.say(standing), tone);

@@ -127,7 +127,11 @@ pub(in crate::panel) fn sign(verdict: Verdict) -> &'static str {
     }
 }
 
-/// `A` or `B`.
+/// `A` or `B`; `H` for what HDMI or SDI brings along.
 pub(in crate::panel) fn letter(line: Line) -> char {
-    if line == Line::A { 'A' } else { 'B' }
+    match line {
+        Line::A => 'A',
+        Line::B => 'B',
+        Line::Embedded => 'H',
+    }
 }

@@ -150,6 +150,6 @@ fn number(source: SourceId) -> u8 {
     match source {
         SourceId::Slides => 1,
         SourceId::Camera2 => 2,
-        SourceId::Camera | SourceId::MixerA | SourceId::MixerB => 0,
+        SourceId::Camera | SourceId::MixerA | SourceId::MixerB | SourceId::Embedded => 0,
     }
 }

@@ -44,6 +44,7 @@ words! {
     SlateForLost = "信号丢失，垫片代替", "source lost; slate stands in";
     FarEndSilent = "远端未确认", "far end not confirmed";
     Rec = "录", "REC";
+    RecShort = "录", "R";
 
     // links
     Links = "链路", "LINKS";
@@ -156,7 +157,7 @@ words! {
     OutputReduced = "已让出", "given up";
     DelayIs = "延时", "delay";
     Dumped = "已掐断，垫片代替", "dumped: the slate stands in";
-    GivenUp = "为保直播已让出：{}", "given up for the live: {}";
+    GivenUp = "已让出：{}", "given up: {}";
     PreviewStream = "预览", "preview";
     Upload = "上传", "upload";
     PressBackup = "按[备用]切换", "BACKUP key = switch";
@@ -212,9 +213,9 @@ words! {
     ToBackupShort = "切到备用？", "TO BACKUP?";
     ToMain = "切回主路输出？", "SWITCH TO MAIN?";
     ToMainShort = "切回主路？", "TO MAIN?";
-    SwitchMeans = "在关键帧处切换，不中断", "cut at a key picture";
-    SwitchMarks = "无节目出口，只换标记", "no programme output";
-    SwitchLoses = "未连接，观众会中断！", "NOT OPEN: viewers lose";
+    SwitchMeans = "关键帧处切换，不断", "cut at key picture";
+    SwitchMarks = "无出口，只换标记", "no programme output";
+    SwitchLoses = "未接通，观众中断！", "viewers see nothing";
     BackupDo = "再按[备用]执行", "BACKUP=do";
     ChangeLayout = "更换布局？", "CHANGE PICTURE?";
     ChangeShort = "换布局？", "PICTURE?";

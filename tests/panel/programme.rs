@@ -18,7 +18,7 @@ fn backup_is_armed_with_its_consequence_and_done_by_the_second_press_and_so_is_t
     desk.press(Key::Backup);
     assert!(desk.asked.is_empty());
     let text = desk.reads();
-    assert!(text.contains("TO BACKUP?") && text.contains("cut at a key picture"), "{text}");
+    assert!(text.contains("TO BACKUP?") && text.contains("cut at key picture"), "{text}");
     assert_eq!(desk.lamp("backup"), Light::Quick);
     desk.passes(1000);
     desk.press(Key::Backup);
@@ -43,7 +43,7 @@ fn a_backup_that_is_not_open_is_told_before_it_is_taken() {
     assert_eq!(desk.lamp("backup"), Light::Slow);
 
     desk.press(Key::Backup);
-    assert!(desk.reads().contains("NOT OPEN: viewers lose"), "{}", desk.reads());
+    assert!(desk.reads().contains("viewers see nothing"), "{}", desk.reads());
     desk.press(Key::Ack);
     desk.passes(500);
 

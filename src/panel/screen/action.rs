@@ -6,7 +6,7 @@ use super::picture::name;
 use super::view::{View, letter};
 use crate::lang::{Lang, Text};
 use crate::media::{Layout, Line, OutputId, SourceId};
-use crate::message::{OutputState, OutputStatus, Phase};
+use crate::message::{OutputState, Phase};
 use crate::panel::page::{Band, Item, Page, Tone};
 use crate::panel::words::Word;
 use crate::time::Duration;
@@ -102,14 +102,10 @@ fn swap(view: &View<'_>, to: Line, page: &mut Page) {
 fn switch(view: &View<'_>, to: OutputId, page: &mut Page) {
     let outputs = &view.status.outputs;
     let find = |name| outputs.iter().find(|output| output.name == name);
-    let told = |output: Option<&OutputStatus>| {
-        output.map_or("-".to_owned(), |output| {
-            let rate = output.bitrate.measured.map_or("-".to_owned(), |rate| format!("{rate:.1}M"));
-            format!("{} {rate}", view.say(outputs::name(output.name)))
-        })
-    };
-    let from = outputs.iter().find(|output| output.active && output.name.can_be_active());
-    page.words(format!("{} > {}", told(from), told(find(to))), Tone::Warn);
+    if let Some(output) = find(to) {
+        let (left, right) = outputs::standing(view, output);
+        page.choices(left, right, Tone::Warn);
+    }
     let open = find(to).is_some_and(|output| output.state == OutputState::Open);
     let on_air = matches!(view.status.phase, Phase::Starting | Phase::Live);
     let (means, tone) = match (open || !on_air, find(OutputId::Programme)) {

@@ -40,8 +40,8 @@ pub(in crate::panel) fn home(view: &View<'_>) -> Page {
     } else {
         vec![fps(&format!("/{}", whole(programme.fps.wanted))), fps("")]
     };
-    let record = record(view);
-    let last = last.into_iter().map(|form| format!("{form}{record}")).collect();
+    let marks = [Word::Rec, Word::RecShort].map(|word| record(view, word));
+    let last = last.iter().flat_map(|form| marks.iter().map(move |mark| format!("{form}{mark}"))).collect();
     let tone = if programme.slate { Tone::Warn } else { tone(programme.bitrate.verdict) };
     page.choices(vec![rate], last, tone);
 
@@ -57,11 +57,11 @@ pub(in crate::panel) fn home(view: &View<'_>) -> Page {
 }
 
 /// Recording, or not though it should be.
-fn record(view: &View<'_>) -> String {
+fn record(view: &View<'_>, mark: Word) -> String {
     let recording = &view.status.recording;
     match (recording.running, recording.wanted && recording.label.allowed.record) {
-        (true, _) => format!(" {}", view.say(Word::Rec)),
-        (false, true) => format!(" {}!", view.say(Word::Rec)),
+        (true, _) => format!(" {}", view.say(mark)),
+        (false, true) => format!(" {}!", view.say(mark)),
         (false, false) => String::new(),
     }
 }

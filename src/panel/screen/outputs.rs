@@ -44,23 +44,9 @@ fn told(view: &View<'_>, output: &OutputStatus) -> Item {
     let mark = if output.active && output.name.can_be_active() { ">" } else { "" };
     let label = format!("{mark}{}", view.say(name(output.name)));
     let scheme = output.scheme.name().to_ascii_uppercase();
-    let (state, shade) = match output.state {
-        OutputState::Idle => (Word::OutputIdle, Tone::Faint),
-        OutputState::Opening => (Word::OutputOpening, Tone::Warn),
-        OutputState::Open => (Word::OutputOpen, tone(output.bitrate.verdict)),
-        OutputState::Failed => (Word::OutputFailed, Tone::Bad),
-        OutputState::Reduced => (Word::OutputReduced, Tone::Warn),
-    };
+    let (state, shade) = state(output);
     let state = view.say(state);
-    let rate = match output.bitrate.wanted {
-        Some(_) => format!(
-            "{}/{}M{}",
-            tenth(output.bitrate.measured),
-            tenth(output.bitrate.wanted),
-            sign(output.bitrate.verdict)
-        ),
-        None => format!("{}M", tenth(output.bitrate.measured)),
-    };
+    let rate = rate(output);
     let right = if output.state == OutputState::Open { vec![format!("{state} {rate}"), rate] } else { vec![state] };
     let mut items = vec![Item::Line { left: vec![format!("{label} {scheme}"), label], right, tone: shade }];
     if !output.why.is_empty() {
@@ -78,6 +64,32 @@ fn told(view: &View<'_>, output: &OutputStatus) -> Item {
         });
     }
     Item::Together(items)
+}
+
+/// How an output leaves and where it stands, with its rate.
+pub(super) fn standing(view: &View<'_>, output: &OutputStatus) -> (Vec<String>, Vec<String>) {
+    let scheme = output.scheme.name().to_ascii_uppercase();
+    let (state, _) = state(output);
+    (vec![format!("{scheme} {}", view.say(state)), scheme], vec![rate(output)])
+}
+
+fn state(output: &OutputStatus) -> (Word, Tone) {
+    match output.state {
+        OutputState::Idle => (Word::OutputIdle, Tone::Faint),
+        OutputState::Opening => (Word::OutputOpening, Tone::Warn),
+        OutputState::Open => (Word::OutputOpen, tone(output.bitrate.verdict)),
+        OutputState::Failed => (Word::OutputFailed, Tone::Bad),
+        OutputState::Reduced => (Word::OutputReduced, Tone::Warn),
+    }
+}
+
+/// Measured, and wanted where its encoder was told.
+fn rate(output: &OutputStatus) -> String {
+    let (is, wanted) = (tenth(output.bitrate.measured), tenth(output.bitrate.wanted));
+    match output.bitrate.wanted {
+        Some(_) => format!("{is}/{wanted}M{}", sign(output.bitrate.verdict)),
+        None => format!("{is}M"),
+    }
 }
 
 /// The output in words.

@@ -379,6 +379,36 @@ fn naks_for_what_the_engine_holds_never_reach_the_caller() {
 }
 
 #[test]
+fn what_the_far_end_took_in_is_sent_again_when_the_listener_misses_it_for_longer_than_it_takes_to_acknowledge() {
+    let mut rig = Rig::connected(1);
+    let ten = |rig: &mut Rig, first: u32, acked: u32| {
+        for _ in 0..10 {
+            let packet = rig.data();
+            rig.caller(packet);
+        }
+        rig.answer(10);
+        rig.far(0, &srtla::emit_ack(&std::array::from_fn::<_, 10, _>(|n| Seq::new(first + n as u32))));
+        // the listener's own word comes 20 ms after the link's
+        rig.answer(20);
+        rig.far(0, &srt::emit_ack(Ack { seq: Seq::new(acked), number: Some(acked) }, acked, CALLER));
+    };
+    let nak = |stamp: u32| srt::emit_nak(&[(Seq::new(13), Seq::new(13))], stamp, CALLER);
+    ten(&mut rig, 0, 10);
+    ten(&mut rig, 10, 13);
+
+    rig.far(0, &nak(1));
+    let early = seqs(&rig.answer(20));
+    // what it said before, come late over another link, tells nothing
+    rig.answer(20);
+    rig.far(0, &nak(1));
+    let copy = seqs(&rig.answer(5));
+    rig.far(0, &nak(2));
+    let late = seqs(&rig.answer(5));
+
+    assert_eq!((early, copy, late), (vec![], vec![], vec![13]));
+}
+
+#[test]
 fn the_callers_own_retransmission_of_a_held_packet_is_dropped_and_counted() {
     let mut rig = Rig::connected(2);
     for _ in 0..20 {

@@ -73,7 +73,7 @@ impl Config {
         let default = Self::default();
         let ms = Duration::from_millis;
         // whoever names a gateway of ours by its key means to speak with it
-        let named = section.text("peer").is_some_and(|peer| !peer.is_empty());
+        let named = section.peek("peer").is_some_and(|peer| !peer.is_empty());
         let auto = if named { Dialect::Native } else { default.dialect };
         Self {
             dialect: section.choice(

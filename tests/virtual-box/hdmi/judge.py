@@ -132,7 +132,7 @@ def outages(name):
     for entry in (e for e in plot if e["input"] == name):
         if entry["what"] in ("no signal", "no lock", "out of range", "unplugged", "driver unbound"):
             lost = entry
-        elif entry["what"] in ("signal", "plugged in", "driver bound") and lost:
+        elif entry["what"] in ("signal", "driver bound") and lost:
             list_.append((lost["what"], lost["before"], lost["after"], entry["before"], entry["after"]))
             lost = None
     return list_
@@ -152,6 +152,7 @@ for name in ("camera", "slides"):
         if (cause, before) in [(f[0], f[1]) for f in flaps[2:]]:
             ends.append(back_after)
             continue
+        flaps_on = (cause, before) in [(f[0], f[1]) for f in flaps[1:2]]
         begin, end = picture_at(before), picture_at(back_before)
         slates = [n for n in range(max(0, int(begin) - 1), min(len(kinds), int(end) + RATE)) if kinds[n] == "slate"]
         onset = (slates[0] - picture_at(after)) / RATE if slates else 99
@@ -161,6 +162,8 @@ for name in ("camera", "slides"):
         wait = (back - picture_at(back_after)) / RATE if back else 99
         check(f"{name}, {cause}: slate after", onset <= ONSET + SLACK, f"{onset:.2f} s", f"{ONSET} s and a picture's edges")
         limit = by + (PROOF if cause == "driver unbound" else 0)
+        if flaps_on:
+            continue
         check(f"{name}, {cause}: own picture after its return", wait <= limit + SLACK, f"{wait:.2f} s", f"{limit:.1f} s")
         between = kinds[slates[0] : back] if slates and back else []
         check(f"{name}, {cause}: nothing but the slate between", set(between) <= {"slate"} or between.count("other") <= 2,

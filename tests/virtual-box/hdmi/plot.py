@@ -142,20 +142,16 @@ camera_story(camera)
 flaps.join()
 time.sleep(6)
 
-# gone while somebody still holds it, back when the last one lets go: our own handle is that one
+# one is gone; this kernel's vivid brings it back with its driver only
 slides.does("unplugged", ("Disconnect", 1))
-time.sleep(2.5)
-before = time.time()
 os.close(slides.fd)
-note("slides", "plugged in", before, time.time())
-time.sleep(11)
+time.sleep(4)
 
 device = next(DRIVER.glob("vivid.*")).name
 os.close(camera.fd)
 before = time.time()
 (DRIVER / "unbind").write_text(device)
-for name in ("camera", "slides"):
-    note(name, "driver unbound", before, time.time())
+note("camera", "driver unbound", before, time.time())
 time.sleep(3)
 (DRIVER / "bind").write_text(device)
 for one in (camera, slides):

@@ -331,10 +331,6 @@ pub(crate) fn receiver(life: &[u8]) -> usize {
                 bytes += out.len();
                 let out = bytes::Bytes::from(out);
                 let _ = receiver.handle_frame(now, link as u8, counters[link], out.len() + 24, &out);
-                if what > 200 {
-                    // and once more, as if it had come in halves
-                    receiver.handle_whole(now, link as u8, &out);
-                }
             }
         }
         for _ in 0..1000 {
@@ -463,4 +459,193 @@ pub(crate) fn gateway(life: &[u8]) -> usize {
         assert_eq!(gateway.figures().count(), stats.groups);
     }
     passed
+}
+
+/// A random life of a native Sender: its handshake, payloads of either kind, links that come, go, fall silent and grow
+/// narrow, what the gateway truly tells, told twice, late, changed or never, and what only a mad gateway would say. What
+/// comes out at the far end was put in, and only once; how much did is told.
+pub(crate) fn tunnel(life: &[u8]) -> usize {
+    use std::collections::{BTreeSet, VecDeque};
+
+    use livebox::bond::native::{Cutter, InitiatorConfig, Offer, Received, ResponderEvent};
+    use livebox::bond::{Config, LinkConfig, LinkId, Output, Receiver, ReceiverConfig, Sender};
+    use livebox::rng::Rng;
+    use livebox::time::{Duration, Instant};
+    use livebox::wire::native::{FeedbackWriter, StreamKind, StreamSeen};
+    use livebox::wire::srt;
+
+    const L: Duration = Duration::from_millis(300);
+    let mut fate = Fate(life);
+    let mut now = Instant::from_millis(1000);
+    let as_srt = match fate.byte() {
+        Some(kind) => kind > 127,
+        None => return 0,
+    };
+    let (offer, streams) = if as_srt {
+        (Offer::srt(L, "main"), vec![(0, StreamKind::Srt)])
+    } else {
+        (Offer::ts(L, &["main", "slides"]), vec![(0, StreamKind::Ts), (1, StreamKind::Ts)])
+    };
+    let session = InitiatorConfig { key: sides::key(1), peer: sides::key(2).public(), offer };
+    let config = Config { latency: L, ..Config::default() };
+    let mut sender = Sender::native(now, config, session, Rng::simulated(3));
+    let (mut gateway, mut receiver, mut group) = (sides::responder(now, 4), None::<Receiver>, None);
+    let (mut cutter, mut room, mut made, mut given) = (Cutter::default(), vec![0; 2048], 0_u32, BTreeSet::new());
+    let caller = ([127, 0, 0, 1], 6000).into();
+    // what is under way, both ways, and what each link's path carries and loses of a hundred
+    let (mut up, mut down) = (VecDeque::new(), VecDeque::<(u8, bytes::Bytes)>::new());
+    let mut paths = [(1472, 0); 4];
+    for link in 0..3 {
+        sender.add_link(now, LinkId(link), LinkConfig { name: "link".to_owned(), metered: link > 0 });
+        sender.handle_carrier(now, LinkId(link), true);
+    }
+    while let Some(what) = fate.byte() {
+        let link = what >> 6;
+        match what % 16 {
+            0 => now += Duration::from_millis(u64::from(fate.byte().unwrap_or(0)) * 2),
+            1 => {
+                let config = LinkConfig { name: "link".to_owned(), metered: what > 127 };
+                sender.add_link(now, LinkId(link), config);
+            }
+            2 => sender.handle_carrier(now, LinkId(link), fate.byte().unwrap_or(255) > 50),
+            3 if what & 0x30 == 0 => sender.remove_link(now, LinkId(link)),
+            3 => sender.handle_send_error(now, LinkId(link)),
+            4 => {
+                let (narrow, loses) = (fate.byte().unwrap_or(255), fate.byte().unwrap_or(0));
+                paths[usize::from(link)] = (1200 + usize::from(narrow), loses / 4);
+            }
+            5 => {
+                let length = usize::from(fate.byte().unwrap_or(0));
+                sender.handle_datagram(now, LinkId(link), fate.take(length));
+            }
+            6 if group.is_some() => {
+                // of the gateway's own hand, and without sense: any frame, or feedback of what never was
+                let mut inner = Vec::new();
+                if what & 0x10 == 0 {
+                    frame(&mut fate, what >> 4, &mut inner);
+                } else {
+                    let clock = u32::from(fate.byte().unwrap_or(0)) << 12;
+                    let mut writer = FeedbackWriter::new(&mut inner, clock, 1100);
+                    let next = u32::from(fate.byte().unwrap_or(0));
+                    writer.stream(StreamSeen { stream: what >> 5, next, missing: 1 });
+                    let high = u64::from(fate.byte().unwrap_or(0)) << (what >> 5);
+                    let low = high.saturating_sub(u64::from(fate.byte().unwrap_or(0)));
+                    writer.link(link, [low..=high], [clock, clock.wrapping_sub(7)], 1000);
+                    writer.finish();
+                }
+                let mut out = Vec::new();
+                if let Some(group) = group
+                    && gateway.seal(group, link, &inner, &mut out).is_ok()
+                {
+                    down.push_back((link, out.into()));
+                }
+            }
+            _ => {
+                // a burst of payloads, each with its number
+                for _ in 0..1 + what / 32 {
+                    let mut payload = vec![0x47; 188 * 7];
+                    payload[4..8].copy_from_slice(&made.to_be_bytes());
+                    if as_srt {
+                        let seq = livebox::wire::Seq::new(made);
+                        let timestamp = now.as_micros() as u32;
+                        let (message, retransmitted) = (made + 1, false);
+                        let data = srt::Data { seq, message, retransmitted, timestamp, socket: 1, payload: &payload };
+                        if made == 0 {
+                            let step = srt::Step::Conclusion;
+                            let (version, initial_seq) = (5, seq);
+                            let knock =
+                                srt::Handshake { step, version, initial_seq, socket: 1, cookie: 0, settings: None };
+                            sender.handle_packet(now, caller, srt::emit_handshake(&knock, 0, 0).into());
+                        }
+                        sender.handle_packet(now, caller, srt::emit_data(&data).into());
+                    } else {
+                        let limit = sender.payload_limit();
+                        cutter.take(what >> 7, payload.into(), limit, |piece| {
+                            assert!(piece.len() <= limit && piece.len() % 188 == 0);
+                            sender.handle_ts(now, what >> 7, piece);
+                        });
+                    }
+                    made += 1;
+                }
+            }
+        }
+        // both ends until nothing moves, 5 ms each way
+        for _ in 0..4 {
+            now += Duration::from_millis(5);
+            if sender.next_timeout().is_some_and(|at| at <= now) {
+                sender.handle_timeout(now);
+            }
+            while let Some(transmit) = sender.poll_transmit(now) {
+                assert!(transmit.payload.len() <= 1472, "{} bytes are longer than any path", transmit.payload.len());
+                up.push_back((transmit.link.0, transmit.payload));
+            }
+            while sender.poll_caller().is_some() || sender.poll_echo().is_some() {}
+            while let Some((link, datagram)) = up.pop_front() {
+                let (path, loses) = paths.get(usize::from(link)).copied().unwrap_or((1472, 0));
+                let luck = datagram.last().copied().unwrap_or(0) % 64;
+                if datagram.len() > path {
+                    if luck > 31 {
+                        sender.handle_too_long(now, LinkId(link), datagram.len());
+                    }
+                    continue;
+                }
+                if luck < loses {
+                    continue;
+                }
+                match gateway.handle_datagram(now, ([192, 0, 2, link], 5000).into(), &datagram, &mut room) {
+                    Received::Nothing => {}
+                    Received::Answer(answer) => down.push_back((link, bytes::Bytes::copy_from_slice(answer))),
+                    Received::Frame { link, counter, frame, .. } => {
+                        let frame = bytes::Bytes::copy_from_slice(frame);
+                        let config = ReceiverConfig { latency: L, streams: streams.clone() };
+                        let receiver = receiver.get_or_insert_with(|| Receiver::new(now, config));
+                        assert_eq!(receiver.handle_frame(now, link, counter, datagram.len(), &frame), Ok(()));
+                    }
+                }
+            }
+            while let Some(event) = gateway.poll_event() {
+                match event {
+                    ResponderEvent::Opened { group: opened, .. } => group = Some(opened),
+                    ResponderEvent::Closed { .. } => group = None,
+                    ResponderEvent::Moved { .. } => {}
+                }
+            }
+            if gateway.next_timeout().is_some_and(|at| at <= now) {
+                gateway.handle_timeout(now);
+            }
+            if let Some(receiver) = &mut receiver {
+                receiver.handle_timeout(now);
+                while let Some(output) = receiver.poll_output() {
+                    let Output::Payload { stream, number, payload, .. } = output else { continue };
+                    assert!(given.insert((stream, number)), "{number} of stream {stream} twice");
+                    let at = if as_srt { 20 } else { 4 };
+                    let own = payload.get(at..at + 4).and_then(|four| four.try_into().ok()).map(u32::from_be_bytes);
+                    // a piece may begin in the midst of a payload
+                    assert!(own.is_some_and(|own| own < made || own == 0x4747_4747), "{own:?} was never put in");
+                }
+                while let (Some((link, frame)), Some(group)) = (receiver.poll_frame(), group) {
+                    let mut out = Vec::new();
+                    if gateway.seal(group, link, &frame, &mut out).is_ok() && what % 5 != 0 {
+                        down.push_back((link, out.into()));
+                    }
+                }
+            }
+            for _ in 0..down.len().saturating_sub(usize::from(what % 3)) {
+                let Some((link, datagram)) = down.pop_front() else { break };
+                sender.handle_datagram(now, LinkId(link), &datagram);
+                if what % 7 == 0 {
+                    // and once more
+                    sender.handle_datagram(now, LinkId(link), &datagram);
+                }
+            }
+            while let Some((to, datagram)) = gateway.poll_transmit() {
+                let std::net::SocketAddr::V4(to) = to else { continue };
+                down.push_back((to.ip().octets()[3], datagram.into()));
+            }
+        }
+        let (bytes, waiting) = sender.held();
+        assert!(bytes <= (48 << 20) + 1500 && waiting <= 32_768);
+        let _ = sender.stats(now);
+    }
+    given.len()
 }

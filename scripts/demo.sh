@@ -65,6 +65,17 @@ up() { # up PORT: waits until somebody listens there
 
 # The board without hardware, with a camera that is killed once and comes back.
 sed '/^\[camera\]/a outages = [["46s", "50s"]]' board/sim/profile.toml > "$out/board/profile.toml"
+"$box" keys new "$out/gateway.key" > "$out/peer"
+echo "$("$box" keys new "$out/box.key") livebox" > "$out/boxes"
+cat > "$out/gateway.toml" <<C
+listen = "127.0.0.1:$gateway_port"
+to = "127.0.0.1:$studio_port"
+key_file = "$out/gateway.key"
+allow_file = "$out/boxes"
+[[destination]]
+name = "studio"
+to = "127.0.0.1:$studio_port"
+C
 cat > "$out/livebox.toml" <<C
 name = "livebox"
 language = "en"
@@ -75,6 +86,9 @@ socket = "$out/livebox.sock"
 reserve = "200ms"
 destination = "$emulator"
 bitrate_max = "4Mbps"
+[bond]
+key_file = "$out/box.key"
+peer = "$(cat "$out/peer")"
 [mqtt]
 broker = "127.0.0.1:$mqtt_port"
 C
@@ -87,7 +101,7 @@ start mosquitto.log mosquitto -c "$out/mosquitto.conf"
 # the programme is what it writes, so it has no log of its own
 start studio.log bash -c 'exec srt-live-transmit -loglevel error "$0" file://con > "$1"' \
   "srt://127.0.0.1:$studio_port?mode=listener" "$out/received.ts"
-start gateway.log "$box" gateway --listen "127.0.0.1:$gateway_port" --to "127.0.0.1:$studio_port"
+start gateway.log "$box" gateway --config "$out/gateway.toml"
 start links.log "$box" sim --live scripts/demo-links.toml --listen "$emulator" \
   --to "127.0.0.1:$gateway_port" ${forever:+--forever}
 for port in $mqtt_port $ws_port $studio_port $gateway_port ${emulator#*:}; do up "$port"; done

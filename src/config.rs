@@ -29,8 +29,8 @@ const WIRE_FACTOR: f64 = 1.08;
 /// Whom the native dialect speaks with, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
-    /// The file of the box's private key.
-    pub key_file: PathBuf,
+    /// Where the box's private key is kept.
+    pub key_file: SecretRef,
     /// The gateway's public key.
     pub peer: PublicKey,
 }
@@ -99,6 +99,7 @@ impl Config {
         let mut media_section = root.section("media");
         let latency_line = media_section.line_of("srt_latency");
         let (mut media, passphrase) = media::Config::read(&mut media_section);
+        media.slates = media::slates::Slates::read(&mut root.section("slates"));
         media.sound = media::line::Settings::read(&mut root.section("sound"));
         media.roads = media::Roads::read(root, media.rate);
         let mut bond_section = root.section("bond");
@@ -174,7 +175,8 @@ impl Config {
 
     /// Every secret that has to be there before this config can be used.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        self.passphrase.iter().chain(&self.mqtt_files).chain(self.media.roads.secrets())
+        let key = self.trust.iter().map(|trust| &trust.key_file);
+        self.passphrase.iter().chain(&self.mqtt_files).chain(self.media.roads.secrets()).chain(key)
     }
 
     /// What control needs to know, of this config and the board.
@@ -185,6 +187,7 @@ impl Config {
             SourceId::Slides => board.slides.is_some(),
             SourceId::MixerA => board.mixer_a.is_some(),
             SourceId::MixerB => board.mixer_b.is_some(),
+            SourceId::Camera2 => board.camera2.is_some(),
             SourceId::Embedded => board.embedded.is_some(),
         };
         Settings {
@@ -204,7 +207,7 @@ impl Config {
     pub fn changes(&self, new: &Self) -> Vec<(&'static str, Effect)> {
         let (a, b) = (&self.media, &new.media);
         let roads = (a.roads.unplaced(), b.roads.unplaced());
-        let key_file = |config: &Self| config.trust.as_ref().map(|trust| trust.key_file.clone());
+        let key_file = |config: &Self| config.trust.as_ref().map(|trust| trust.key_file.keeper.clone());
         let peer = |config: &Self| config.trust.as_ref().map(|trust| trust.peer);
         let secret = self.passphrase.as_ref().map(|s| &s.keeper) != new.passphrase.as_ref().map(|s| &s.keeper);
         [
@@ -224,6 +227,7 @@ impl Config {
             ("media.stream_id", a.stream_id != b.stream_id),
             ("media.passphrase_file", secret || a.passphrase != b.passphrase),
             ("media.destination", a.destination != b.destination),
+            ("media.prove", a.prove != b.prove),
             ("bond.dialect", self.bond.dialect != new.bond.dialect),
             ("bond.key_file", key_file(self) != key_file(new)),
             ("bond.peer", peer(self) != peer(new)),
@@ -239,6 +243,7 @@ impl Config {
             ("event.agenda", self.event.agenda != new.event.agenda),
             ("event.zone", self.event.zone != new.event.zone),
             ("event.split", self.event.split != new.event.split),
+            ("slates", a.slates != b.slates),
             ("sound", a.sound != b.sound),
             ("backup", roads.0.backup != roads.1.backup),
             ("programme", roads.0.programme != roads.1.programme),
@@ -269,16 +274,13 @@ impl Config {
 
 /// Both keys of `[bond]` about who trusts whom, or none.
 fn trust(section: &mut Section<'_>) -> Option<Trust> {
-    let lines = (section.line_of("key_file"), section.line_of("peer"));
-    let key_file = section.text("key_file").filter(|text| !text.is_empty()).map(PathBuf::from);
-    if let Some(path) = key_file.as_ref().filter(|path| !path.is_absolute()) {
-        section.fault(lines.0, "key_file", format!("{} is not an absolute path", path.display()));
-    }
+    let line = section.line_of("peer");
+    let key_file = section.secret("key_file");
     let peer = section.text("peer").filter(|text| !text.is_empty());
     let peer = peer.and_then(|text| match text.parse() {
         Ok(peer) => Some(peer),
         Err(why) => {
-            section.fault(lines.1, "peer", format!("{why}; livebox keys show FILE on the gateway prints it"));
+            section.fault(line, "peer", format!("{why}; livebox keys show FILE on the gateway prints it"));
             None
         }
     });

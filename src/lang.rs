@@ -106,6 +106,8 @@ pub mod told {
             "slides" => "幻灯片",
             "picture_in_picture" => "画中画",
             "side_by_side" => "并排",
+            "camera2" => "摄像机 2",
+            "three_split" => "三分屏",
             other => other,
         };
         Text::new(format!("画面布局：{zh}"), format!("layout: {name}"))
@@ -125,6 +127,18 @@ pub mod told {
         } else {
             Text::new("已切回画面", "the picture is back on air")
         }
+    }
+
+    /// A slate was asked for by its name.
+    #[must_use]
+    pub fn shown(name: &str) -> Text {
+        let zh = match name {
+            "warmup" => "暖场短片",
+            "technical" => "技术故障垫片",
+            "end" => "结束垫片",
+            _ => "等待垫片",
+        };
+        Text::new(format!("已切到{zh}"), format!("on screen: the {name} slate"))
     }
 
     /// The alarms that stood were seen by somebody.
@@ -369,6 +383,14 @@ pub mod said {
         sizes(given, wanted) = "{given}，应为 {wanted}", "{given} instead of {wanted}";
         /// The encoder gives nothing.
         no_picture_since(seconds) = "已 {seconds} 秒没有关键帧", "no key picture for {seconds} s";
+        /// A slate's file.
+        slate_changed(path) = "{path} 的内容与 sha256 不符", "{path} is not the file of its sha256";
+        /// A slate's file.
+        slate_unreadable(path, why) = "{path} 无法读取（{why}）", "{path} cannot be read ({why})";
+        /// A slate's file.
+        slate_undecodable(path) = "{path} 不是可识别的图片或视频", "{path} is no picture and no film that can be decoded";
+        /// A slate's file.
+        slate_too_large(path) = "{path} 超过 512 MB", "{path} is larger than 512 MB";
         /// A capture device was pulled, or its driver let go of it.
         device_gone(card) = "{card}：设备已移除", "{card} was removed";
         /// A video input has no signal.

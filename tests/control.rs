@@ -153,6 +153,7 @@ fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
         sent_packets: 0,
         lost_packets: 0,
         strange_datagrams: 0,
+        datagram: None,
     };
     GroupStats {
         links: UPLINKS.iter().enumerate().map(link).collect(),

@@ -31,6 +31,7 @@ fn the_corpus_of_each_fuzz_target_does_no_harm() {
     each("handshake", life::handshake);
     each("receiver", life::receiver);
     each("gateway", life::gateway);
+    each("tunnel", life::tunnel);
 }
 
 /// Lives of random bytes; `LIVEBOX_LIVES` asks for more of each, from another seed on with `LIVEBOX_SEED`.
@@ -53,7 +54,8 @@ fn random_lives_of_every_machine_do_no_harm() {
     random(life::native, 200);
     random(life::sender, 4000);
     // a life in which nothing ever gets through would prove nothing
-    for came_out in [random(life::handshake, 4000), random(life::receiver, 4000), random(life::gateway, 4000)] {
+    for play in [life::handshake, life::receiver, life::gateway, life::tunnel] {
+        let came_out = random(play, 4000);
         assert!(came_out.iter().filter(|count| **count > 0).count() * 4 > came_out.len(), "{came_out:?}");
     }
 }

@@ -4,12 +4,14 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::process::Command;
 
+use livebox::units::Bitrate;
 use livebox::wire::{Seq, srt};
 use nix::sys::signal::Signal;
 
+use crate::peers::line::{Line, Plan, keys};
 use crate::peers::{
-    Emulator, LIVEBOX, Listener, Process, addresses, at, bond, call, figures, free_port, gateway, knock, links_up,
-    pause, peer,
+    Emulator, LIVEBOX, Listener, Process, addresses, at, bond, call, figures, free_port, gateway, gateway_with, knock,
+    links_up, pause, peer,
 };
 
 /// Wired and six modems; the wired one falls silent at 6 s, two modems together at 9 s.
@@ -297,6 +299,43 @@ fn the_uplinks_file_read_again_touches_only_the_links_that_changed() {
 }
 
 #[test]
+fn boxes_of_both_dialects_are_on_air_on_one_port_at_once_and_none_misses_a_payload() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = Listener::open();
+    let (theirs, ours) = keys(folder.path());
+    let (gateway, far) = gateway_with(listener.port, &theirs.each_ref().map(String::as_str));
+    let plain: [&str; 0] = [];
+    let sealed = ours.each_ref().map(String::as_str);
+    let boxes: Vec<_> = [&plain[..], &sealed[..], &plain[..]]
+        .iter()
+        .enumerate()
+        .map(|(n, more)| {
+            let stats = folder.path().join(format!("stats{n}"));
+            let emulator = Emulator::start(THREE, far);
+            let (bond, port) = bond(emulator.port, 3, &stats, more);
+            (stats, emulator, bond, port)
+        })
+        .collect();
+
+    let count = 2500;
+    std::thread::scope(|threads| {
+        for (.., port) in &boxes {
+            threads.spawn(|| call(at(*port), 3.0, count, |_| {}));
+        }
+    });
+
+    listener.all_have(boxes.len(), count, &boxes[1].0);
+    for (stats, ..) in &boxes {
+        let figures = figures(stats, |f| f["packets"] == count);
+        assert_eq!((&figures["dropped_late"], &figures["connected"]), (&0.into(), &true.into()), "{figures:#}");
+    }
+    let (code, said) = gateway.ends();
+    assert_eq!(code, Some(0));
+    let came = |word: &str| said.lines().filter(|line| line.contains(word)).count();
+    assert_eq!((came("group registered"), came("box has come")), (2, 1), "{said}");
+}
+
+#[test]
 fn what_is_incomplete_or_not_understood_is_refused_before_anything_starts() {
     let refused = |args: &[&str]| {
         let common = ["bond", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:9"];
@@ -314,63 +353,14 @@ fn what_is_incomplete_or_not_understood_is_refused_before_anything_starts() {
     assert!(said.contains("/nonexistent"), "{said}");
 }
 
-/// Through stock libsrt at both ends; `options` of listener and caller.
-fn through_libsrt(listener_options: &str, caller_options: &str) {
-    const NAME: &str = "srt-live-transmit";
-    assert!(Command::new(NAME).arg("-version").output().is_ok(), "{NAME} is missing; run scripts/needs.sh test");
-    let folder = tempfile::tempdir().unwrap();
-    let stats = folder.path().join("stats.json");
-    let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
-    sink.set_read_timeout(Some(std::time::Duration::from_secs(4))).unwrap();
-    let _ = socket2::SockRef::from(&sink).set_recv_buffer_size(4 << 20);
-    let (srt, source) = (free_port(), free_port());
-    let listen = format!("srt://127.0.0.1:{srt}?mode=listener&latency=1000&lossmaxttl=40{listener_options}");
-    let out = format!("udp://{}", sink.local_addr().unwrap());
-    let _listener = Process::start(NAME, &["-q", "-loglevel:fatal", &listen, &out]);
-    let (_gateway, far) = gateway(srt);
-    let emulator = Emulator::start(THREE, far);
-    let (_bond, port) = bond(emulator.port, 3, &stats, &[]);
-    let connect = format!("srt://127.0.0.1:{port}?mode=caller&latency=1000{caller_options}");
-    let feed = format!("udp://127.0.0.1:{source}");
-    let _caller = Process::start(NAME, &["-q", "-loglevel:fatal", &feed, &connect]);
+/// Through stock libsrt at both ends; `listener` and `caller` are their options.
+fn through_libsrt(listener: &str, caller: &str) {
+    let listener = format!("&lossmaxttl=40{listener}");
+    let line = Line::lay(&Plan { scenario: THREE, session_ms: 1000, listener: &listener, caller, ..Plan::default() });
 
-    let counting = std::thread::spawn(move || {
-        let (mut room, mut seen) = ([0; 2048], std::collections::BTreeSet::new());
-        while let Ok(len) = sink.recv(&mut room) {
-            assert_eq!(len, 1316);
-            let number = u32::from_be_bytes([room[4], room[5], room[6], room[7]]);
-            // the session is open once something comes through; from number 1 on it is counted
-            seen.insert(number);
-            if number == u32::MAX {
-                break;
-            }
-        }
-        seen
-    });
-    let feeder = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let payload = |number: u32| {
-        let mut payload = vec![0x47; 1316];
-        payload[4..8].copy_from_slice(&number.to_be_bytes());
-        payload
-    };
-    // the caller connects while it is fed; until then its input is not read
-    figures(&stats, |f| {
-        let _ = feeder.send_to(&payload(0), at(source));
-        f["delivered"].as_u64() > Some(0)
-    });
-    let count = 3000;
-    for number in 1..=count {
-        feeder.send_to(&payload(number), at(source)).unwrap();
-        pause(2);
-    }
-    for _ in 0..20 {
-        feeder.send_to(&payload(u32::MAX), at(source)).unwrap();
-        pause(50);
-    }
+    let flow = line.carries_all(Bitrate::mbps(4), 7);
 
-    let seen = counting.join().unwrap();
-    let missing: Vec<_> = (1..=count).filter(|n| !seen.contains(n)).collect();
-    assert_eq!(missing, Vec::<u32>::new(), "missing at the far end, of {count}");
+    assert!(flow["made"].as_u64() > Some(2500), "{flow}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use livebox::io::media::{self, judge::judge_file};
 use livebox::io::task::{Ends, Pulse};
 use livebox::media::judge::{Away, Report};
 use livebox::media::ts::Scan;
-use livebox::media::{Config, FrameRate, Layout, Line, PictureSize, Secret, SourceId};
+use livebox::media::{Config, FrameRate, Layout, Line, PictureSize, Secret, Slate, SourceId};
 use livebox::message::{Fact, LossCause, MediaOrders, Orders, Part, What};
 use livebox::units::Bitrate;
 use tokio::sync::{mpsc, watch};
@@ -44,6 +44,9 @@ fn config() -> Config {
         stream_id: String::new(),
         passphrase: Secret::default(),
         destination: "127.0.0.1:9".parse().unwrap(),
+        roads: livebox::media::Roads::default(),
+        prove: Duration::from_secs(10),
+        slates: livebox::media::Slates::default(),
         sound: livebox::media::line::Settings::default(),
     }
 }
@@ -53,6 +56,7 @@ fn board() -> Board {
         name: "test".into(),
         camera: Some(PictureDevice::Pattern { outages: vec![] }),
         slides: Some(PictureDevice::Pattern { outages: vec![] }),
+        camera2: None,
         mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
         mixer_b: Some(SoundDevice::Tone { hertz: 440.0, outages: vec![] }),
         encoders: vec![],
@@ -243,6 +247,7 @@ fn a_camera_that_is_killed_stalls_and_returns_leaves_every_time_stamp_exact() {
     let away: Vec<_> = script.iter().map(|o| Away { from: o.from, to: o.to }).collect();
     let board = Board {
         camera: Some(PictureDevice::Pattern { outages: script }),
+        camera2: None,
         mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![outage(t + 8.0, t + 9.0, false)] }),
         ..board()
     };
@@ -304,6 +309,94 @@ fn layouts_and_lines_change_without_a_lost_picture_or_a_click() {
         let seen = report.pictures - report.slates.iter().map(|s| s.pictures).sum::<u64>();
         assert!((120..=220).contains(&seen), "{source}: {seen} {report:#?}");
     }
+}
+
+#[test]
+fn any_layout_cuts_to_any_other_between_two_pictures() {
+    let _stage = stage();
+    let board = Board { camera2: Some(PictureDevice::Pattern { outages: vec![] }), ..board() };
+    // every ordered pair once: for each layout, out to each later one and back
+    let mut path = vec![Layout::Camera];
+    for (n, from) in Layout::ALL.iter().enumerate() {
+        path.push(*from);
+        path.extend(Layout::ALL[n + 1..].iter().flat_map(|to| [*to, *from]));
+    }
+    path.dedup();
+    let receiver = stored(board, config(), live(), "", |show| {
+        wait(1.5);
+        for layout in &path[1..] {
+            show.order(|o| o.layout = *layout);
+            wait(0.48);
+        }
+        wait(0.5);
+    });
+
+    for source in [0, 1, 2] {
+        let report = judge_file(&receiver.file, source, None, &[]).unwrap();
+        assert!(report.pts_irregular == 0 && report.ts_discontinuities == 0 && report.doubled == 0, "{report:#?}");
+    }
+    let seen = thumbnails(&receiver.file);
+    let off = |pair: &[Vec<u8>]| {
+        pair[0].iter().zip(&pair[1]).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>() / pair[0].len() as u64
+    };
+    let steps: Vec<u64> = seen.windows(2).map(off).collect();
+    let cuts: Vec<usize> = (0..steps.len()).filter(|n| steps[*n] > 8).collect();
+    // a picture that were part of both would make two steps of one cut
+    assert_eq!(cuts.len(), path.len() - 1, "{cuts:?}");
+    assert!(cuts.windows(2).all(|w| (8..=18).contains(&(w[1] - w[0]))), "each layout its twelve pictures: {cuts:?}");
+}
+
+/// A file and its SHA-256.
+fn checked(path: &Path) -> livebox::media::slates::Checked {
+    let bytes = fs::read(path).unwrap();
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
+    livebox::media::slates::Checked { path: path.to_path_buf(), sha256 }
+}
+
+#[test]
+fn slates_come_from_checked_files_a_bad_one_is_named_and_one_order_goes_there_and_back() {
+    let _stage = stage();
+    let folder = tempfile::tempdir().unwrap();
+    let (hold, film, end) =
+        (folder.path().join("hold.png"), folder.path().join("film.mp4"), folder.path().join("end.png"));
+    ffmpeg(&format!("-f lavfi -i color=white:s=300x200 -frames:v 1 {}", hold.display()));
+    ffmpeg(&format!("-f lavfi -i testsrc=s=320x180:r=25:d=2 -c:v mpeg4 {}", film.display()));
+    fs::write(&end, "no picture").unwrap();
+    let mut slates = livebox::media::Slates {
+        files: [Some(checked(&hold)), Some(checked(&film)), Some(checked(&hold)), Some(checked(&end))],
+        ..livebox::media::Slates::default()
+    };
+    slates.files[2].as_mut().unwrap().sha256[0] ^= 1;
+    let config = Config { slates, ..config() };
+    let receiver = stored(board(), config, live(), "", |show| {
+        for (name, good) in [("hold", true), ("warmup", true), ("technical", false), ("end", false)] {
+            show.hear(
+                name,
+                |w| matches!(w, What::SlateJudged { name: n, wrong } if *n == name && wrong.is_none() == good),
+            );
+        }
+        wait(2.0);
+        for which in [Slate::Hold, Slate::Warmup, Slate::End] {
+            show.order(|o| (o.slate, o.which) = (true, which));
+            wait(3.0);
+        }
+        show.order(|o| o.slate = false);
+        wait(2.0);
+    });
+
+    let report = judge_file(&receiver.file, 0, None, &[]).unwrap();
+    assert!(report.pts_irregular == 0 && report.ts_discontinuities == 0, "{report:#?}");
+    let [slate] = report.slates.as_slice() else { panic!("one slate, and the camera before and after: {report:#?}") };
+    assert!((200..=250).contains(&slate.pictures), "{slate:?}");
+    let seen = thumbnails(&receiver.file);
+    let white = |picture: &Vec<u8>| picture[18 * 64 + 32] > 225 && picture[18 * 64 + 2] < 30;
+    let held = seen.iter().filter(|p| white(p)).count();
+    assert!((65..=85).contains(&held), "the hold slate with its borders: {held}");
+    // the film moves, and goes on beyond its own two seconds
+    let first = seen.iter().rposition(white).unwrap() + 1;
+    let moves = seen[first + 5..first + 70].windows(25).filter(|w| w[0] != w[24]).count();
+    assert!(moves > 35, "the warm-up loop plays: {moves}");
 }
 
 #[test]

@@ -186,6 +186,34 @@ fn control_packets_pass_at_once_and_once_and_the_shutdown_behind_the_last_data()
 }
 
 #[test]
+fn a_handshake_that_was_under_way_for_more_than_250_ms_goes_no_further() {
+    let mut receiver = receiver(StreamKind::Srt);
+    let step = srt::Step::Conclusion;
+    let handshake = srt::Handshake {
+        step,
+        version: 5,
+        initial_seq: livebox::wire::Seq::new(5),
+        socket: 9,
+        cookie: 1,
+        settings: None,
+    };
+    let packet = srt::emit_handshake(&handshake, 0, 0);
+    let mut comes = |arrives: u64, sent: u64, number: u16| {
+        let mut frame = Vec::new();
+        let stamp = (sent * 1000) as u32;
+        Frame::Control(Control { stream: 0, number, next: 5, stamp, packet: &packet }).emit(&mut frame);
+        assert!(receiver.handle_frame(at(arrives), 0, number.into(), 60, &frame.into()).is_ok());
+        std::iter::from_fn(|| receiver.poll_output()).count()
+    };
+
+    // the way takes 20 ms at the least
+    assert_eq!(comes(1020, 1000, 1), 1);
+    assert_eq!(comes(1520, 1251, 2), 1);
+    assert_eq!(comes(2000, 1729, 3), 0);
+    assert_eq!(comes(2020, 2000, 4), 1);
+}
+
+#[test]
 fn one_lost_feedback_message_loses_nothing() {
     let mut sender = Sender::plain(at(0), Config { latency: L, ..Config::default() }, Rng::simulated(1));
     let mut receiver = receiver(StreamKind::Ts);

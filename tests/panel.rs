@@ -23,12 +23,12 @@ use livebox::alarm::AlarmKind;
 use livebox::bond::LinkPhase;
 use livebox::event::Permissions;
 use livebox::lang::{Lang, Text, said};
-use livebox::media::Line;
 use livebox::media::line::{Fault, Leads};
 use livebox::media::meter::Levels;
+use livebox::media::{Line, OutputId, Scheme};
 use livebox::message::{
-    AgendaStatus, AlarmLine, LineFault, LineStatus, Phase, Reading, RecordingStatus, SoundStatus, Status, TalkStatus,
-    Verdict,
+    AgendaStatus, AlarmLine, LineFault, LineStatus, OutputState, OutputStatus, Phase, Reading, RecordingStatus,
+    ReductionStatus, SoundStatus, Status, TalkStatus, Verdict,
 };
 use livebox::panel::{Memory, Panel, Play, Setup};
 use livebox::time::Instant;
@@ -61,7 +61,24 @@ fn live() -> Status {
         ..RecordingStatus::default()
     };
     status.agenda = agenda();
+    status.outputs = outputs();
     status
+}
+
+/// The bond, a second encode over SRT, and a destination that takes either.
+fn outputs() -> Vec<OutputStatus> {
+    let reading = |measured, wanted| Reading { measured: Some(measured), wanted, verdict: Verdict::Good };
+    let open = |name, scheme, bitrate| OutputStatus {
+        state: OutputState::Open,
+        bitrate,
+        delay: reading(0.0, Some(0.0)),
+        ..OutputStatus::idle(name, scheme)
+    };
+    vec![
+        open(OutputId::Main, Scheme::Bond, reading(4.8, Some(4.9))),
+        open(OutputId::Backup, Scheme::Srt, reading(1.6, Some(1.6))),
+        open(OutputId::Programme, Scheme::Rtmp, reading(4.8, None)),
+    ]
 }
 
 /// Both lines in order, line B a little quieter.
@@ -134,6 +151,12 @@ fn degraded() -> Status {
     status.sound.lines[0].levels = None;
     status.sound.lines[1].faults = vec![LineFault { fault: Fault::Hum, since_s: 5000.0, confidence: 0.9 }];
     status.sound.switched = true;
+    status.outputs[1].state = OutputState::Failed;
+    status.outputs[1].why = said::no_signal();
+    status.reductions =
+        vec![ReductionStatus {
+            what: "preview".to_owned(), since: NOW, why: Text::new("带宽不足", "too little room")
+        }];
     status.alarms = vec![
         alarm(AlarmKind::SourceLost, "mixer_a", &said::no_sound(), 17),
         alarm(AlarmKind::UplinkDown, "wired", &Text::raw("eth0"), 40),

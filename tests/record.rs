@@ -437,6 +437,7 @@ mod programme {
         Board {
             name: "test".into(),
             camera: Some(PictureDevice::Pattern { outages: vec![] }),
+            camera2: None,
             mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
             slides: None,
             mixer_b: None,

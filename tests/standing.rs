@@ -22,6 +22,7 @@ pub(crate) fn standing(device: &str) -> Status {
             line: Line::A,
             slate: false,
             slate_wanted: false,
+            which: livebox::media::Slate::Hold,
             encoder: Some(EncoderKind::X264enc),
             bitrate: good(Some(4.8), Some(4.9)),
             fps: good(Some(25.0), Some(25.0)),

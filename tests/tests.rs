@@ -35,6 +35,8 @@ mod media;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
 mod native;
+/// Both ends of the native dialect, sealed: narrow paths, and what a group keeps.
+mod native_ends;
 /// A native session: one handshake in bytes, and what sealing costs.
 mod native_session;
 /// The native dialect, byte by byte.

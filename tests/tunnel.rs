@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -12,9 +11,8 @@ use std::time::Duration;
 use livebox::sim::{Scenario, oracle};
 use livebox::units::Bitrate;
 
-use crate::peers::{Emulator, LIVEBOX, PATIENCE, Process, at, bond, figures, free_port, gateway_with};
-
-const LIVE_TRANSMIT: &str = "srt-live-transmit";
+use crate::peers::line::{Between, Line, Plan};
+use crate::peers::{Emulator, PATIENCE, at, figures};
 
 /// Three links of unlike delay that lose one packet in two hundred.
 const THREE: &str = r#"
@@ -39,116 +37,14 @@ jitter = "3ms"
 loss = 0.005
 "#;
 
-/// A stock listener, its gateway, links, the sender and a stock caller, each with its last words.
-struct Line {
-    stats: PathBuf,
-    caller_stats: PathBuf,
-    /// Where payloads go in, and come out.
-    ends: (u16, u16),
-    caller: Process,
-    bond: Process,
-    gateway: Process,
-    _rest: (Process, Option<Hostile>, Emulator, tempfile::TempDir),
-}
-
-/// A key file in the folder, and its public half.
-fn key(folder: &Path, whose: &str) -> (String, String) {
-    let file = folder.join(whose).display().to_string();
-    let made = Command::new(LIVEBOX).args(["keys", "new", &file]).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
-    (file, String::from_utf8(made.stdout).unwrap().trim().to_owned())
-}
-
-impl Line {
-    fn open(scenario: &str, links: u8, session_ms: u32, more: &[&str]) -> Self {
-        Self::lay(tempfile::tempdir().unwrap(), scenario, links, session_ms, &[], more, false)
-    }
-
-    /// In the native dialect, the keys made for the occasion.
-    fn sealed(scenario: &str, links: u8, session_ms: u32, hostile: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let ((gateway, peer), (own, public)) = (key(folder.path(), "gateway"), key(folder.path(), "box"));
-        let allow = folder.path().join("allow").display().to_string();
-        std::fs::write(&allow, format!("{public} hall\n")).unwrap();
-        let theirs = ["--key", &gateway, "--allow", &allow];
-        let ours = ["--dialect", "native", "--key", &own, "--peer", &peer];
-        Self::lay(folder, scenario, links, session_ms, &theirs, &ours, hostile)
-    }
-
-    fn lay(
-        folder: tempfile::TempDir,
-        scenario: &str,
-        links: u8,
-        session_ms: u32,
-        gateways: &[&str],
-        more: &[&str],
-        hostile: bool,
-    ) -> Self {
-        assert!(Command::new(LIVE_TRANSMIT).arg("-version").output().is_ok(), "run scripts/needs.sh test");
-        let (stats, caller_stats) = (folder.path().join("bond.json"), folder.path().join("caller.json"));
-        let (srt, near, far) = (free_port(), free_port(), free_port());
-        let listener = Process::start(
-            LIVE_TRANSMIT,
-            &[
-                "-loglevel:fatal",
-                &format!("srt://127.0.0.1:{srt}?mode=listener&latency={session_ms}"),
-                &format!("udp://127.0.0.1:{far}"),
-            ],
-        );
-        let (gateway, to) = gateway_with(srt, gateways);
-        let hostile = hostile.then(|| Hostile::start(to));
-        let emulator = Emulator::start(scenario, hostile.as_ref().map_or(to, |hostile| hostile.port));
-        let (bond, port) = bond(emulator.port, links, &stats, more);
-        let caller = Process::start(
-            LIVE_TRANSMIT,
-            &[
-                "-loglevel:fatal",
-                "-a:no",
-                "-f",
-                "-s",
-                "100",
-                "-pf",
-                "json",
-                &format!("-statsout:{}", caller_stats.display()),
-                &format!("udp://127.0.0.1:{near}?rcvbuf=4000000"),
-                &format!("srt://127.0.0.1:{port}?mode=caller&latency={session_ms}&snddropdelay=-1&sndbuf=24000000"),
-            ],
-        );
-        let _rest = (listener, hostile, emulator, folder);
-        Self { stats, caller_stats, ends: (near, far), caller, bond, gateway, _rest }
-    }
-
-    /// Stamped payloads from one end to the other; what came of them.
-    fn flow(&self, rate: Bitrate, seconds: u32) -> serde_json::Value {
-        let (to, listen) = (at(self.ends.0).to_string(), at(self.ends.1).to_string());
-        let (rate, lasts) = (format!("{}bps", rate.as_bps()), format!("{seconds}s"));
-        let args = ["flow", "--json", "--demand", "0", "--within", "20s", "--to", &to, "--listen", &listen];
-        let done = Command::new(LIVEBOX).args(args).args(["--rate", &rate, "--lasts", &lasts]).output().unwrap();
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{said}\n{}", self.told()))
-    }
-
-    fn told(&self) -> String {
-        std::fs::read_to_string(&self.stats).unwrap_or_default()
-    }
-
-    /// A figure of the caller's own libsrt, as it was last told.
-    fn caller_figure(&self, key: &str) -> u64 {
-        let text = std::fs::read_to_string(&self.caller_stats).unwrap();
-        let (_, rest) = text.rsplit_once(&format!("\"{key}\":")).unwrap_or_else(|| panic!("no {key} in {text}"));
-        rest.trim_start().chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
-    }
-}
-
 #[test]
 fn a_stock_listener_gets_all_in_order_and_the_caller_neither_drops_nor_repeats_anything() {
-    let line = Line::open(THREE, 3, 2250, &[]);
+    let line = Line::lay(&Plan { scenario: THREE, ..Plan::default() });
 
-    let flow = line.flow(Bitrate::mbps(3), 15);
+    let flow = line.carries_all(Bitrate::mbps(3), 15);
 
     let bond = figures(&line.stats, |f| f["packets"].as_u64() > Some(0));
     assert!(flow["made"].as_u64() > Some(4000), "{flow}");
-    assert_eq!([&flow["missing"], &flow["doubled"], &flow["misordered"]], [0, 0, 0], "{flow}\n{bond:#}");
     assert_eq!((line.caller_figure("packetsDropped"), line.caller_figure("packetsRetransmitted")), (0, 0));
     assert_eq!(bond["latency_ms"], 2000.0, "L is what the session has negotiated, less 250 ms");
     assert_eq!(bond["dropped_late"], 0);
@@ -157,12 +53,11 @@ fn a_stock_listener_gets_all_in_order_and_the_caller_neither_drops_nor_repeats_a
 
 #[test]
 fn in_the_native_dialect_too_the_caller_neither_drops_nor_repeats_and_l_is_the_sessions() {
-    let line = Line::sealed(THREE, 3, 2250, false);
+    let line = Line::lay(&Plan { scenario: THREE, sealed: true, ..Plan::default() });
 
-    let flow = line.flow(Bitrate::mbps(3), 10);
+    line.carries_all(Bitrate::mbps(3), 10);
 
     let bond = figures(&line.stats, |f| f["packets"].as_u64() > Some(0));
-    assert_eq!([&flow["missing"], &flow["doubled"], &flow["misordered"]], [0, 0, 0], "{flow}\n{bond:#}");
     assert_eq!((line.caller_figure("packetsDropped"), line.caller_figure("packetsRetransmitted")), (0, 0));
     assert_eq!((&bond["latency_ms"], &bond["dropped_late"]), (&2000.0.into(), &0.into()));
     assert_eq!(bond["naks_swallowed"], 0, "the listener gets all in order and has nothing to ask for: {bond:#}");
@@ -248,12 +143,14 @@ fn pass(public: &UdpSocket, to: u16, over: &AtomicBool) {
 
 #[test]
 fn whoever_replays_cuts_changes_and_forges_the_boxs_datagrams_costs_its_programme_nothing() {
-    let mut line = Line::sealed(THREE, 3, 2250, true);
+    let hostile = |to| -> Between {
+        let hostile = Hostile::start(to);
+        (hostile.port, Box::new(hostile))
+    };
+    let mut line = Line::lay(&Plan { scenario: THREE, sealed: true, between: Some(hostile), ..Plan::default() });
 
-    let flow = line.flow(Bitrate::mbps(3), 14);
+    line.carries_all(Bitrate::mbps(3), 14);
 
-    let bond = figures(&line.stats, |f| f["packets"].as_u64() > Some(0));
-    assert_eq!([&flow["missing"], &flow["doubled"], &flow["misordered"]], [0, 0, 0], "{flow}\n{bond:#}");
     assert_eq!(line.caller_figure("packetsRetransmitted"), 0);
     let reasons =
         ["bad_tag", "replayed", "truncated", "unknown_session", "unknown_version"].map(|r| format!("native_{r}"));
@@ -263,7 +160,8 @@ fn whoever_replays_cuts_changes_and_forges_the_boxs_datagrams_costs_its_programm
 
 #[test]
 fn a_latency_that_leaves_the_listener_too_little_is_refused_in_words() {
-    let mut line = Line::open(THREE, 3, 1000, &["--latency", "800ms"]);
+    let plan = Plan { scenario: THREE, session_ms: 1000, more: &["--latency", "800ms"], ..Plan::default() };
+    let mut line = Line::lay(&plan);
 
     let said = line.bond.says(&["session refused", "latency 800ms", "negotiated latency of 1000ms"]);
     assert!(said.contains("1050ms or more") && said.contains("750ms or less"), "{said}");
@@ -277,26 +175,36 @@ fn scenario(name: &str) -> String {
 }
 
 /// At half of what a scheduler that knows the future could bring.
-fn at_half_rate(name: &str, seconds: u32) {
+fn at_half_rate(name: &str, seconds: u32, sealed: bool) {
     let text = scenario(name);
     let parsed = Scenario::parse(name, &text, &mut |_| Err("it needs none".to_owned())).unwrap();
     let rate = oracle(&parsed, 1, Duration::from_secs(1)).scaled(0.5);
-    let line = Line::open(&text, u8::try_from(parsed.links.len()).unwrap(), 2250, &[]);
+    let links = u8::try_from(parsed.links.len()).unwrap();
+    let line = Line::lay(&Plan { scenario: &text, links, sealed, ..Plan::default() });
 
-    let flow = line.flow(rate, seconds);
+    line.carries_all(rate, seconds);
 
-    assert_eq!([&flow["missing"], &flow["doubled"], &flow["misordered"]], [0, 0, 0], "{flow}\n{}", line.told());
     assert_eq!(line.caller_figure("packetsDropped"), 0);
 }
 
 #[test]
 fn on_real_sockets_links_that_come_and_go_cost_no_payload_at_half_rate() {
-    at_half_rate("flapping", 22);
+    at_half_rate("flapping", 22, false);
 }
 
 #[test]
 fn on_real_sockets_links_that_lose_in_bursts_cost_no_payload_at_half_rate() {
-    at_half_rate("lossy", 12);
+    at_half_rate("lossy", 12, false);
+}
+
+#[test]
+fn in_the_native_dialect_links_that_come_and_go_cost_no_payload_at_half_rate() {
+    at_half_rate("flapping", 22, true);
+}
+
+#[test]
+fn in_the_native_dialect_links_that_lose_in_bursts_cost_no_payload_at_half_rate() {
+    at_half_rate("lossy", 12, true);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::peers::line::keys;
 use crate::peers::{LIVEBOX, Process, figures, links_up, skipped};
 
 /// A box and a far end, each in a namespace, with as many cables between them as wanted.
@@ -102,6 +103,11 @@ fn as_root(test: &str) {
         return;
     }
     skipped(&format!("uplinks::{test}: network namespaces need root, sudo without a password, or user namespaces"));
+}
+
+/// A command line with more behind it.
+fn with<'w, W: AsRef<str>>(words: &[&'w str], more: &'w [W]) -> Vec<&'w str> {
+    words.iter().copied().chain(more.iter().map(AsRef::as_ref)).collect()
 }
 
 fn ip(args: &[&str]) -> bool {
@@ -241,9 +247,19 @@ impl Drop for Twins {
 
 #[test]
 fn two_modems_with_the_same_address_both_carry_and_a_carrier_that_goes_costs_no_payload() {
-    let test = "two_modems_with_the_same_address_both_carry_and_a_carrier_that_goes_costs_no_payload";
+    twins_carry("two_modems_with_the_same_address_both_carry_and_a_carrier_that_goes_costs_no_payload", false);
+}
+
+#[test]
+fn in_the_native_dialect_too_twin_modems_carry_and_a_carrier_that_goes_costs_no_payload() {
+    twins_carry("in_the_native_dialect_too_twin_modems_carry_and_a_carrier_that_goes_costs_no_payload", true);
+}
+
+/// Both twins carry 9 s of payloads, of which the second one is without carrier for a while.
+fn twins_carry(test: &str, native: bool) {
     let Some(twins) = Twins::lay(test) else { return };
     let folder = tempfile::tempdir().unwrap();
+    let (theirs, ours) = if native { keys(folder.path()) } else { Default::default() };
     let (stats, link) = (folder.path().join("stats.json"), folder.path().join("link.toml"));
     let text = "name = \"modem\"\nduration = \"60s\"\n[[link]]\nname = \"l\"\nrate = \"10Mbps\"\ndelay = \"10ms\"\n";
     std::fs::write(&link, text).unwrap();
@@ -259,7 +275,8 @@ fn two_modems_with_the_same_address_both_carry_and_a_carrier_that_goes_costs_no_
             "udp://10.99.0.1:7001",
         ],
     );
-    let mut gateway = inside(&twins.cloud, &[LIVEBOX, "gateway", "--listen", "0.0.0.0:5000", "--to", "127.0.0.1:7000"]);
+    let gateway = [LIVEBOX, "gateway", "--listen", "0.0.0.0:5000", "--to", "127.0.0.1:7000"];
+    let mut gateway = inside(&twins.cloud, &with(&gateway, &theirs));
     gateway.says(&["gateway", "0.0.0.0:5000"]);
     let mut modems = Vec::new();
     for (n, namespace) in twins.modems.iter().enumerate() {
@@ -271,23 +288,9 @@ fn two_modems_with_the_same_address_both_carry_and_a_carrier_that_goes_costs_no_
         modem.says(&["emulating"]);
         modems.push(modem);
     }
-    let mut bond = inside(
-        &twins.box_side,
-        &[
-            LIVEBOX,
-            "bond",
-            "--listen",
-            "127.0.0.1:6000",
-            "--to",
-            "10.77.0.1:5000",
-            "--uplink",
-            "eth0",
-            "--uplink",
-            "eth1",
-            "--stats-json",
-            &stats_json,
-        ],
-    );
+    let bond = [LIVEBOX, "bond", "--listen", "127.0.0.1:6000", "--to", "10.77.0.1:5000"];
+    let uplinks = ["--uplink", "eth0", "--uplink", "eth1", "--stats-json", &stats_json];
+    let mut bond = inside(&twins.box_side, &with(&with(&bond, &uplinks), &ours));
     figures(&stats, |f| links_up(f, 2));
     let _caller = inside(
         &twins.box_side,
@@ -338,4 +341,46 @@ fn two_modems_with_the_same_address_both_carry_and_a_carrier_that_goes_costs_no_
     assert_eq!((&report["missing"], &after["dropped_late"]), (&0.into(), &0.into()), "{report}\n{after:#}");
     // the quicker of the two carries most; the other is known and used
     assert!(carried(&down, 0) > 50 && carried(&down, 1) > 50, "{down:#}");
+}
+
+#[test]
+fn how_long_a_datagram_each_path_carries_is_found_and_what_is_longer_arrives_in_halves() {
+    let test = "how_long_a_datagram_each_path_carries_is_found_and_what_is_longer_arrives_in_halves";
+    // the third cable brings the studio's output back, so that one clock judges both ends
+    let Some(cables) = Cables::lay(test, 3) else { return };
+    // the second path swallows whatever is longer, and says nothing; the first one's own end says so
+    cables.away(&["link", "set", "far1", "mtu", "1320"]);
+    cables.home(&["link", "set", "eth0", "mtu", "1400"]);
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let (theirs, ours) = keys(folder.path());
+    let gateway = ["gateway", "--listen", "0.0.0.0:5000", "--to", "127.0.0.1:7000"];
+    let mut gateway = cables.inside(&cables.away, &with(&gateway, &theirs));
+    gateway.says(&["gateway", "0.0.0.0:5000"]);
+    let stats_json = stats.display().to_string();
+    let uplinks = ["--uplink", "eth0", "--uplink", "eth1", "--stats-json", &stats_json];
+    let _bond = cables.bond(&with(&uplinks, &ours));
+    let inside = |namespace: &str, args: &[&str]| Process::start("ip", &[&["netns", "exec", namespace], args].concat());
+
+    // 20 bytes of IP and 8 of UDP are around a datagram, and the search ends when it is known to 8 bytes
+    let near = |f: &serde_json::Value, at: usize, path: u64| {
+        f["links"][at]["datagram"].as_u64().is_some_and(|found| (path - 28 - 8..=path - 28).contains(&found))
+    };
+    figures(&stats, |f| links_up(f, 2) && near(f, 0, 1400) && near(f, 1, 1320));
+    let live = ["srt-live-transmit", "-loglevel:fatal"];
+    let studio = ["srt://127.0.0.1:7000?mode=listener&latency=1250", "udp://10.77.2.2:7001"];
+    let _studio = inside(&cables.away, &with(&live, &studio));
+    let caller = ["udp://127.0.0.1:6001", "srt://127.0.0.1:6000?mode=caller&latency=1250&snddropdelay=-1"];
+    let _caller = inside(&cables.home, &with(&live, &caller));
+    let before = figures(&stats, |f| f["links"][1]["sent_packets"].is_u64());
+    cables.home(&["link", "set", "eth0", "down"]);
+    let flow = ["flow", "--json", "--to", "127.0.0.1:6001", "--listen", "10.77.2.2:7001", "--within", "20s"];
+    let (code, said) = cables.inside(&cables.home, &with(&flow, &["--rate", "2Mbps", "--lasts", "4s"])).ended();
+
+    assert_eq!(code, Some(0), "{said}");
+    let report: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let after = figures(&stats, |f| f["packets"].as_u64() >= report["made"].as_u64());
+    assert_eq!((&report["missing"], &after["dropped_late"]), (&0.into(), &0.into()), "{report}\n{after:#}");
+    let sent = |f: &serde_json::Value| f["links"][1]["sent_packets"].as_u64().unwrap();
+    assert!(sent(&after) - sent(&before) > 2 * report["made"].as_u64().unwrap(), "two for each:\n{after:#}");
 }

@@ -67,6 +67,18 @@ pub enum AlarmKind {
     RecordRemoved,
     /// The agenda has faults.
     AgendaWrong,
+    /// A picture is black.
+    PictureBlack,
+    /// A picture stands still that should not.
+    PictureFrozen,
+    /// A source gives one colour, or the encoder nothing.
+    PictureNoSignal,
+    /// A picture has another shape, size or rate than the programme.
+    PictureFormat,
+    /// The encoder's picture is not the one that it was given.
+    PictureDamaged,
+    /// A slate's file cannot be used.
+    SlateUnusable,
     /// The noise of a mixer line is gone.
     LineUnplugged,
     /// A mixer line is silent while it should not be.
@@ -101,7 +113,7 @@ pub enum AlarmKind {
 
 impl AlarmKind {
     /// All of them, in the order of the catalog.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 41] = [
         Self::SourceLost,
         Self::UplinkDown,
         Self::NoDefaultRoute,
@@ -122,6 +134,12 @@ impl AlarmKind {
         Self::RecordGap,
         Self::RecordRemoved,
         Self::AgendaWrong,
+        Self::PictureBlack,
+        Self::PictureFrozen,
+        Self::PictureNoSignal,
+        Self::PictureFormat,
+        Self::PictureDamaged,
+        Self::SlateUnusable,
         Self::LineUnplugged,
         Self::LineSilent,
         Self::LineDeadChannel,
@@ -146,6 +164,11 @@ impl AlarmKind {
             Self::NoLinks | Self::OutputClosed | Self::RateShort if on_air => Severity::Critical,
             Self::SourceLost | Self::PartFailed | Self::EchoSilent | Self::DestinationDown if on_air => Severity::Major,
             Self::RecordDiskFull | Self::RecordFailed | Self::OutputDown | Self::EncoderRefused => Severity::Major,
+            Self::PictureBlack | Self::PictureFrozen | Self::PictureNoSignal | Self::PictureDamaged if on_air => {
+                Severity::Major
+            }
+            Self::PictureBlack | Self::PictureFrozen | Self::PictureNoSignal | Self::PictureDamaged => Severity::Minor,
+            Self::PictureFormat | Self::SlateUnusable => Severity::Warning,
             Self::LineUnplugged
             | Self::LineSilent
             | Self::LineClipping
@@ -203,7 +226,13 @@ impl AlarmKind {
             Self::PanelLost => (1000, 2000),
             Self::ConfigRejected | Self::AgendaWrong | Self::LineSwitched => (0, 0),
             // the detectors have weighed their evidence, and let go of it slowly
-            Self::LineUnplugged
+            Self::PictureBlack
+            | Self::PictureFrozen
+            | Self::PictureNoSignal
+            | Self::PictureFormat
+            | Self::PictureDamaged
+            | Self::SlateUnusable
+            | Self::LineUnplugged
             | Self::LineSilent
             | Self::LineDeadChannel
             | Self::LineClipping
@@ -255,6 +284,21 @@ impl AlarmKind {
                 ("新配置有误，已保留原配置".into(), "the new settings are wrong; the old ones stand".into())
             }
             Self::PartFailed => (format!("{zh}出现故障，正在自动重启"), format!("{en} failed and is started again")),
+            Self::PictureBlack => (format!("{zh}黑屏"), format!("{en}: black picture")),
+            Self::PictureFrozen => (format!("{zh}画面静止"), format!("{en}: the picture is frozen")),
+            Self::PictureNoSignal if subject == "encoded" => {
+                (format!("{zh}：编码器没有输出"), format!("{en}: the encoder gives no picture"))
+            }
+            Self::PictureNoSignal => {
+                (format!("{zh}为单一颜色，可能没有信号"), format!("{en}: one colour, as without a signal"))
+            }
+            Self::PictureFormat => (format!("{zh}画面格式不符"), format!("{en}: wrong picture format")),
+            Self::PictureDamaged => {
+                (format!("{zh}：编码画面与输入不一致"), format!("{en}: the encoder does not give what it gets"))
+            }
+            Self::SlateUnusable => {
+                (format!("{zh}文件无法使用，改用内置垫片"), format!("{en} cannot be used; a built-in slate stands in"))
+            }
             Self::LineUnplugged => (
                 format!("{zh}的底噪消失，可能线被拔出或在调音台被静音"),
                 format!("{en} went dead: its lead was pulled, or it was muted at the mixer"),
@@ -408,6 +452,43 @@ impl AlarmKind {
                 "按提示改正日程文件并保存，无需重启；其余场次照常",
                 "mend the agenda file as told and save it, no restart needed; the other talks go on",
             ),
+            // what goes in is good: the box's own encoder is at fault
+            Self::PictureBlack
+            | Self::PictureFrozen
+            | Self::PictureNoSignal
+            | Self::PictureFormat
+            | Self::PictureDamaged
+                if subject == "encoded" =>
+            {
+                Text::new(
+                    "输入画面正常，编码器有故障：停止后重新开始直播；若仍存在，在 board 配置的 encoders 中把 x264enc 放在首位",
+                    "the pictures going in are good, the encoder is at fault: stop and start the live; if it stays, put x264enc first in the board's encoders",
+                )
+            }
+            Self::PictureBlack => Text::new(
+                "检查镜头盖、光圈，以及该设备是否处于待机或黑屏；必要时切到其他画面",
+                "check the lens cap, the iris, and whether the device sleeps or shows black; show another source meanwhile",
+            ),
+            Self::PictureFrozen => Text::new(
+                "重启该摄像机或采集设备，重新插拔信号线；期间切到其他画面",
+                "restart the camera or the capture device and plug its lead in again; show another source meanwhile",
+            ),
+            Self::PictureNoSignal => Text::new(
+                "采集设备没有收到信号：检查信号线和对方设备的输出，笔记本请按 Win+P 选择“复制”",
+                "the capture device gets no signal: check the lead and the other device's output; on a laptop press Win+P and choose Duplicate",
+            ),
+            Self::PictureFormat => Text::new(
+                "把该设备的输出设为 1920×1080、50 或 60 Hz、逐行",
+                "set the device's output to 1920x1080, 50 or 60 Hz, progressive",
+            ),
+            Self::PictureDamaged => Text::new(
+                "停止后重新开始直播；若反复出现，请保存日志并联系技术支持",
+                "stop and start the live; if it comes again, keep the log and call support",
+            ),
+            Self::SlateUnusable => Text::new(
+                "按提示改正 [slates] 中的文件或 sha256（用 sha256sum 计算），或改用 PNG、JPEG、MP4；重新加载配置后生效",
+                "mend the file or its sha256 in [slates] as told (sha256sum prints it), or use PNG, JPEG or MP4; then reload the settings",
+            ),
             Self::LineUnplugged => Text::new(
                 "检查音频线两端的插头，以及调音台该路输出是否被静音",
                 "push both plugs of the lead in, and see whether the mixer mutes that output",
@@ -482,6 +563,13 @@ fn spoken(subject: &str) -> Text {
     match subject {
         "camera" => Text::new("摄像机", "the camera"),
         "slides" => Text::new("幻灯片", "the slides laptop"),
+        "camera2" => Text::new("摄像机 2", "camera 2"),
+        "encoded" => Text::new("节目画面", "the programme's picture"),
+        "hold" => Text::new("等待垫片", "the hold slate"),
+        "warmup" => Text::new("暖场短片", "the warm-up loop"),
+        "technical" => Text::new("技术故障垫片", "the technical slate"),
+        "end" => Text::new("结束垫片", "the end slate"),
+        "logo" => Text::new("台标", "the logo"),
         "mixer_a" => Text::new("调音台 A 路", "mixer line A"),
         "mixer_b" => Text::new("调音台 B 路", "mixer line B"),
         "embedded" => Text::new("HDMI/SDI 内嵌声", "the HDMI or SDI sound"),

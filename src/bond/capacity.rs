@@ -171,10 +171,12 @@ impl Capacity {
         }
         self.limited = false;
         self.rate = self.rate.max(LEAST);
-        self.peak = if self.rate > self.peak {
-            self.rate
+        // what was only guessed is nothing to hold to
+        let shown = sample.map_or(0.0, |sample| sample.min(self.rate));
+        self.peak = if shown > self.peak {
+            shown
         } else {
-            self.peak + (DECAY * dt_ms / 10.0).min(1.0) * (self.rate - self.peak)
+            self.peak + (DECAY * dt_ms / 10.0).min(1.0) * (self.rate.min(self.peak) - self.peak)
         };
     }
 

@@ -68,11 +68,14 @@ impl Config {
     pub fn read(section: &mut Section<'_>) -> Self {
         let default = Self::default();
         let ms = Duration::from_millis;
+        // whoever names a gateway of ours by its key means to speak with it
+        let named = section.text("peer").is_some_and(|peer| !peer.is_empty());
+        let auto = if named { Dialect::Native } else { default.dialect };
         Self {
             dialect: section.choice(
                 "dialect",
-                &[("srtla", Dialect::Srtla), ("native", Dialect::Native)],
-                default.dialect,
+                &[("auto", auto), ("srtla", Dialect::Srtla), ("native", Dialect::Native)],
+                auto,
             ),
             latency: section.duration("latency", default.latency, ms(100)..=ms(10_000)),
             follows_session: false,

@@ -55,6 +55,31 @@ pub struct Transmit {
 /// The link that a packet takes, and the second one if it takes two.
 type Way = (usize, Option<usize>);
 
+/// The standing queue is the least of one to two of these.
+const STANDS: Duration = Duration::from_secs(1);
+
+/// How long packets wait at least: a queue that never empties saves no money, it only makes everything late.
+#[derive(Debug, Default)]
+struct Standing {
+    buckets: [f64; 2],
+    since: Instant,
+}
+
+impl Standing {
+    fn take(&mut self, now: Instant, waiting_us: f64) {
+        if now.since(self.since) >= STANDS {
+            self.since = now;
+            self.buckets = [waiting_us, self.buckets[0]];
+        }
+        self.buckets[0] = self.buckets[0].min(waiting_us);
+    }
+
+    /// µs.
+    fn least(&self) -> f64 {
+        self.buckets[0].min(self.buckets[1])
+    }
+}
+
 /// Counters that only grow.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -87,7 +112,10 @@ pub(super) struct Core {
     /// How long what waits would take on all links together while none has room, smoothed, µs.
     pub(super) overload_us: f64,
     blocked: bool,
+    standing: Standing,
     last_packet: Option<Instant>,
+    /// How long after a link's acknowledgement the listener's own comes, for a packet that met no trouble; smoothed.
+    pub(super) behind: Option<Duration>,
     pub(super) last_tick: Instant,
     pub(super) next_tick: Instant,
     seats: Vec<Seat>,
@@ -112,7 +140,9 @@ impl Core {
             lost_link: false,
             overload_us: 0.0,
             blocked: false,
+            standing: Standing::default(),
             last_packet: None,
+            behind: None,
             last_tick: now,
             next_tick: now,
             seats: Vec::new(),
@@ -146,6 +176,14 @@ impl Core {
         self.queue.push_fresh(seq, size);
         // so that the first packet after a pause does not wait for a slow tick
         self.next_tick = self.next_tick.min(now + TICK);
+    }
+
+    /// The listener acknowledges everything before `seq`: how long after its link did that is worth remembering.
+    pub(super) fn acked_behind(&mut self, now: Instant, seq: Seq) {
+        let newest = self.store.get(seq.plus(0x7fff_ffff)).and_then(|held| held.delivered);
+        let Some(took) = newest.map(|at| now.since(at)) else { return };
+        self.behind =
+            Some(self.behind.map_or(took, |usual| if took < usual { took } else { (usual * 63 + took) / 64 }));
     }
 
     /// So many payload bytes are known to have arrived.
@@ -239,7 +277,7 @@ impl Core {
                 place += 1;
                 continue;
             };
-            match choose(now, &self.seats, held, &booked, doubling) {
+            match choose(now, &self.seats, held, &booked, doubling, self.standing.least()) {
                 Choice::Wait { link, run } => {
                     booked[link] += run as f64 * held.size;
                     self.links[link].capacity.was_limited();
@@ -316,6 +354,7 @@ impl Core {
         let overload = if self.blocked && capacity > 0.0 { self.queue.bytes() as f64 / capacity } else { 0.0 };
         let keep = 0.95_f64.powf(dt.as_micros() as f64 / 1000.0);
         self.overload_us = self.overload_us * keep + overload * (1.0 - keep);
+        self.standing.take(now, self.waiting(now).as_micros() as f64);
         let view = View {
             delivered: std::mem::take(&mut self.delivered_since),
             overload_us: self.overload_us,

@@ -194,6 +194,7 @@ impl Sender {
             return false;
         }
         if self.session.ack_is_news(ack) {
+            self.core.acked_behind(now, ack.seq);
             for (other, link) in self.core.links.iter_mut().enumerate() {
                 if other != at {
                     link.ack_came_elsewhere(now);
@@ -237,7 +238,7 @@ impl Sender {
                     // it came through the tunnel and was lost behind it: the caller sends it again
                     pass_on(&mut pass, seq);
                 } else if held.is_some() {
-                    self.core.is_missed(now, seq);
+                    self.core.is_missed(now, seq, copy);
                 } else if self.is_for_caller(seq) {
                     pass_on(&mut pass, seq);
                 }

@@ -256,15 +256,6 @@ impl Receiver {
         Ok(())
     }
 
-    /// A frame that came over `link` in two halves, whole again; their counters were told already.
-    pub fn handle_whole(&mut self, now: Instant, link: u8, frame: &Bytes) {
-        match parse(frame) {
-            Ok(read) if link < 16 => self.take(now, link, &read, frame),
-            _ => self.strange += 1,
-        }
-        self.release(now);
-    }
-
     fn take(&mut self, now: Instant, link: u8, read: &Frame<'_>, frame: &Bytes) {
         match read {
             Frame::Data(data) => {

@@ -31,6 +31,8 @@ const LIFE_SINCE: Duration = Duration::from_millis(20);
 const TOLD_WITHIN: Duration = Duration::from_millis(25);
 /// The listener has no trace of a packet that its far end took in: lost between the two.
 const LOCAL: Duration = Duration::from_millis(250);
+/// And if it says so itself, so long after it usually would have acknowledged it.
+const BEHIND: Duration = Duration::from_millis(30);
 /// A packet on a living link is sent elsewhere if it is predicted within this of its deadline.
 const NARROW: f64 = 40_000.0;
 /// A packet of which nothing is told is sent again when only this share of L is left.
@@ -131,12 +133,23 @@ impl Core {
     }
 
     /// The listener misses a packet that we hold. On seven links that is mostly early: it counts only
-    /// for copies of which their link has proved, a while ago, that they have arrived or are lost.
-    pub(super) fn is_missed(&mut self, now: Instant, seq: Seq) {
+    /// for copies of which their link has proved, a while ago, that they have arrived or are lost. What the far end has
+    /// taken in was lost behind it, if the listener still says so when it should have acknowledged it; a late `copy` of
+    /// what it said tells nothing about that.
+    pub(super) fn is_missed(&mut self, now: Instant, seq: Seq, copy: bool) {
         let spread = self.links.iter().filter(|l| l.usable()).map(Link::one_way).fold(0.0, f64::max);
         let spread = TOLD_WITHIN + Duration::from_micros(spread as u64);
-        let Some(held) = self.store.get(seq) else { return };
-        if held.queued || held.delivered.is_some() {
+        let behind = self.behind.map(|behind| (behind + BEHIND).min(LOCAL));
+        let Some(held) = self.store.get_mut(seq) else { return };
+        if held.queued {
+            return;
+        }
+        if let Some(since) = held.delivered {
+            if !copy && behind.is_some_and(|behind| now.since(since) > behind) {
+                held.delivered = None;
+                held.live = 0;
+                self.queue.push_repair(held, seq);
+            }
             return;
         }
         let copies: Vec<_> = held.copies().collect();
@@ -191,7 +204,9 @@ impl Core {
 
     fn rescue_silent(&mut self, now: Instant, at: usize, wait: f64, sum: f64, calm: bool, spare: &mut f64) {
         let latency_us = self.config.latency.as_micros() as f64;
-        let sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
+        let mut sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
+        // repairs went out behind newer packets, and their time is up first
+        sole.sort_unstable_by(|(_, a), (_, b)| a.distance(*b).cmp(&0));
         let held_bytes: f64 = self.links[at].in_flight();
         let patient = self.config.latency >= PATIENT && !self.config.without.has(Without::JUST_IN_TIME);
         let needed = if patient { wait + held_bytes / sum + RESERVE * latency_us } else { HALF * latency_us };

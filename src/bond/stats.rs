@@ -61,6 +61,8 @@ pub struct LinkStats {
     pub lost_packets: u64,
     /// Datagrams from here that nobody could read.
     pub strange_datagrams: u64,
+    /// The longest datagram that it is known to carry, bytes of UDP payload; asked in the native dialect alone.
+    pub datagram: Option<usize>,
 }
 
 /// The group, measured.
@@ -176,6 +178,7 @@ mod tests {
             sent_packets: 6,
             lost_packets: 7,
             strange_datagrams: 8,
+            datagram: Some(1472),
         };
         let group = GroupStats {
             links: vec![link],
@@ -199,7 +202,7 @@ mod tests {
                 "id": 3, "name": "lte1", "metered": true, "phase": "up",
                 "rtt_ms": 40.5, "min_rtt_ms": null, "loss": 0.25,
                 "capacity": 4_000_000, "rate": 3_000_000, "in_flight": 1344,
-                "sent_bytes": 5, "sent_packets": 6, "lost_packets": 7, "strange_datagrams": 8,
+                "sent_bytes": 5, "sent_packets": 6, "lost_packets": 7, "strange_datagrams": 8, "datagram": 1472,
             }],
             "connected": true,
             "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "latency_ms": 1000.0, "waiting_ms": 12.0,

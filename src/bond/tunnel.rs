@@ -177,8 +177,23 @@ impl Tunnel {
 }
 
 impl Core {
-    /// A frame that is no packet of the stream leaves on a link.
+    /// A frame that is no packet of the stream leaves on a link, as halves where it is too long for that.
     pub(super) fn send_frame(&mut self, now: Instant, at: usize, cargo: Cargo, frame: &[u8]) {
+        let Some(tunnel) = &mut self.tunnel else { return };
+        let link = &mut self.links[at];
+        if frame.len() > link.mtu.frame() {
+            let halves = tunnel.halves(now, link.id, link.next_number(), frame, &[]);
+            for (half, cargo) in halves.into_iter().flatten().zip([Cargo::Half, cargo]) {
+                link.send_other(now, cargo, half.len());
+                self.transmits.push_back(Transmit { link: link.id, payload: half });
+            }
+            return;
+        }
+        self.send_whole(now, at, cargo, frame);
+    }
+
+    /// A frame leaves on a link as one datagram, however long that is.
+    fn send_whole(&mut self, now: Instant, at: usize, cargo: Cargo, frame: &[u8]) {
         let Some(tunnel) = &mut self.tunnel else { return };
         let link = &mut self.links[at];
         let number = link.next_number();
@@ -248,7 +263,7 @@ impl Core {
                 let counter = self.links[at].next_number();
                 let mut frame = Vec::with_capacity(1 + padding);
                 Frame::Probe { padding }.emit(&mut frame);
-                self.send_frame(now, at, Cargo::Other, &frame);
+                self.send_whole(now, at, Cargo::Other, &frame);
                 self.links[at].mtu.handle_probe_sent(now, counter);
             }
             if self.links[at].wants_probe(now, active) {
@@ -270,6 +285,9 @@ impl Core {
         let first = link.next_number();
         for back in 1..=TRAIN {
             let Some(held) = self.store.get(end.plus(0x8000_0000 - back)) else { continue };
+            if held.payload.len() + OVERHEAD > link.mtu.datagram() {
+                continue;
+            }
             let number = link.next_number();
             let Some(payload) = tunnel.datagram(now, link.id, number, &held.head, &held.payload) else { continue };
             link.send_other(now, Cargo::Other, payload.len());
@@ -489,6 +507,14 @@ impl Sender {
     /// The next frame in which the gateway tells what it sees, see [`crate::wire::native::Echo`].
     pub fn poll_echo(&mut self) -> Option<Bytes> {
         self.core.tunnel.as_mut()?.words.pop_front()
+    }
+
+    /// The system says that a datagram of `len` bytes is too long for the link's own end (EMSGSIZE): it was not sent, and
+    /// none of that length will be.
+    pub fn handle_too_long(&mut self, now: Instant, id: LinkId, len: usize) {
+        if let Some(at) = self.core.find(id) {
+            self.core.links[at].mtu.handle_too_long(now, len);
+        }
     }
 
     /// How long a payload of a `ts` stream should be so that it need not be cut: 1316 bytes, or 1128 where a path is narrow.

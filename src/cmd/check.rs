@@ -7,7 +7,7 @@ use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
 use crate::control::Effect;
 use crate::gateway;
 use crate::io;
-use crate::table::{Fault, Keeper};
+use crate::table::{Fault, Keeper, SecretRef};
 
 /// Checks settings files and board profiles: every fault with file, line, and the mend.
 #[derive(Debug, clap::Args)]
@@ -91,7 +91,14 @@ fn settings(file: &Path) -> Result<Config, Vec<Fault>> {
     let outside = std::env::var_os("CREDENTIALS_DIRECTORY").is_none();
     let handed: Vec<_> = config.secrets().filter(|s| matches!(s.keeper, Keeper::Credential(_))).collect();
     if handed.is_empty() || !outside {
-        return io::config::load(file);
+        let config = io::config::load(file)?;
+        return match config.trust.as_ref().map(|trust| (&trust.key_file, io::keys::kept(&trust.key_file.keeper))) {
+            Some((SecretRef { key, line, .. }, Err(error))) => {
+                let (file, what) = (file.display().to_string(), format!("{error:#}"));
+                Err(vec![Fault { file, line: *line, key: key.clone(), what }])
+            }
+            Some((_, Ok(_))) | None => Ok(config),
+        };
     }
     for secret in handed {
         println!("{}:{}: {}: a systemd credential; checked at the start", file.display(), secret.line, secret.key);

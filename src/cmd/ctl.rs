@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::io::console::Request;
 use crate::lang::Lang;
 use crate::media::line::{Delay, Gain};
-use crate::media::{Hold, Layout, Line, OutputId, SourceId};
+use crate::media::{Hold, Layout, Line, OutputId, Slate, SourceId};
 use crate::message::{Ask, Tally};
 
 /// Where a box that systemd started listens.
@@ -64,7 +64,7 @@ enum What {
     Start,
     /// Leave the air.
     Stop,
-    /// Share the picture so: camera, slides, picture_in_picture or side_by_side.
+    /// Share the picture so: camera, camera2, slides, picture_in_picture, side_by_side or three_split.
     Layout {
         /// The layout wanted.
         name: Layout,
@@ -79,6 +79,11 @@ enum What {
         /// on or off.
         #[arg(value_parser = on_or_off, action = clap::ArgAction::Set)]
         wanted: bool,
+    },
+    /// Cut to this slate: hold, warmup, technical or end; `slate off` goes back.
+    Show {
+        /// Which.
+        slate: Slate,
     },
     /// Every alarm that stands has been seen.
     Acknowledge,
@@ -113,7 +118,7 @@ enum What {
     },
     /// Let an input come later, or earlier, -500 to 2000 ms.
     Delay {
-        /// camera, slides, mixer_a, mixer_b or embedded.
+        /// camera, camera2 (they share one), slides, mixer_a, mixer_b or embedded.
         #[arg(value_parser = source)]
         source: SourceId,
         /// Milliseconds.
@@ -191,6 +196,7 @@ pub(crate) fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
         What::Layout { name } => Ask::Layout { layout: name },
         What::Audio { line } => Ask::Audio { line },
         What::Slate { wanted } => Ask::Slate { on: wanted },
+        What::Show { slate } => Ask::Show { slate },
         What::Acknowledge => Ask::Acknowledge,
         What::Tally { tally } => Ask::Tally { tally },
         What::NextSpeaker => Ask::NextSpeaker,

@@ -131,17 +131,8 @@ pub(super) fn read(file: &Path) -> Result<Config, Vec<String>> {
 /// # Errors
 /// Every fault at once.
 pub(super) fn registry(config: &Config) -> Result<Option<Registry>, Vec<String>> {
-    let key = match &config.key_file {
-        None => return Ok(None),
-        Some(Keeper::File(file)) => io::keys::private(file),
-        Some(Keeper::Credential(name)) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
-            Some(folder) => io::keys::private(&PathBuf::from(folder).join(name)),
-            None => Err(anyhow::anyhow!(
-                "key_file: no credentials are handed over here; add LoadCredential={name}:/path to the unit, or name a file"
-            )),
-        },
-    };
-    let key = key.map_err(|error| vec![format!("{error:#}")]);
+    let Some(keeper) = &config.key_file else { return Ok(None) };
+    let key = io::keys::kept(keeper).map_err(|error| vec![format!("key_file: {error:#}")]);
     match (key, boxes(config)) {
         (Ok(key), Ok(allow)) => Ok(Some(Registry { key, allow })),
         (key, allow) => Err(key.err().into_iter().chain(allow.err()).flatten().collect()),

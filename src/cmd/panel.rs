@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use embedded_hal::{i2c, spi};
+use embedded_hal::{digital, i2c, spi};
 
 use crate::board::{OledChip, TftChip};
 use crate::config::{DEFAULT_BOARD, DEFAULT_FILE};
@@ -75,11 +75,11 @@ impl Nowhere {
     }
 }
 
-impl embedded_hal::i2c::ErrorType for Nowhere {
+impl i2c::ErrorType for Nowhere {
     type Error = Infallible;
 }
 
-impl embedded_hal::i2c::I2c for Nowhere {
+impl i2c::I2c for Nowhere {
     fn transaction(&mut self, _address: u8, operations: &mut [i2c::Operation<'_>]) -> Result<(), Infallible> {
         for operation in operations {
             if let i2c::Operation::Write(bytes) = operation {
@@ -90,11 +90,11 @@ impl embedded_hal::i2c::I2c for Nowhere {
     }
 }
 
-impl embedded_hal::spi::ErrorType for Nowhere {
+impl spi::ErrorType for Nowhere {
     type Error = Infallible;
 }
 
-impl embedded_hal::spi::SpiDevice for Nowhere {
+impl spi::SpiDevice for Nowhere {
     fn transaction(&mut self, operations: &mut [spi::Operation<'_, u8>]) -> Result<(), Infallible> {
         for operation in operations {
             if let spi::Operation::Write(bytes) = operation {
@@ -105,11 +105,11 @@ impl embedded_hal::spi::SpiDevice for Nowhere {
     }
 }
 
-impl embedded_hal::digital::ErrorType for Nowhere {
+impl digital::ErrorType for Nowhere {
     type Error = Infallible;
 }
 
-impl embedded_hal::digital::OutputPin for Nowhere {
+impl digital::OutputPin for Nowhere {
     fn set_low(&mut self) -> Result<(), Infallible> {
         Ok(())
     }

@@ -82,7 +82,7 @@ fn session(config: &Config) -> anyhow::Result<Option<InitiatorConfig>> {
     let Some(trust) = config.trust.as_ref().filter(|_| config.bond.dialect == Dialect::Native) else {
         return Ok(None);
     };
-    let key = io::keys::private(&trust.key_file)?;
+    let key = io::keys::kept(&trust.key_file.keeper)?;
     Ok(Some(InitiatorConfig { key, peer: trust.peer, offer: Offer::ts(config.bond.latency, &STREAMS) }))
 }
 

@@ -13,6 +13,7 @@ use crate::bond::echo::Session;
 use crate::health::{DISK_FREE, TEMPERATURE};
 use crate::lang::{Text, said};
 use crate::media::line::Fault;
+use crate::media::picture::{PictureFault, PictureOf};
 use crate::media::{Line, OutputId, SourceId};
 use crate::message::{OutputState, Part, Phase};
 use crate::record::StopCause;
@@ -56,6 +57,17 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
         let detail = || input.map(|input| input.detail.clone()).unwrap_or_default();
         let gone = !input.is_some_and(|input| input.present);
         note(AlarmKind::SourceLost, source.name(), gone.then(detail));
+    }
+
+    for (name, wrong) in &known.slates {
+        note(AlarmKind::SlateUnusable, name, wrong.clone());
+    }
+    let sources = settings.sources.iter().copied().filter(|source| source.is_picture());
+    for of in sources.map(PictureOf::Source).chain([PictureOf::Programme]) {
+        for fault in PictureFault::ALL {
+            let wrong = known.pictures(of).iter().find(|finding| finding.fault == fault);
+            note(alarm_of_picture(fault), of.name(), wrong.map(|finding| finding.detail.clone()));
+        }
     }
 
     for line in Line::ALL.into_iter().filter(|line| settings.can_play(*line)) {
@@ -144,6 +156,16 @@ pub(super) fn judge(now: Instant, book: &mut Book, settings: &Settings, known: &
     book.note(now, AlarmKind::TooHot, "", words);
     let words = free.filter(|f| DISK_FREE.too_low(*f, was_low)).map(|f| Text::raw(format!("{f:.0} %")));
     book.note(now, AlarmKind::DiskLow, "", words);
+}
+
+const fn alarm_of_picture(fault: PictureFault) -> AlarmKind {
+    match fault {
+        PictureFault::Black => AlarmKind::PictureBlack,
+        PictureFault::Frozen => AlarmKind::PictureFrozen,
+        PictureFault::NoSignal => AlarmKind::PictureNoSignal,
+        PictureFault::Format => AlarmKind::PictureFormat,
+        PictureFault::Damaged => AlarmKind::PictureDamaged,
+    }
 }
 
 const fn alarm_of(fault: Fault) -> AlarmKind {

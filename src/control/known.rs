@@ -10,6 +10,7 @@ use crate::bond::{GroupStats, LinkPhase, LinkStats};
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::line::{Finding, SoundStats};
+use crate::media::picture::{PictureFinding, PictureOf};
 use crate::media::{EncoderKind, Line, SourceId};
 use crate::message::{FarEnd, Part, What};
 use crate::time::Instant;
@@ -62,6 +63,9 @@ pub(super) struct Known {
     levels: Option<(Instant, [Option<Dbfs>; 2])>,
     sound: Option<(Instant, SoundStats)>,
     findings: [Vec<Finding>; 3],
+    pictures: BTreeMap<PictureOf, Vec<PictureFinding>>,
+    /// Every slate's file that was looked at, and what is wrong with it.
+    pub(super) slates: BTreeMap<&'static str, Option<Text>>,
     group: Option<(Instant, GroupStats)>,
     /// Every destination that the gateway ever named.
     pub(super) destinations: BTreeSet<String>,
@@ -85,6 +89,12 @@ impl Known {
             What::AudioMeasured { a, b } => self.levels = Some((now, [*a, *b])),
             What::SoundMeasured(stats) => self.sound = Some((now, *stats)),
             What::LineJudged { line, findings } => self.findings[line.index()].clone_from(findings),
+            What::SlateJudged { name, wrong } => {
+                self.slates.insert(name, wrong.clone());
+            }
+            What::PictureJudged { of, findings } => {
+                self.pictures.insert(*of, findings.clone());
+            }
             What::OutputOpened => {
                 self.output_open = true;
                 self.output_why = Text::default();
@@ -150,6 +160,7 @@ impl Known {
                 self.levels = None;
                 self.sound = None;
                 self.findings = Default::default();
+                self.pictures.clear();
                 for input in self.inputs.values_mut() {
                     input.present = false;
                 }
@@ -175,13 +186,18 @@ impl Known {
             SourceId::MixerA => levels[0],
             SourceId::MixerB => levels[1],
             SourceId::Embedded => self.sound(now)?.lines[Line::Embedded.index()].map(|line| line.levels.peak),
-            SourceId::Camera | SourceId::Slides => None,
+            SourceId::Camera | SourceId::Slides | SourceId::Camera2 => None,
         }
     }
 
     /// What is wrong with a line.
     pub(super) fn findings(&self, line: Line) -> &[Finding] {
         &self.findings[line.index()]
+    }
+
+    /// What is wrong with pictures.
+    pub(super) fn pictures(&self, of: PictureOf) -> &[PictureFinding] {
+        self.pictures.get(&of).map_or(&[], Vec::as_slice)
     }
 
     /// Listeners suffer from what is wrong with a line.

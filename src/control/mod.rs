@@ -32,7 +32,7 @@ pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 use crate::alarm::{Book, Turn};
 use crate::event::{Floor, Tiers};
 use crate::lang::{Text, told};
-use crate::media::{Layout, Line, OutputId, SourceId};
+use crate::media::{Layout, Line, OutputId, Slate};
 use crate::message::{Ask, Command, Event, Fact, Held, Intent, Orders, Part, Phase, Refusal, Status, Tally, What};
 use crate::time::{Instant, Timestamp};
 use crate::units::Bitrate;
@@ -127,6 +127,14 @@ impl Control {
                     self.intent.slate = on;
                     self.tell(now, told::slate(on));
                 }
+                // one press is always the same slate, whichever was chosen before
+                self.intent.which = Slate::Hold;
+            }
+            Ask::Show { slate } => {
+                if (self.intent.slate, self.intent.which) != (true, slate) {
+                    (self.intent.slate, self.intent.which) = (true, slate);
+                    self.tell(now, told::shown(slate.name()));
+                }
             }
             Ask::Acknowledge => match self.book.acknowledge() {
                 0 => return Err(Refusal::NothingToAcknowledge),
@@ -172,10 +180,10 @@ impl Control {
                 self.tell(now, told::auto(on));
             }
             Ask::Delay { source, delay } => {
-                let at =
-                    SourceId::ALL.iter().position(|s| *s == source).filter(|_| self.settings.sources.contains(&source));
-                let Some(at) = at else { return Err(Refusal::NotOnBoard) };
-                self.intent.sound.delay[at] = Some(delay);
+                if !self.settings.sources.contains(&source) {
+                    return Err(Refusal::NotOnBoard);
+                }
+                self.intent.sound.delay[source.delay_place()] = Some(delay);
                 self.tell(now, told::delay(source.name(), delay.as_ms()));
             }
             Ask::Activate { output } => {
@@ -451,6 +459,7 @@ impl Control {
         orders.media.layout = self.intent.layout;
         orders.media.line = self.intent.line;
         orders.media.slate = self.intent.slate;
+        orders.media.which = self.intent.which;
         orders.media.sound = self.sound.orders(&self.settings, &self.intent.sound);
         orders.media.bitrate = self.rate.told();
         orders.media.outputs = self.intent.outputs;

@@ -185,6 +185,7 @@ impl View<'_> {
             line: self.media.line,
             slate: measured.is_some_and(|m| m.slate),
             slate_wanted: self.media.slate,
+            which: self.media.which,
             encoder: self.known.encoder,
             bitrate,
             fps,

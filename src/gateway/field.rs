@@ -180,7 +180,14 @@ impl Field {
                     self.stats.bytes += datagram.len() as u64;
                 }
             }
-            Packet::Handshake(_) => group.seen.clear(),
+            Packet::Handshake(handshake) => {
+                let stamp = srt::timestamp(datagram).unwrap_or(0);
+                if !group.shakes(now, handshake.socket, stamp) {
+                    self.stats.late_handshakes += 1;
+                    return;
+                }
+                group.seen.clear();
+            }
             _ => {}
         }
         if passes {
@@ -233,6 +240,7 @@ impl Field {
             last: from,
             linked: now,
             carried: false,
+            shakes: None,
             seen: Seen::new(),
             watch: Opaque::default(),
             echo: None,

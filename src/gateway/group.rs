@@ -57,6 +57,29 @@ pub(super) enum Noted {
     Full,
 }
 
+/// A handshake that took longer than another of the same caller did by this would shift the listener's clock.
+const HANDSHAKE_KEEPS: u32 = 250_000;
+
+impl Group {
+    /// False for a handshake that was too long under way; one without a stamp may have come at once.
+    pub(super) fn shakes(&mut self, now: Instant, socket: u32, stamp: u32) -> bool {
+        let way = (now.as_micros() as u32).wrapping_sub(stamp);
+        match &mut self.shakes {
+            Some((known, least)) if *known == socket && stamp != 0 => {
+                let more = way.wrapping_sub(*least) as i32;
+                if more < 0 {
+                    *least = way;
+                }
+                more <= HANDSHAKE_KEEPS as i32
+            }
+            shakes => {
+                *shakes = Some((socket, way));
+                true
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) id: GroupId,
@@ -69,6 +92,8 @@ pub(super) struct Group {
     pub(super) linked: Instant,
     /// It has carried the programme.
     pub(super) carried: bool,
+    /// The caller that shakes hands, and the least way of its handshakes: arrival less stamp, µs, wrapping.
+    pub(super) shakes: Option<(u32, u32)>,
     /// What went on to the listener.
     pub(super) seen: Seen,
     pub(super) watch: Opaque,

@@ -15,13 +15,13 @@ use super::echo::Watch;
 use super::outlet::{GroupKey, Opened, Outlet, Release};
 use super::stats::{GroupFigures, LinkFigures, Speaks};
 use crate::bond::native::{
-    Closed, Drops, Group, PrivateKey, PublicKey, Reassembly, Received, Responder, ResponderConfig, ResponderEvent,
+    Closed, Drops, Group, PrivateKey, PublicKey, Received, Responder, ResponderConfig, ResponderEvent,
 };
 use crate::bond::{Output, Receiver, ReceiverConfig};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::echo::{Destination, Kind};
-use crate::wire::native::{Fragment, Frame, StreamKind, parse};
+use crate::wire::native::StreamKind;
 use crate::wire::srt::{self, Packet};
 use crate::wire::{Echo, Seq};
 
@@ -45,7 +45,6 @@ struct Member {
     key: GroupKey,
     name: String,
     receiver: Receiver,
-    reassembly: Reassembly,
     streams: BTreeMap<u8, (StreamKind, Watch)>,
     echoes: BTreeMap<u8, Echo>,
     due: Option<Instant>,
@@ -58,7 +57,6 @@ pub(super) struct Native {
     members: BTreeMap<Group, Member>,
     groups: BTreeMap<GroupKey, Group>,
     room: Box<[u8; ROOM]>,
-    whole: Vec<u8>,
     refused: u64,
 }
 
@@ -82,7 +80,6 @@ impl Native {
             members: BTreeMap::new(),
             groups: BTreeMap::new(),
             room: Box::new([0; ROOM]),
-            whole: Vec::with_capacity(ROOM),
             refused: 0,
         }
     }
@@ -104,7 +101,8 @@ impl Native {
                 out.send(from, answer);
             }
             Received::Frame { group, link, counter, frame } => {
-                let frame = out.copy(frame);
+                // memory of its own: what waits for its turn holds on to nothing else
+                let frame = Bytes::copy_from_slice(frame);
                 // the first sealed datagram opens the group that it belongs to
                 self.handle_events(now, out);
                 self.handle_frame(now, group, (link, counter, datagram.len()), &frame, out);
@@ -125,12 +123,6 @@ impl Native {
         let Some(member) = self.members.get_mut(&group) else { return };
         // what nobody can read is counted by the receiver, and its counter is told all the same
         let _ = member.receiver.handle_frame(now, link, counter, len, frame);
-        if let Some(fragment) = fragment(frame)
-            && member.reassembly.handle(&fragment, &mut self.whole)
-        {
-            let whole = out.copy(&self.whole);
-            member.receiver.handle_whole(now, link, &whole);
-        }
         self.drain(now, group, out);
     }
 
@@ -261,7 +253,6 @@ impl Native {
                         name,
                         streams: streams.iter().map(|(number, kind)| (*number, (*kind, watch(*kind)))).collect(),
                         receiver: Receiver::new(now, ReceiverConfig { latency: offer.latency, streams }),
-                        reassembly: Reassembly::default(),
                         echoes: BTreeMap::new(),
                         due: None,
                     };
@@ -328,11 +319,4 @@ fn seal_all(responder: &mut Responder, group: Group, member: &mut Member, out: &
         }
     }
     member.due = member.receiver.next_timeout();
-}
-
-fn fragment(frame: &[u8]) -> Option<Fragment<'_>> {
-    match parse(frame) {
-        Ok(Frame::Fragment(fragment)) => Some(fragment),
-        _ => None,
-    }
 }

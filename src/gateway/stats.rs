@@ -23,6 +23,8 @@ pub struct Stats {
     pub over_quota: u64,
     /// Copies of SRT packets that went no further.
     pub copies: u64,
+    /// Handshakes of an SRT caller that were too long under way.
+    pub late_handshakes: u64,
     /// SRT packets passed on to listeners.
     pub packets: u64,
     /// Their bytes.
@@ -43,6 +45,7 @@ impl Stats {
             ("refused", self.refused),
             ("over_quota", self.over_quota),
             ("copy", self.copies),
+            ("late_handshake", self.late_handshakes),
             ("keyless", self.keyless),
         ];
         let ours = ours.into_iter().map(|(reason, count)| (reason.to_owned(), count));

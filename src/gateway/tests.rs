@@ -285,6 +285,34 @@ fn copies_on_other_links_go_no_further_unless_the_listener_asked_or_the_caller_s
 }
 
 #[test]
+fn a_copy_of_a_handshake_that_was_under_way_for_250_ms_longer_goes_no_further() {
+    let mut story = Story::new(Limits::default());
+    story.group_of(2);
+    let shake = |socket: u32, sent: Duration| {
+        let (step, initial_seq) = (srt::Step::Conclusion, Seq::new(0));
+        let handshake = srt::Handshake { step, version: 5, initial_seq, socket, cookie: 1, settings: None };
+        srt::emit_handshake(&handshake, sent.as_micros() as u32 + 77, 0)
+    };
+    let ms = Duration::from_millis;
+
+    story.waits(ms(20));
+    story.says(link(1), shake(5, ms(0)));
+    story.waits(ms(200));
+    story.says(link(2), shake(5, ms(0)));
+    let soon = story.local().len();
+    story.waits(ms(100));
+    story.says(link(2), shake(5, ms(0)));
+    let late = story.local().len();
+    story.says(link(2), shake(5, ms(250)));
+    story.says(link(2), shake(6, ms(9000)));
+    let others = story.local().len();
+
+    assert_eq!((soon, late, others), (2, 0, 2));
+    let dropped = story.gateway.stats().dropped();
+    assert!(dropped.contains(&("late_handshake".to_owned(), 1)), "{dropped:?}");
+}
+
+#[test]
 fn of_an_opaque_group_the_gateway_knows_whether_the_listener_answers() {
     let mut story = Story::new(Limits::default());
     story.group_of(1);

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use anyhow::Context as _;
-use bytes::{Bytes, BytesMut};
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
+use bytes::Bytes;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot, watch};
 
 use crate::bond::echo::Echo;
-use crate::bond::native::{InitiatorConfig, Refusal};
+use crate::bond::native::{Cutter, InitiatorConfig, Refusal};
 use crate::bond::{Config, GroupStats, LinkConfig, LinkId, Sender};
 use crate::io::task::Ends;
-use crate::io::udp::{Batch, Received, Socket};
+use crate::io::udp::{Batch, Received, Socket, nap};
 use crate::io::{clock, seed};
 use crate::lang::{Text, said};
 use crate::message::What;
@@ -26,9 +26,15 @@ use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use crate::uplink::Uplink;
 
-/// Datagrams of this time are taken together: at 20 Mbit/s it halves the system calls, and it is
-/// small beside the jitter of any uplink.
+/// While a stream flows the sockets are looked at so often, and slept in between: that is small beside the jitter of any
+/// uplink, and one wakeup a millisecond costs half of what one for every datagram does.
 const GATHER: Duration = Duration::from_millis(1);
+
+/// A stream flows until so many looks in a row found nothing to take or to send.
+const QUIET: u32 = 30;
+
+/// After so many looks the runtime has its turn: signals, settings, uplinks.
+const LOOKS: u32 = 8;
 
 /// Batches from one socket in a row, before the others have their turn.
 const TURN: usize = 8;
@@ -133,6 +139,7 @@ pub async fn run(
         }
     };
     let road = Road { config, destination, load, uplinks, farewell: FAREWELL };
+    let rng = seed::fresh()?;
     let (wanted, mut orders) = (ends.orders.clone(), ends.orders.clone());
     let stop = async move {
         if orders.wait_for(|o| o.shutdown).await.is_err() {
@@ -141,7 +148,7 @@ pub async fn run(
     };
     let allowed = move || wanted.borrow().bond;
     let mut refusal = None;
-    let tell = |news| match news {
+    let tell = move |news| match news {
         News::Measured(stats) => {
             // the loop tells ten times a second, whatever the links do: the watchdog sees it turn
             ends.pulse.beat();
@@ -154,11 +161,22 @@ pub async fn run(
         News::Heard(echo) => ends.measure(What::EchoHeard(echo)),
         News::Refused(why) => refusal = why,
     };
-    drive(road, seed::fresh()?, stop, allowed, tell).await
+    // a thread of its own: the loop naps, and nobody else's work waits behind its naps
+    let (_alive, abandoned) = oneshot::channel::<()>();
+    let thread = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            tokio::select! {
+                ended = drive(road, rng, stop, allowed, tell) => ended,
+                _ = abandoned => Ok(()),
+            }
+        })
+    });
+    thread.await.context("the bonding thread")?
 }
 
 /// Runs until `stop`, and after it until the caller's last packet is through, [`Road::farewell`] at most.
-/// While `allowed` says no, no link exists. `tell` hears the figures.
+/// While `allowed` says no, no link exists. `tell` hears the figures. Naps, so it wants a thread of its own.
 ///
 /// # Errors
 /// If the caller's socket cannot be used.
@@ -178,24 +196,37 @@ pub async fn drive(
         }
         Load::Ts { session, payloads } => (None, Some(session), Some(payloads)),
     };
+    let native = session.is_some();
     let mut driver = Driver {
         sender: match session {
             Some(session) => Sender::native(now, config, session, rng),
             None => Sender::new(now, config, rng),
         },
         caller,
-        narrow: BTreeMap::new(),
+        cutter: Cutter::default(),
         destination: road.destination,
+        native,
         links: Vec::new(),
         batch: Batch::default(),
         retry_at: None,
     };
-    let (mut told, mut tell_at, mut watch_at, mut gathered) = (Bitrate::default(), now, now, now);
+    let (mut told, mut tell_at, mut watch_at) = (Bitrate::default(), now, now);
+    // looks since something flowed, and since the runtime had its turn
+    let (mut quiet, mut looks) = (QUIET, 0);
     let mut permitted = false;
     let mut end: Option<Instant> = None;
     let mut refusal = None;
     tokio::pin!(stop);
     loop {
+        let flowing = quiet < QUIET;
+        if flowing {
+            nap(GATHER);
+            looks += 1;
+            if looks == LOOKS {
+                looks = 0;
+                tokio::task::yield_now().await;
+            }
+        }
         let engine_at = driver.sender.next_timeout().unwrap_or(watch_at);
         let timeout = engine_at.min(watch_at).min(driver.retry_at.unwrap_or(watch_at));
         let mut changed = false;
@@ -207,15 +238,15 @@ pub async fn drive(
             Ok(()) = road.config.changed() => {
                 driver.sender.handle_config(clock::now(), road.config.borrow_and_update().clone());
             }
-            Some((stream, payload)) = next(&mut payloads) => driver.take_ts(clock::now(), stream, payload),
+            () = std::future::ready(()), if flowing => {}
+            Some((stream, payload)) = next(&mut payloads) => {
+                quiet = 0;
+                driver.take_ts(clock::now(), stream, payload);
+            }
             () = driver.readable() => {}
             () = tokio::time::sleep_until(clock::tokio_at(timeout)) => {}
         }
-        if !changed && clock::now() < gathered + GATHER {
-            tokio::time::sleep_until(clock::tokio_at(gathered + GATHER)).await;
-        }
         let now = clock::now();
-        gathered = now;
 
         changed |= driver.retry_at.is_some_and(|at| at <= now) || allowed() != permitted;
         if changed {
@@ -223,10 +254,17 @@ pub async fn drive(
             let uplinks = road.uplinks.borrow_and_update().clone();
             driver.adopt(now, if permitted { &uplinks } else { &[] });
         }
+        quiet = quiet.saturating_add(1);
         while let Some(Ok((stream, payload))) = payloads.as_mut().map(|payloads| payloads.try_recv()) {
+            quiet = 0;
             driver.take_ts(now, stream, payload);
         }
-        driver.drain(now);
+        if end.is_some() {
+            driver.cutter.finish(|stream, piece| driver.sender.handle_ts(now, stream, piece));
+        }
+        if driver.drain(now, flowing) {
+            quiet = 0;
+        }
         while let Some(frame) = driver.sender.poll_echo() {
             Echo::read(&frame).into_iter().for_each(|echo| tell(News::Heard(echo)));
         }
@@ -317,9 +355,10 @@ impl Link {
 struct Driver {
     sender: Sender,
     caller: Option<Socket>,
-    /// What is left of each stream's last payload, where paths are too narrow for a whole one.
-    narrow: BTreeMap<u8, BytesMut>,
+    /// Makes payloads of the mux as long as the narrowest path carries.
+    cutter: Cutter,
     destination: SocketAddr,
+    native: bool,
     links: Vec<Link>,
     batch: Batch,
     retry_at: Option<Instant>,
@@ -377,7 +416,13 @@ impl Driver {
             let news = way != link.way;
             link.way = way;
             if let Some(way) = &link.way {
-                match Socket::through(&way.interface, way.source(), self.destination) {
+                let opened = Socket::through(&way.interface, way.source(), self.destination);
+                // our own dialect finds out what each path carries
+                let opened = opened.and_then(|socket| match self.native {
+                    true => socket.forbid_fragments().map(|()| socket),
+                    false => Ok(socket),
+                });
+                match opened {
                     Ok(socket) => {
                         let Way { index, interface, address, .. } = way;
                         tracing::info!(slot = link.slot, interface, index, %address, "socket opened");
@@ -400,19 +445,10 @@ impl Driver {
         }
     }
 
-    /// A payload of the mux: as it is, or in pieces of whole packets that fit the narrowest path.
+    /// A payload of the mux.
     fn take_ts(&mut self, now: Instant, stream: u8, payload: Bytes) {
-        let limit = self.sender.payload_limit();
-        let left = self.narrow.entry(stream).or_default();
-        if payload.len() <= limit && left.is_empty() {
-            return self.sender.handle_ts(now, stream, payload);
-        }
-        left.extend_from_slice(&payload);
-        // where all paths are wide again the rest goes out as it is
-        while left.len() >= limit || (!left.is_empty() && payload.len() <= limit) {
-            let piece = left.split_to(left.len().min(limit)).freeze();
-            self.sender.handle_ts(now, stream, piece);
-        }
+        let (limit, sender) = (self.sender.payload_limit(), &mut self.sender);
+        self.cutter.take(stream, payload, limit, |piece| sender.handle_ts(now, stream, piece));
     }
 
     async fn readable(&self) {
@@ -427,13 +463,19 @@ impl Driver {
         .await;
     }
 
-    fn drain(&mut self, now: Instant) {
+    /// Takes all there is and sends all there is to send; true if the caller's stream moves. While it does, sockets are
+    /// looked at without asking the runtime, which has not had its turn.
+    fn drain(&mut self, now: Instant, flowing: bool) -> bool {
+        let Self { sender, batch, .. } = self;
+        let take =
+            |socket: &Socket, batch: &mut Batch| if flowing { socket.look(batch) } else { socket.receive(batch) };
+        let mut moves = false;
         for link in &self.links {
             let Some(socket) = &link.socket else { continue };
             for _ in 0..TURN {
-                let received = socket.receive(&mut self.batch);
-                for (datagram, _) in self.batch.datagrams() {
-                    self.sender.handle_datagram(now, link.id, datagram);
+                let received = take(socket, batch);
+                for (datagram, _) in batch.datagrams() {
+                    sender.handle_datagram(now, link.id, datagram);
                 }
                 if received == Received::Drained {
                     break;
@@ -442,20 +484,22 @@ impl Driver {
         }
         for _ in 0..TURN {
             let Some(caller) = &self.caller else { break };
-            let received = caller.receive(&mut self.batch);
-            for (packet, from) in self.batch.owned() {
+            let received = take(caller, batch);
+            for (packet, from) in batch.owned() {
+                moves = true;
                 if let Some(from) = from {
-                    self.sender.handle_packet(now, from, packet);
+                    sender.handle_packet(now, from, packet);
                 }
             }
             if received == Received::Drained {
                 break;
             }
         }
-        if self.sender.next_timeout().is_some_and(|at| at <= now) {
-            self.sender.handle_timeout(now);
+        if sender.next_timeout().is_some_and(|at| at <= now) {
+            sender.handle_timeout(now);
         }
         self.deliver(now);
+        moves
     }
 
     fn deliver(&mut self, now: Instant) {
@@ -465,7 +509,14 @@ impl Driver {
         }
         for (id, datagrams) in out {
             let socket = self.links.iter().find(|l| l.id == id).and_then(|l| l.socket.as_ref());
-            if socket.is_none_or(|socket| socket.send(&datagrams) > 0) {
+            let Some(unsent) = socket.map(|socket| socket.send(&datagrams)) else {
+                self.sender.handle_send_error(now, id);
+                continue;
+            };
+            if let Some(len) = unsent.too_long {
+                self.sender.handle_too_long(now, id, len);
+            }
+            if unsent.refused > 0 {
                 self.sender.handle_send_error(now, id);
             }
         }

@@ -87,6 +87,7 @@ mod tests {
             layout: Layout::SideBySide,
             line: Line::B,
             slate: true,
+            which: crate::media::Slate::End,
             record: Some(true),
             talk: 3,
             sound: SoundIntent::default(),

@@ -3,12 +3,13 @@
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
 use crate::bond::native::{PrivateKey, PublicKey};
 use crate::rng::Rng;
+use crate::table::Keeper;
 
 /// Who may read a key file: its owner, nobody else.
 const MODE: u32 = 0o600;
@@ -51,6 +52,22 @@ pub fn private(path: &Path) -> anyhow::Result<PrivateKey> {
     let mut text = String::new();
     file.take(MOST).read_to_string(&mut text).with_context(|| format!("{name} holds no key"))?;
     text.parse().with_context(|| format!("{name} holds no key; `livebox keys new FILE` makes one"))
+}
+
+/// Reads a private key from wherever it is kept.
+///
+/// # Errors
+/// As [`private`]; or if it is a systemd credential, and none are handed over.
+pub fn kept(keeper: &Keeper) -> anyhow::Result<PrivateKey> {
+    match keeper {
+        Keeper::File(path) => private(path),
+        Keeper::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Some(folder) => private(&PathBuf::from(folder).join(name)),
+            None => bail!(
+                "no credentials are handed over here; add LoadCredential={name}:/path to the unit, or name a file"
+            ),
+        },
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! UDP sockets in batches: many datagrams per system call, a socket bound to one way out.
 //!
 //! A reader waits in [`Socket::poll_readable`], then empties the socket with [`Socket::receive`]
-//! until that says [`Received::Drained`]. Whoever reads at most once a millisecond gets whole
-//! batches and wakes seldom.
+//! until that says [`Received::Drained`]. Whoever expects more sleeps a while in [`nap`] and looks
+//! again with [`Socket::look`]: asleep so, it is not woken by every datagram, and gets whole batches.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,6 +34,7 @@ const BUFFER: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Socket {
     inner: tokio::net::UdpSocket,
+    is_v6: bool,
 }
 
 /// What [`Socket::receive`] found.
@@ -47,17 +48,40 @@ pub enum Received {
     Failed,
 }
 
+/// What of some datagrams the kernel did not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unsent {
+    /// How many it refused: no route, no buffer.
+    pub refused: usize,
+    /// The shortest that is longer than the way out carries.
+    pub too_long: Option<usize>,
+}
+
+/// Sleeps in the kernel, with everything that this thread does: for threads that do nothing else.
+#[allow(clippy::disallowed_methods, reason = "a runtime's sleep ends early with every datagram that comes")]
+pub fn nap(span: Duration) {
+    std::thread::sleep(span);
+}
+
 /// The datagrams of one system call, valid until the next.
 #[derive(Debug)]
 pub struct Batch {
     room: Box<[u8]>,
+    /// What the kernel writes beside the datagrams, by the family of the socket: it leaves the length of the addresses
+    /// there, which the next call goes by.
+    headers: [MultiHeaders<SockaddrStorage>; 2],
     found: Vec<(usize, Option<SocketAddr>)>,
     oversized: u64,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { room: vec![0; BATCH * LONGEST].into_boxed_slice(), found: Vec::with_capacity(BATCH), oversized: 0 }
+        Self {
+            room: vec![0; BATCH * LONGEST].into_boxed_slice(),
+            headers: std::array::from_fn(|_| MultiHeaders::preallocate(BATCH, None)),
+            found: Vec::with_capacity(BATCH),
+            oversized: 0,
+        }
     }
 }
 
@@ -107,7 +131,8 @@ impl Socket {
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         widen(&socket);
-        Ok(Self { inner: tokio::net::UdpSocket::from_std(socket)? })
+        let is_v6 = socket.local_addr()?.is_ipv6();
+        Ok(Self { inner: tokio::net::UdpSocket::from_std(socket)?, is_v6 })
     }
 
     /// A socket that leaves through `interface` alone, from `source` (or whatever address the kernel
@@ -124,6 +149,19 @@ impl Socket {
         }
         socket.connect(&to.into())?;
         Self::from_std(socket.into())
+    }
+
+    /// Nothing that this socket sends is cut into IP fragments on its way; what a path does not carry is lost there, and
+    /// what the interface does not carry is refused as [`Unsent::too_long`]. For whoever finds out himself how much fits.
+    ///
+    /// # Errors
+    /// If the kernel does not grant it.
+    pub fn forbid_fragments(&self) -> io::Result<()> {
+        let (level, name, mode) = match self.local_addr()? {
+            SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
+            SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE),
+        };
+        set_int(self.inner.as_raw_fd(), level, name, mode)
     }
 
     /// A socket that speaks with `to` alone, from `source` if one is given.
@@ -152,45 +190,17 @@ impl Socket {
         self.inner.poll_recv_ready(cx).map(|_| ())
     }
 
-    /// Takes one batch, without waiting.
+    /// Takes one batch, without waiting, if the runtime knows of something.
     pub fn receive(&self, batch: &mut Batch) -> Received {
         let mut outcome = Received::Drained;
-        let Batch { room, found, oversized } = batch;
-        found.clear();
+        batch.found.clear();
         let done = self.inner.try_io(Interest::READABLE, || {
-            let mut slices: Vec<_> = room.chunks_mut(LONGEST).map(|room| [IoSliceMut::new(room)]).collect();
-            let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
-            let flags = MsgFlags::MSG_DONTWAIT;
-            let messages = match recvmmsg(self.inner.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None) {
-                Ok(messages) => messages,
-                Err(Errno::EAGAIN) => return Err(ErrorKind::WouldBlock.into()),
-                Err(Errno::EINTR) => {
-                    outcome = Received::Failed;
-                    return Ok(());
-                }
-                Err(_) => {
-                    outcome = Received::Failed;
-                    return Ok(());
-                }
-            };
-            let mut taken = 0;
-            for message in messages {
-                taken += 1;
-                let from = message.address.and_then(|a| {
-                    let v4 = a.as_sockaddr_in().map(|a| SocketAddr::from(std::net::SocketAddrV4::from(*a)));
-                    v4.or_else(|| a.as_sockaddr_in6().map(|a| SocketAddr::from(std::net::SocketAddrV6::from(*a))))
-                });
-                let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
-                *oversized += u64::from(!whole);
-                found.push((if whole { message.bytes } else { 0 }, from));
-            }
-            if taken == BATCH {
-                outcome = Received::More;
-                Ok(())
-            } else {
+            outcome = self.look(batch);
+            match outcome {
+                Received::More | Received::Failed => Ok(()),
                 // the socket is empty: the runtime is told so without a second system call, and
                 // whatever comes after this one is a new edge for it
-                Err(ErrorKind::WouldBlock.into())
+                Received::Drained => Err(ErrorKind::WouldBlock.into()),
             }
         });
         match done {
@@ -199,20 +209,48 @@ impl Socket {
         }
     }
 
-    /// Sends to the address it is connected to; the number that the kernel refused.
-    pub fn send(&self, datagrams: &[Bytes]) -> usize {
+    /// Takes one batch, without waiting and without asking the runtime, which may afterwards take the socket for
+    /// readable once more than it is.
+    pub fn look(&self, batch: &mut Batch) -> Received {
+        let Batch { room, headers, found, oversized } = batch;
+        found.clear();
+        let mut slices: [_; BATCH] = {
+            let mut rooms = room.chunks_mut(LONGEST);
+            std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())])
+        };
+        let headers = &mut headers[usize::from(self.is_v6)];
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let messages = match recvmmsg(self.inner.as_raw_fd(), headers, slices.iter_mut(), flags, None) {
+            Ok(messages) => messages,
+            Err(Errno::EAGAIN) => return Received::Drained,
+            Err(_) => return Received::Failed,
+        };
+        for message in messages {
+            let from = message.address.and_then(|a| {
+                let v4 = a.as_sockaddr_in().map(|a| SocketAddr::from(std::net::SocketAddrV4::from(*a)));
+                v4.or_else(|| a.as_sockaddr_in6().map(|a| SocketAddr::from(std::net::SocketAddrV6::from(*a))))
+            });
+            let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
+            *oversized += u64::from(!whole);
+            found.push((if whole { message.bytes } else { 0 }, from));
+        }
+        if found.len() == BATCH { Received::More } else { Received::Drained }
+    }
+
+    /// Sends to the address it is connected to; says what the kernel did not take.
+    pub fn send(&self, datagrams: &[Bytes]) -> Unsent {
         self.send_all(datagrams.iter().map(|d| (None, d)))
     }
 
-    /// Sends each to its own address; the number that the kernel refused.
-    pub fn send_to(&self, datagrams: &[(SocketAddr, Bytes)]) -> usize {
+    /// Sends each to its own address; says what the kernel did not take.
+    pub fn send_to(&self, datagrams: &[(SocketAddr, Bytes)]) -> Unsent {
         self.send_all(datagrams.iter().map(|(to, d)| (Some(SockaddrStorage::from(*to)), d)))
     }
 
-    fn send_all<'d>(&self, datagrams: impl Iterator<Item = (Option<SockaddrStorage>, &'d Bytes)>) -> usize {
+    fn send_all<'d>(&self, datagrams: impl Iterator<Item = (Option<SockaddrStorage>, &'d Bytes)>) -> Unsent {
         let (addresses, slices): (Vec<_>, Vec<_>) =
             datagrams.map(|(to, datagram)| (to, [IoSlice::new(datagram)])).unzip();
-        let (mut at, mut refused, mut again) = (0, 0, true);
+        let (mut at, mut unsent, mut again) = (0, Unsent::default(), true);
         while at < slices.len() {
             let end = slices.len().min(at + BATCH);
             let mut headers = MultiHeaders::preallocate(end - at, None);
@@ -226,15 +264,28 @@ impl Socket {
                 Err(Errno::EINTR) => {}
                 // what an earlier datagram caused is reported once, by the next call: not this one's fault
                 Err(Errno::ECONNREFUSED) if again => again = false,
-                Err(_) => {
-                    refused += 1;
+                Err(error) => {
+                    if error == Errno::EMSGSIZE {
+                        let len = slices[at][0].len();
+                        unsent.too_long = Some(unsent.too_long.map_or(len, |shortest| shortest.min(len)));
+                    } else {
+                        unsent.refused += 1;
+                    }
                     at += 1;
                     again = true;
                 }
             }
         }
-        refused
+        unsent
     }
+}
+
+#[allow(unsafe_code, reason = "neither nix nor socket2 sets how paths are found out")]
+fn set_int(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel reads one int, which lives until it has answered
+    Errno::result(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), len) })?;
+    Ok(())
 }
 
 fn raw(like: SocketAddr) -> io::Result<socket2::Socket> {
@@ -320,10 +371,10 @@ mod tests {
         let near = Socket::through("lo", Some(Ipv4Addr::new(127, 0, 1, 3)), far.local_addr().unwrap()).unwrap();
         let sent: Vec<_> = (0..100_u8).map(|n| Bytes::from(vec![n; 10 + usize::from(n)])).collect();
 
-        let refused = near.send(&sent);
+        let unsent = near.send(&sent);
         let got = collect(&far, 100).await;
 
-        assert_eq!(refused, 0);
+        assert_eq!(unsent, Unsent::default());
         assert_eq!(got, sent);
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::line::Settings as Sound;
 use super::road::Roads;
+use super::slates::Slates;
 use super::stream::{FrameRate, PictureSize};
 use crate::table::{SecretRef, Section};
 use crate::units::Bitrate;
@@ -34,6 +35,10 @@ pub struct Config {
     pub passphrase: Secret,
     /// The far end: an SRTLA receiver or `livebox gateway`.
     pub destination: Destination,
+    /// A key picture of the encoder's is decoded and compared so often; zero for never.
+    pub prove: Duration,
+    /// Slates and logo, from their own section `[slates]`.
+    pub slates: Slates,
     /// The sound, from its own section `[sound]`.
     pub sound: Sound,
     /// What leaves beside the bond, from `[backup]`, `[programme]` and `[dual]`.
@@ -53,6 +58,8 @@ impl Default for Config {
             stream_id: String::new(),
             passphrase: Secret::default(),
             destination: Destination { host: "127.0.0.1".to_owned(), port: 5000 },
+            prove: Duration::from_secs(10),
+            slates: Slates::default(),
             sound: Sound::default(),
             roads: Roads::default(),
         }
@@ -95,6 +102,8 @@ impl Config {
             stream_id,
             passphrase: Secret::default(),
             destination,
+            prove: section.duration("prove", default.prove, Duration::ZERO..=Duration::from_mins(10)),
+            slates: Slates::default(),
             sound: Sound::default(),
             roads: Roads::default(),
         };

@@ -395,7 +395,7 @@ mod tests {
         fn run(&mut self, pictures: u64) {
             for _ in 0..pictures {
                 let n = self.live.next();
-                let key = n % self.gop == 0 || std::mem::take(&mut self.asked);
+                let key = n.is_multiple_of(self.gop) || std::mem::take(&mut self.asked);
                 let bytes = self.live.picture(key);
                 for piece in bytes.chunks(3 * PACKET) {
                     self.delay.push(piece, &mut self.store, &mut self.out);

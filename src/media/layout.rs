@@ -20,11 +20,17 @@ pub enum Layout {
     PictureInPicture,
     /// Camera left, slides right.
     SideBySide,
+    /// The second camera alone.
+    #[serde(rename = "camera2")]
+    Camera2,
+    /// The slides large, both cameras beside them, one above the other.
+    ThreeSplit,
 }
 
 impl Layout {
     /// All of them, in the order a key steps through.
-    pub const ALL: [Self; 4] = [Self::Camera, Self::Slides, Self::PictureInPicture, Self::SideBySide];
+    pub const ALL: [Self; 6] =
+        [Self::Camera, Self::Slides, Self::PictureInPicture, Self::SideBySide, Self::Camera2, Self::ThreeSplit];
 
     /// The name in commands and topics.
     #[must_use]
@@ -34,6 +40,8 @@ impl Layout {
             Self::Slides => "slides",
             Self::PictureInPicture => "picture_in_picture",
             Self::SideBySide => "side_by_side",
+            Self::Camera2 => "camera2",
+            Self::ThreeSplit => "three_split",
         }
     }
 }
@@ -87,6 +95,19 @@ impl Layout {
         match self {
             Self::Camera => vec![at(SourceId::Camera, whole)],
             Self::Slides => vec![at(SourceId::Slides, whole)],
+            Self::Camera2 => vec![at(SourceId::Camera2, whole)],
+            Self::ThreeSplit => {
+                // two thirds and one third: every picture keeps its shape, and nothing overlaps
+                let (column, row) = (even(w / 3), even(h / 3));
+                let (width, height) = ((w - column) & !1, even(h * 2 / 3));
+                let y = even((h - height) / 2);
+                let beside = |y| Rect { x: w - column, y, width: column, height: row };
+                vec![
+                    at(SourceId::Slides, Rect { x: 0, y, width, height }),
+                    at(SourceId::Camera, beside(y)),
+                    at(SourceId::Camera2, beside(y + row)),
+                ]
+            }
             Self::PictureInPicture => {
                 // three tenths of the width: a face is still a face, and a slide's last line stays free
                 let (width, height) = (even(w * 3 / 10), even(h * 3 / 10));
@@ -109,8 +130,9 @@ impl Layout {
     #[must_use]
     pub const fn shows(self, source: SourceId) -> bool {
         match source {
-            SourceId::Camera => !matches!(self, Self::Slides),
-            SourceId::Slides => !matches!(self, Self::Camera),
+            SourceId::Camera => !matches!(self, Self::Slides | Self::Camera2),
+            SourceId::Slides => !matches!(self, Self::Camera | Self::Camera2),
+            SourceId::Camera2 => matches!(self, Self::Camera2 | Self::ThreeSplit),
             SourceId::MixerA | SourceId::MixerB | SourceId::Embedded => false,
         }
     }
@@ -135,6 +157,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_three_pictures_of_the_split_touch_and_do_not_overlap() {
+        let places = Layout::ThreeSplit.places(PictureSize { width: 1280, height: 720 });
+        let areas: Vec<_> = places.iter().map(|p| (p.area.x, p.area.y, p.area.width, p.area.height)).collect();
+        assert_eq!(areas, [(0, 120, 854, 480), (854, 120, 426, 240), (854, 360, 426, 240)]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod road;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sei;
+pub mod slates;
 pub mod slot;
 pub mod sound;
 pub mod splice;
@@ -34,4 +35,5 @@ pub use layout::{Layout, Place, Rect};
 pub use output::{Hold, OutputId, Scheme};
 pub use reserve::Reserve;
 pub use road::{Backup, Codec, Dual, Road, Roads, Rtmp};
+pub use slates::{Slate, Slates};
 pub use stream::{FrameRate, Line, PictureSize, SourceId};

@@ -133,7 +133,7 @@ impl PictureOf {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Source(source) => source.name(),
-            Self::Programme => "programme",
+            Self::Programme => "encoded",
         }
     }
 }
@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn a_still_scene_with_a_sensors_noise_is_not_frozen() {
-        let told = watch(&mut Eye::new(SourceId::Camera), 0, 600_000, |ms| scene(ms));
+        let told = watch(&mut Eye::new(SourceId::Camera), 0, 600_000, scene);
         assert!(told.is_empty());
     }
 

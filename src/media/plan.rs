@@ -319,6 +319,8 @@ mod tests {
             stream_id: "publish:hall".into(),
             passphrase: Secret("correct horse".into()),
             destination: "127.0.0.1:5000".parse().unwrap(),
+            prove: Duration::from_secs(10),
+            slates: crate::media::Slates::default(),
             sound: crate::media::line::Settings::default(),
             roads: crate::media::Roads::default(),
         }

@@ -12,6 +12,7 @@ use u8g2_fonts::{FontRenderer, fonts};
 
 use super::counter::{self, Mark};
 use super::layout::Rect;
+use super::slates::Slate;
 use super::stream::{PictureSize, SourceId};
 use crate::lang::Text;
 use crate::rng::Rng;
@@ -167,6 +168,7 @@ pub fn slate_words(source: SourceId) -> Text {
     let name = match source {
         SourceId::Camera => Text::new("摄像机", "camera"),
         SourceId::Slides => Text::new("幻灯片", "slides"),
+        SourceId::Camera2 => Text::new("摄像机 2", "camera 2"),
         SourceId::MixerA => Text::new("调音台 A", "mixer A"),
         SourceId::MixerB => Text::new("调音台 B", "mixer B"),
         SourceId::Embedded => Text::new("内嵌声", "embedded sound"),
@@ -174,16 +176,36 @@ pub fn slate_words(source: SourceId) -> Text {
     Text::new(format!("信号中断：{}", name.zh), format!("NO SIGNAL: {}", name.en))
 }
 
+/// The words of a slate that has no file, or a bad one.
+#[must_use]
+pub fn card_words(slate: Slate) -> Text {
+    match slate {
+        Slate::Hold => Text::new("请稍候", "PLEASE STAND BY"),
+        Slate::Warmup => Text::new("会议即将开始", "STARTING SOON"),
+        Slate::Technical => Text::new("技术故障，正在处理", "TECHNICAL DIFFICULTIES"),
+        Slate::End => Text::new("会议已结束，谢谢观看", "THANK YOU FOR WATCHING"),
+    }
+}
+
+/// The built-in slate.
+#[must_use]
+pub fn card(size: PictureSize, slate: Slate) -> Vec<u8> {
+    still(size, &card_words(slate))
+}
+
 /// The still that stands in for a lost source.
 #[must_use]
 pub fn slate(size: PictureSize, source: SourceId) -> Vec<u8> {
+    still(size, &slate_words(source))
+}
+
+fn still(size: PictureSize, words: &Text) -> Vec<u8> {
     let layout = I420::new(size);
     let mut data = vec![0; layout.bytes()];
     let (w, h) = (size.width, size.height);
     layout.fill(&mut data, Rect { x: 0, y: 0, width: w, height: h }, SLATE);
     let band = Rect { x: 0, y: (h / 4) & !1, width: w, height: (h / 2) & !1 };
     layout.fill(&mut data, band, BLACK);
-    let words = slate_words(source);
     let scale = (h / FONT_LINES).max(1);
     layout.write(&mut data, &words.zh, (w / 2, h * 2 / 5), scale + scale / 2);
     layout.write(&mut data, &words.en, (w / 2, h * 3 / 5), scale);
@@ -222,7 +244,12 @@ impl Pattern {
         let bars = BARS.len() as u32;
         for i in 0..bars {
             let (from, to) = ((i * w / bars) & !1, ((i + 1) * w / bars) & !1);
-            let colour = BARS[(if source & 1 == 0 { i } else { bars - 1 - i }) as usize];
+            let turned = match source {
+                0 => i,
+                1 => bars - 1 - i,
+                n => (i + 2 * u32::from(n) - 1) % bars,
+            };
+            let colour = BARS[turned as usize];
             let area = Rect { x: from, y: (h / 8) & !1, width: to - from, height: (h * 3 / 8) & !1 };
             layout.fill(&mut background, area, colour);
         }

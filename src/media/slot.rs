@@ -67,6 +67,8 @@ pub struct Slot<F> {
     spacing: f64,
     // since when what is shown lags though the source is punctual
     lagging: Option<Instant>,
+    // nothing newer is shown: the signal ended then
+    ended: Option<Instant>,
     // the first frame of an unbroken run, and how many came after it
     run: (Instant, u32),
     standing: Standing,
@@ -88,6 +90,7 @@ impl<F> Slot<F> {
             newest: None,
             spacing: period.as_micros() as f64,
             lagging: None,
+            ended: None,
             run: (Instant::ZERO, 0),
             standing: Standing::Waiting,
             losses: [None; 2],
@@ -125,19 +128,30 @@ impl<F> Slot<F> {
         self.frames.push_back((stamp, frame));
     }
 
+    /// The source's signal ended at `at`: what was captured later is noise, and the slate need not wait for
+    /// the next frame to be overdue. The next frame pushed after it is the signal's return.
+    pub fn end(&mut self, at: Instant) {
+        while self.frames.back().is_some_and(|(stamp, _)| *stamp > at) {
+            self.frames.pop_back();
+        }
+        self.ended = Some(at);
+    }
+
     /// Chooses what is on air for the time `wanted`; times must not go back.
     pub fn pick(&mut self, wanted: Instant) -> Option<Change> {
         let slack = self.period * 3 / 4;
         // a source that is not quicker than the programme keeps every frame, up to a bound
-        // from the second picture on; the first one has no order to keep
-        let quicker = self.spacing < 0.97 * self.period.as_micros() as f64 || self.standing == Standing::Waiting;
+        // from the second picture on; the first one has no order to keep, and lies in the middle of what is wanted
+        let first = self.standing == Standing::Waiting;
+        let quicker = self.spacing < 0.97 * self.period.as_micros() as f64 || first;
+        let middle = if first { wanted } else { wanted + self.period / 2 };
         let mut advanced: Option<Instant> = None;
         while let Some((stamp, _)) = self.frames.front() {
             let due = *stamp <= wanted + slack;
             let better = match advanced {
                 None => true,
                 // of a quicker source, what was taken nearest to the middle of the time wanted
-                Some(shown) if quicker => shown + stamp.since(shown) / 2 <= wanted + self.period / 2,
+                Some(shown) if quicker => shown + stamp.since(shown) / 2 <= middle,
                 Some(_) => *stamp + self.lag <= wanted,
             };
             if !due || !better {
@@ -150,7 +164,14 @@ impl<F> Slot<F> {
             self.settle(wanted, stamp, slack);
         }
         let advanced = advanced.is_some();
-        let fresh = advanced || self.newest.is_some_and(|newest| wanted.since(newest) <= STALE && self.shown.is_some());
+        let over = self
+            .ended
+            .is_some_and(|at| wanted > at && self.frames.front().is_none_or(|(stamp, _)| *stamp > wanted + slack));
+        if self.ended.is_some_and(|at| wanted > at) && advanced {
+            self.ended = None;
+        }
+        let fresh = advanced
+            || !over && self.newest.is_some_and(|newest| wanted.since(newest) <= STALE && self.shown.is_some());
         self.step(wanted, fresh)
     }
 
@@ -172,7 +193,7 @@ impl<F> Slot<F> {
     fn settle(&mut self, wanted: Instant, stamp: Instant, slack: Duration) {
         let mut lagged = stamp + self.period / 4 < wanted;
         // a source whose frames only just come in time lives on the lag
-        let punctual = self.newest.is_some_and(|newest| newest >= wanted + self.period);
+        let punctual = self.newest.is_some_and(|newest| newest >= wanted + self.period / 4);
         if !lagged || !punctual {
             self.lagging = None;
             return;
@@ -246,6 +267,7 @@ mod tests {
 
     const P: Duration = Duration::from_millis(40);
     const RESERVE: Duration = Duration::from_millis(200);
+    const RESERVES: [Duration; 2] = [Duration::from_millis(60), RESERVE];
 
     fn at(ms: u64) -> Instant {
         Instant::from_millis(ms)
@@ -362,6 +384,29 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_that_is_known_to_have_ended_is_the_slate_with_the_next_picture() {
+        let mut slot = Slot::new(P, RESERVE);
+        let mut shown = Vec::new();
+        for tick in 0..200u64 {
+            // the driver goes on with noise from 4 s to 6 s, and says so at 4.05 s
+            let noise = (101..150).contains(&tick);
+            if !noise || tick == 101 {
+                slot.push(at(tick * 40), tick);
+            }
+            if tick == 102 {
+                slot.end(at(4_030));
+            }
+            slot.pick(at(tick * 40).before(Reserve::new(P, RESERVE).delay()));
+            shown.push(slot.frame().copied());
+        }
+
+        assert!(!shown.contains(&Some(101)), "noise is never on air");
+        let slate = shown.iter().rposition(|f| *f == Some(100)).unwrap() + 1;
+        assert_eq!(shown[slate], None, "not one picture more");
+        assert!(shown[slate - 1..].iter().flatten().any(|f| *f == 150), "and back with its first picture");
+    }
+
+    #[test]
     fn a_source_that_flaps_for_a_minute_returns_once_three_seconds_after_the_last_flap() {
         // one second there, one second away, for a minute; then it stays
         let mut frames: Vec<_> = (0..30).flat_map(|n| steady(2000 * n, 2000 * n + 1000)).collect();
@@ -380,12 +425,12 @@ mod tests {
     /// Plays a source (whose clock is slow by `ppm`) for two hours into a programme of `period`.
     /// Returns ticks with the slate after the first second, the extremes of how long after its capture a
     /// frame was wanted (µs) as it came, and how many frames were never shown.
-    fn hours(source: (u64, u64), ppm: i64, programme: (u64, u64)) -> (u64, [i64; 2], u64) {
+    fn hours(source: (u64, u64), ppm: i64, programme: (u64, u64), reserve: Duration) -> (u64, [i64; 2], u64) {
         let micros = |n: u64, (num, den): (u64, u64)| n * 1_000_000 * den / num;
         let period = Duration::from_nanos(1_000_000_000 * programme.1 / programme.0);
-        let mut slot = Slot::new(period, RESERVE);
+        let mut slot = Slot::new(period, reserve);
         let mut rng = crate::rng::Rng::simulated(source.0 + programme.0);
-        let delay = Reserve::new(period, RESERVE).delay();
+        let delay = Reserve::new(period, reserve).delay();
         let (mut next, mut slates, mut ages, mut last) = (0u64, 0, [i64::MAX, i64::MIN], None);
         let ticks = 7200 * programme.0 / programme.1;
         for tick in 0..ticks {
@@ -424,10 +469,11 @@ mod tests {
     #[test]
     fn every_rate_is_brought_to_the_programmes_without_drift_for_two_hours() {
         let rates = [(24_000, 1001), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1)];
-        for programme in [(25, 1), (30_000, 1001), (30, 1), (50, 1)] {
+        let programmes = [(25, 1), (30_000, 1001), (30, 1), (50, 1)];
+        for (programme, reserve) in programmes.into_iter().flat_map(|p| RESERVES.map(|reserve| (p, reserve))) {
             let period = 1_000_000 * programme.1 as i64 / programme.0 as i64;
             for source in rates {
-                let (slates, [least, most], skipped) = hours(source, 0, programme);
+                let (slates, [least, most], skipped) = hours(source, 0, programme, reserve);
                 let case = format!("{source:?} into {programme:?}: {least}..{most} µs, {skipped} left out");
                 assert_eq!(slates, 0, "{case}");
                 // a picture is never more than one of its own away from its time
@@ -440,8 +486,9 @@ mod tests {
 
     #[test]
     fn a_camera_whose_clock_is_off_neither_lags_nor_leads_after_two_hours() {
-        for ppm in [-300, -100, 100, 300] {
-            let (slates, [least, most], skipped) = hours((25, 1), ppm, (25, 1));
+        for (ppm, reserve) in [-300, -100, 100, 300].into_iter().flat_map(|ppm| RESERVES.map(|reserve| (ppm, reserve)))
+        {
+            let (slates, [least, most], skipped) = hours((25, 1), ppm, (25, 1), reserve);
 
             // two hours are 180000 pictures; every one too many or too few costs one picture, once
             assert_eq!(slates, 0);
@@ -453,7 +500,7 @@ mod tests {
 
     #[test]
     fn a_lag_from_one_hiccup_is_made_good_by_leaving_out_what_was_repeated() {
-        let mut slot = Slot::new(P);
+        let mut slot = Slot::new(P, RESERVE);
         let mut shown = Vec::new();
         let mut next = 0u64;
         for tick in 10..4000u64 {
@@ -463,7 +510,7 @@ mod tests {
                 slot.push(at(next * 40), next);
                 next += 1;
             }
-            let wanted = at(tick * 40).before(Slot::<u64>::delay(P));
+            let wanted = at(tick * 40).before(Reserve::new(P, RESERVE).delay());
             slot.pick(wanted);
             shown.push((tick, slot.frame().copied()));
         }

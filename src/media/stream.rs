@@ -17,13 +17,18 @@ pub enum SourceId {
     MixerA,
     /// Mixer line B.
     MixerB,
+    /// The second camera.
+    Camera2,
     /// The sound that comes with a picture, over HDMI or SDI.
     Embedded,
 }
 
 impl SourceId {
-    /// All of them, pictures first.
-    pub const ALL: [Self; 5] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB, Self::Embedded];
+    /// All of them; what is kept by place (feeds, delays) is in this order.
+    pub const ALL: [Self; 6] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB, Self::Camera2, Self::Embedded];
+
+    /// Those that give pictures.
+    pub const PICTURES: [Self; 3] = [Self::Camera, Self::Slides, Self::Camera2];
 
     /// The name in config files, topics and logs.
     #[must_use]
@@ -33,6 +38,7 @@ impl SourceId {
             Self::Slides => "slides",
             Self::MixerA => "mixer_a",
             Self::MixerB => "mixer_b",
+            Self::Camera2 => "camera2",
             Self::Embedded => "embedded",
         }
     }
@@ -40,7 +46,19 @@ impl SourceId {
     /// True for a picture, false for sound.
     #[must_use]
     pub const fn is_picture(self) -> bool {
-        matches!(self, Self::Camera | Self::Slides)
+        matches!(self, Self::Camera | Self::Slides | Self::Camera2)
+    }
+
+    /// Its place among the delays: both cameras share one.
+    #[must_use]
+    pub const fn delay_place(self) -> usize {
+        match self {
+            Self::Camera | Self::Camera2 => 0,
+            Self::Slides => 1,
+            Self::MixerA => 2,
+            Self::MixerB => 3,
+            Self::Embedded => 4,
+        }
     }
 }
 
@@ -73,6 +91,12 @@ impl Line {
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// The place of its source in [`SourceId::ALL`].
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self.source() as usize
     }
 
     /// The source that this line is.

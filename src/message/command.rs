@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lang::Text;
 use crate::media::line::{Delay, Gain};
-use crate::media::{Hold, Layout, Line, OutputId, SourceId};
+use crate::media::{Hold, Layout, Line, OutputId, Slate, SourceId};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,11 @@ pub enum Ask {
     Slate {
         /// The slate is wanted.
         on: bool,
+    },
+    /// Cut the picture to this slate.
+    Show {
+        /// Which.
+        slate: Slate,
     },
     /// Every alarm that stands has been seen; it goes on standing.
     Acknowledge,

@@ -11,6 +11,7 @@ use crate::event::Agenda;
 use crate::health::Sample;
 use crate::lang::Text;
 use crate::media::line::{Finding, SoundStats};
+use crate::media::picture::{PictureFinding, PictureOf};
 use crate::media::{EncoderKind, Line, OutputId, SourceId};
 use crate::record::{Segment, StopCause};
 use crate::time::Instant;
@@ -151,6 +152,20 @@ pub enum What {
         line: Line,
         /// What is wrong with it now; nothing if it is good.
         findings: Vec<Finding>,
+    },
+    /// A slate's file was read, or the logo's.
+    SlateJudged {
+        /// The slate's name, or `logo`.
+        name: &'static str,
+        /// Why a built-in one stands in for it; nothing if it is good.
+        wrong: Option<Text>,
+    },
+    /// What is wrong with pictures, each time that this changes.
+    PictureJudged {
+        /// Whose pictures.
+        of: PictureOf,
+        /// What is wrong with them now, each since its onset; nothing if they are good.
+        findings: Vec<PictureFinding>,
     },
     /// The SRT session through the bond is open.
     OutputOpened,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::Part;
 use crate::media::line::{Delay, Gain, SoundOrders};
-use crate::media::{Hold, Layout, Line, OutputId};
+use crate::media::{Hold, Layout, Line, OutputId, Slate};
 use crate::record::Label;
 use crate::units::Bitrate;
 
@@ -37,6 +37,8 @@ pub struct MediaOrders {
     pub line: Line,
     /// The slate stands in for the picture, whatever the sources give.
     pub slate: bool,
+    /// Which slate, if one is wanted.
+    pub which: Slate,
     /// Video bitrate wanted of the encoder.
     pub bitrate: Bitrate,
     /// A higher number than before means: a key picture at once, whatever the GOP.
@@ -58,6 +60,7 @@ impl Default for MediaOrders {
             layout: Layout::default(),
             line: Line::default(),
             slate: false,
+            which: Slate::Hold,
             bitrate: Bitrate::mbps(2),
             key: 0,
             sound: SoundOrders::default(),
@@ -91,6 +94,9 @@ pub struct Intent {
     /// The slate is wanted.
     #[serde(default)]
     pub slate: bool,
+    /// Which slate, if one is wanted.
+    #[serde(default)]
+    pub which: Slate,
     /// Somebody asked for a recording, or for none; absent: automatic.
     #[serde(default)]
     pub record: Option<bool>,

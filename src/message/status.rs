@@ -11,7 +11,7 @@ use crate::bond::LinkPhase;
 use crate::bond::echo::Echo;
 use crate::health::Sample;
 use crate::lang::Text;
-use crate::media::{EncoderKind, Layout, Line, SourceId};
+use crate::media::{EncoderKind, Layout, Line, Slate, SourceId};
 use crate::time::{Instant, Timestamp};
 
 /// Of the box.
@@ -65,6 +65,9 @@ pub struct Programme {
     pub slate: bool,
     /// The slate is wanted: a finger or a console asked for it.
     pub slate_wanted: bool,
+    /// Which slate, if one is wanted.
+    #[serde(default)]
+    pub which: Slate,
     /// The encoder in use.
     pub encoder: Option<EncoderKind>,
     /// Transport stream rate, Mbit/s: measured, and what the encoder was told (with sound and mux).

@@ -235,6 +235,7 @@ pub(crate) mod fixture {
                 line: Line::A,
                 slate: false,
                 slate_wanted: false,
+                which: crate::media::Slate::Hold,
                 encoder: Some(EncoderKind::X264enc),
                 bitrate: reading(Some(4.8), Some(4.9)),
                 fps: reading(Some(25.0), Some(25.0)),

@@ -12,7 +12,7 @@ use super::outbox::Publication;
 use super::topic::Topics;
 use crate::lang::Text;
 use crate::media::line::{Delay, Gain};
-use crate::media::{Hold, Layout, Line, OutputId, SourceId};
+use crate::media::{Hold, Layout, Line, OutputId, Slate, SourceId};
 use crate::message::{Ask, Command, Origin, Phase, Refusal, Status, Tally};
 use crate::time::Instant;
 
@@ -64,6 +64,7 @@ enum Wrong {
     NoLayout,
     NoLine,
     NoSlate,
+    NoSuchSlate,
     NoTally,
     NoRecord,
     NoGain,
@@ -88,14 +89,18 @@ impl Wrong {
                 Text::new("命令缺少编号 id", "the command has no id; give each command its own, at most 64 bytes")
             }
             Self::UnknownVerb => Text::new(
-                "未知命令，可用：start、stop、layout、audio、slate、acknowledge、tally、next_speaker、undo_speaker、record、gain、mute、auto、delay、lipsync、activate、hold、dump",
-                "no such command; there is start, stop, layout, audio, slate, acknowledge, tally, next_speaker, undo_speaker, record, gain, mute, auto, delay, lipsync, activate, hold, dump",
+                "未知命令，可用：start、stop、layout、audio、slate、show、acknowledge、tally、next_speaker、undo_speaker、record、gain、mute、auto、delay、lipsync、activate、hold、dump",
+                "no such command; there is start, stop, layout, audio, slate, show, acknowledge, tally, next_speaker, undo_speaker, record, gain, mute, auto, delay, lipsync, activate, hold, dump",
             ),
             Self::NoLayout => {
                 let names = Layout::ALL.map(Layout::name).join(", ");
                 Text::new(format!("画面布局无效，可用：{names}"), format!("no such layout; there is {names}"))
             }
             Self::NoSlate => Text::new("垫片参数无效，on 应为 true 或 false", "no such slate; on is true or false"),
+            Self::NoSuchSlate => {
+                let names = Slate::ALL.map(Slate::name).join(", ");
+                Text::new(format!("没有该垫片，可用：{names}"), format!("no such slate; there is {names}"))
+            }
             Self::NoRecord => {
                 Text::new("录制参数无效，on 应为 true 或 false", "no such recording; on is true or false")
             }
@@ -105,8 +110,8 @@ impl Wrong {
             ),
             Self::NoSwitch => Text::new("开关参数无效，on 应为 true 或 false", "on is true or false"),
             Self::NoDelay => Text::new(
-                "延时参数无效，source 应为 camera、slides、mixer_a、mixer_b 或 embedded，ms 应为 -500 到 2000",
-                "no such delay; source is camera, slides, mixer_a, mixer_b or embedded, ms is -500 to 2000",
+                "延时参数无效，source 应为 camera、camera2、slides、mixer_a、mixer_b 或 embedded，ms 应为 -500 到 2000",
+                "no such delay; source is camera, camera2, slides, mixer_a, mixer_b or embedded, ms is -500 to 2000",
             ),
             Self::NoOutput => {
                 let names = OutputId::ALL.map(OutputId::name).join(", ");
@@ -135,6 +140,7 @@ struct Payload {
     id: Option<String>,
     console: Option<String>,
     layout: Option<String>,
+    slate: Option<String>,
     line: Option<String>,
     db: Option<f64>,
     source: Option<String>,
@@ -297,6 +303,10 @@ fn ask(verb: &str, payload: &Payload) -> Result<Ask, Wrong> {
             Ok(Ask::Audio { line: line.ok_or(Wrong::NoLine)? })
         }
         "slate" => Ok(Ask::Slate { on: payload.on.ok_or(Wrong::NoSlate)? }),
+        "show" => {
+            let slate = payload.slate.as_deref().and_then(|name| name.parse::<Slate>().ok());
+            Ok(Ask::Show { slate: slate.ok_or(Wrong::NoSuchSlate)? })
+        }
         "acknowledge" => Ok(Ask::Acknowledge),
         "tally" => {
             let tally = payload.tally.as_deref().and_then(|name| name.parse::<Tally>().ok());
@@ -340,6 +350,7 @@ fn shows(status: &Status, ask: Ask) -> bool {
         Ask::Layout { layout } => status.programme.layout == layout,
         Ask::Audio { line } => status.programme.line == line,
         Ask::Slate { on } => status.programme.slate_wanted == on,
+        Ask::Show { slate } => status.programme.slate_wanted && status.programme.which == slate,
         Ask::Acknowledge => status.alarms.iter().all(|alarm| alarm.acknowledged),
         Ask::Tally { tally } => status.tally == tally,
         // a step that can be taken back was taken, and one that was taken back cannot be again

@@ -89,7 +89,7 @@ struct Info<'a> {
     firmware: &'a str,
     slots: Vec<&'a str>,
     inputs: Vec<SourceId>,
-    layouts: [Layout; 4],
+    layouts: [Layout; Layout::ALL.len()],
     lines: [&'static str; 2],
     verbs: [&'static str; 18],
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::alarm::Severity;
 use crate::bond::LinkPhase;
-use crate::media::Line;
-use crate::message::{Phase, Status, Tally};
+use crate::media::{Line, OutputId};
+use crate::message::{OutputState, Phase, Status, Tally};
 use crate::time::{Duration, Instant};
 
 /// Half a slow blink.
@@ -82,6 +82,8 @@ pub(super) struct Hand {
     pub(super) on_air: bool,
     /// AUDIO waits for its second press.
     pub(super) audio: bool,
+    /// BACKUP waits for its second press.
+    pub(super) backup: bool,
     /// NEXT can be taken back.
     pub(super) next: bool,
     /// The slate is wanted.
@@ -122,6 +124,14 @@ pub(super) fn lamps(status: Option<&Status>, degraded: bool, hand: Hand) -> Lamp
         (false, Line::B | Line::Embedded) => Light::On,
     };
     set("audio", audio);
+    let other = status.outputs.iter().find(|output| output.name == OutputId::Backup);
+    let backup = match (hand.backup, other) {
+        (true, _) => Light::Quick,
+        (false, Some(output)) if output.state == OutputState::Failed => Light::Slow,
+        (false, Some(output)) if output.active => Light::On,
+        (false, _) => Light::Off,
+    };
+    set("backup", backup);
     let slate = match (hand.slate, programme.slate) {
         (true, _) => Light::On,
         (false, true) => Light::Slow,

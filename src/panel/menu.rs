@@ -3,7 +3,7 @@
 //! ```text
 //!            ON AIR held 1 s / 3 s, knob held 1 s
 //!   idle ─────────────────────────────────────────► Holding ── in time: done; let go: nothing
-//!     │ AUDIO, or the knob on PICTURE
+//!     │ AUDIO, BACKUP, or the knob on PICTURE
 //!     ├───────────────────────────────────────────► Armed ── again: done; ACK, another key, 10 s: nothing
 //!     │ NEXT: done at once
 //!     └───────────────────────────────────────────► Armed ── again: taken back; 10 s, any other key: it stays
@@ -17,7 +17,7 @@ use super::place::{Place, Screen};
 use super::screen::{Armed, Holding, Setting};
 use super::words::Word;
 use crate::lang::{Lang, Text};
-use crate::media::{Layout, Line, SourceId};
+use crate::media::{Layout, Line, OutputId, SourceId};
 use crate::message::{Ask, Phase, Status};
 use crate::time::{Duration, Instant};
 
@@ -154,7 +154,7 @@ impl Menu {
         let before = self.act.take();
         match key {
             Key::OnAir => self.press_on_air(now, desk),
-            Key::Backup => self.says(now, Word::NoBackup.text()),
+            Key::Backup => return self.press_backup(now, desk, before),
             Key::Next => return self.press_next(now, desk, before),
             Key::Audio => return self.press_audio(now, desk, before),
             Key::Slate => return vec![Effect::Ask(Ask::Slate { on: !desk.slate })],
@@ -203,6 +203,26 @@ impl Menu {
             self.act = Some(Act::Armed { what: Armed::Audio(other), since: now });
         } else {
             self.says(now, Word::OneLine.text());
+        }
+        Vec::new()
+    }
+
+    fn press_backup(&mut self, now: Instant, desk: &Desk<'_>, before: Option<Act>) -> Vec<Effect> {
+        if let Some(Act::Armed { what: Armed::Output(output), since }) = before {
+            if now - since < TWO_PRESSES {
+                self.act = before;
+                return Vec::new();
+            }
+            self.go(now, Place::HOME);
+            return vec![Effect::Ask(Ask::Activate { output })];
+        }
+        let outputs = &desk.status.outputs;
+        let active = outputs.iter().any(|output| output.name == OutputId::Backup && output.active);
+        let other = if active { OutputId::Main } else { OutputId::Backup };
+        if outputs.iter().any(|output| output.name == OutputId::Backup) {
+            self.act = Some(Act::Armed { what: Armed::Output(other), since: now });
+        } else {
+            self.says(now, Word::NoBackup.text());
         }
         Vec::new()
     }
@@ -258,7 +278,7 @@ impl Menu {
             (Screen::Settings, Some(index)) => return self.change(now, index, desk),
             (screen @ (Screen::Links | Screen::Access | Screen::Alarms), Some(_)) => self.go(now, Place::at(screen)),
             (Screen::Picture, _) => self.arm_layout(now, desk),
-            (Screen::Audio | Screen::Agenda | Screen::Health, _) => {
+            (Screen::Audio | Screen::Agenda | Screen::Outputs | Screen::Health, _) => {
                 self.sheet = Some(self.sheet.map_or(1, |sheet| sheet + 1))
             }
         }

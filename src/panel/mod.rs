@@ -264,6 +264,7 @@ impl Panel {
         let hand = Hand {
             on_air: matches!(self.menu.held(now), Some((screen::Holding::Start | screen::Holding::Stop, _))),
             audio: matches!(self.menu.armed(now), Some((screen::Armed::Audio(_), _))),
+            backup: matches!(self.menu.armed(now), Some((screen::Armed::Output(_), _))),
             next: matches!(self.menu.armed(now), Some((screen::Armed::Spoken { .. }, _))),
             slate: status.is_some_and(|status| self.wants_slate(status)),
             buzzer: self.memory.buzzer,

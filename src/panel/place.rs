@@ -17,6 +17,8 @@ pub enum Screen {
     Picture,
     /// Who speaks now and next.
     Agenda,
+    /// The ways out, and which one is active.
+    Outputs,
     /// Recording, disk and machine.
     Health,
     /// The way to the console.
@@ -29,12 +31,13 @@ pub enum Screen {
 
 impl Screen {
     /// All of them, in turning order; the last is the one left of home.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Home,
         Self::Links,
         Self::Audio,
         Self::Picture,
         Self::Agenda,
+        Self::Outputs,
         Self::Health,
         Self::Access,
         Self::Settings,
@@ -86,7 +89,7 @@ mod tests {
     fn the_knob_turns_round_and_every_screen_is_reached() {
         assert_eq!(Screen::Home.turned(1), Screen::Links);
         assert_eq!(Screen::Home.turned(-1), Screen::Alarms);
-        assert_eq!(Screen::Home.turned(9), Screen::Home);
+        assert_eq!(Screen::Home.turned(10), Screen::Home);
         assert_eq!(Screen::Links.turned(i32::MIN).turned(i32::MAX).turned(1), Screen::Links);
     }
 }

@@ -37,7 +37,6 @@ words! {
     Preview = "预监", "PVW";
 
     // home
-    Rate = "码率", "rate";
     SlateMark = "垫片", "SLATE";
     Fine = "一切正常", "all in order";
     HoldToStart = "按住[直播]1秒开播", "hold ON AIR = start";
@@ -79,7 +78,7 @@ words! {
     Loudness = "短时{} 全程{} LUFS", "now {} all {} LUFS";
     LoudnessShort = "瞬{} 全{}", "M{} I{}";
     Muted = "已静音：观众听不到声音", "MUTED: viewers hear nothing";
-    SwitchedAway = "已自动切换，按[音频]切回", "switched by itself; AUDIO key = back";
+    SwitchedAway = "已自动切换", "switched by itself";
     Unplugged = "线被拔掉", "lead pulled";
     SilentLine = "没有声音", "silent";
     DeadChannel = "一个声道无声", "one channel dead";
@@ -99,7 +98,10 @@ words! {
     LayoutSlides = "幻灯片", "slides";
     LayoutPip = "画中画", "inset";
     LayoutSides = "并排", "split";
+    LayoutCamera2 = "摄像机2", "camera 2";
+    LayoutThree = "三分屏", "three";
     Camera = "摄像机", "camera";
+    Camera2 = "摄像机2", "camera 2";
     Slides = "幻灯片", "slides";
     Present = "正常", "ok";
     Absent = "丢失", "LOST";
@@ -141,6 +143,23 @@ words! {
     Encoder = "编码器", "encoder";
     NotMeasured = "尚未测量", "not measured yet";
     Hours = "{}小时{}分", "{} h {} min";
+
+    // the ways out
+    Outputs = "输出", "OUTPUTS";
+    NoOutputs = "没有输出状态", "nothing is known of the outputs";
+    Main = "主路", "main";
+    Backup = "备用", "backup";
+    OutputIdle = "未用", "idle";
+    OutputOpening = "连接中", "opening";
+    OutputOpen = "正常", "open";
+    OutputFailed = "断开", "FAILED";
+    OutputReduced = "已让出", "given up";
+    DelayIs = "延时", "delay";
+    Dumped = "已掐断，垫片代替", "dumped: the slate stands in";
+    GivenUp = "为保直播已让出：{}", "given up for the live: {}";
+    PreviewStream = "预览", "preview";
+    Upload = "上传", "upload";
+    PressBackup = "按[备用]切换", "BACKUP key = switch";
 
     // alarms
     Alarms = "告警", "ALARM";
@@ -189,6 +208,14 @@ words! {
     SwapMeans = "声音不中断", "no gap, no click";
     SwapToSilence = "观众将听不到声音！", "viewers hear nothing";
     SwapDo = "再按[音频]执行", "AUDIO=do  ACK=cancel";
+    ToBackup = "切到备用输出？", "SWITCH TO BACKUP?";
+    ToBackupShort = "切到备用？", "TO BACKUP?";
+    ToMain = "切回主路输出？", "SWITCH TO MAIN?";
+    ToMainShort = "切回主路？", "TO MAIN?";
+    SwitchMeans = "在关键帧处切换，不中断", "cut at a key picture";
+    SwitchMarks = "无节目出口，只换标记", "no programme output";
+    SwitchLoses = "未连接，观众会中断！", "NOT OPEN: viewers lose";
+    BackupDo = "再按[备用]执行", "BACKUP=do";
     ChangeLayout = "更换布局？", "CHANGE PICTURE?";
     ChangeShort = "换布局？", "PICTURE?";
     LayoutMeans = "立即换，声音不变", "cut now, sound stays";
@@ -202,7 +229,7 @@ words! {
     IsLocked = "面板已锁定：按住旋钮1秒解锁", "the panel is locked: hold the knob 1 s";
     NowLocked = "已锁定", "locked";
     NowUnlocked = "已解锁", "unlocked";
-    NoBackup = "本机尚无备用输出，未做任何操作", "this box has no backup output yet; nothing was done";
+    NoBackup = "没有设置备用输出，未做任何操作", "no backup output is set up; nothing was done";
     OneLine = "本机只有一路音频，无法切换", "this board has one mixer line; nothing to swap";
     OneLayout = "本机只有一种布局", "this board has one layout only";
     Expired = "10秒无操作，已取消", "10 s without a key; cancelled";

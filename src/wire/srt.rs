@@ -153,6 +153,12 @@ impl Handshake {
     }
 }
 
+/// When a packet says that it was sent: microseconds since its socket began, wrapping.
+#[must_use]
+pub fn timestamp(packet: &[u8]) -> Option<u32> {
+    packet.get(8..12)?.try_into().ok().map(u32::from_be_bytes)
+}
+
 /// The numbers that a NAK names, as ranges with both ends included. Ranges that run backwards are passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LossList<'a>(&'a [u8]);

@@ -4,9 +4,9 @@ use std::time::Duration;
 use livebox::alarm::AlarmKind;
 use livebox::control::{Control, Settings};
 use livebox::event::{Agenda, Permissions, Talk};
-use livebox::lang::{Lang, said};
-use livebox::media::{Config, Layout, Line, SourceId};
-use livebox::message::{Ask, Intent, LossCause, Origin, Part, Phase, Tally, What};
+use livebox::lang::{Lang, Text, said};
+use livebox::media::{Backup, Codec, Config, Layout, Line, OutputId, Road, Roads, Scheme, Secret, SourceId};
+use livebox::message::{Ask, Intent, LossCause, Origin, OutputState, Part, Phase, Tally, What};
 use livebox::panel::{
     EXPIRES, Format, HOLD_TO_START, HOLD_TO_STOP, Key, Light, Memory, Panel, Picture, Place, SILENT, Screen, Setup,
     Stroke,
@@ -22,6 +22,8 @@ pub(super) struct Desk {
     pub(super) panel: Panel,
     /// What the hand brought about.
     pub(super) asked: Vec<Ask>,
+    /// What was read before each deed of a task.
+    pub(super) seen: Vec<String>,
 }
 
 impl Desk {
@@ -31,13 +33,50 @@ impl Desk {
     }
 
     pub(super) fn started(intent: Intent, kept: Option<Memory>) -> Self {
+        Self::set_up(intent, kept, Roads::default())
+    }
+
+    /// On air with a second encode over SRT, and a destination that takes either.
+    pub(super) fn with_backup() -> Self {
+        let road = Road {
+            scheme: Scheme::Srt,
+            uplink: String::new(),
+            to: vec!["studio:7000".to_owned()],
+            stream_id: String::new(),
+            secret: Secret::default(),
+            secret_file: None,
+            latency: Duration::from_secs(1),
+        };
+        let backup = Backup {
+            road: road.clone(),
+            bitrate: Bitrate::kbps(1500),
+            gop: Duration::from_secs(1),
+            codec: Codec::H264,
+        };
+        let roads = Roads { backup: Some(backup), programme: Some(road), dual: None };
+        let mut desk = Self::set_up(Intent::default(), None, roads);
+        desk.hold(Key::OnAir, 1000);
+        desk.house.says(Part::Media, What::OutputOpened);
+        desk.backup_is(OutputState::Open);
+        desk.passes(500);
+        assert_eq!(desk.phase(), Phase::Live);
+        desk.asked.clear();
+        desk
+    }
+
+    fn backup_is(&mut self, state: OutputState) {
+        let why = if state == OutputState::Failed { said::no_signal() } else { Text::default() };
+        self.house.says(Part::Media, What::DestinationChanged { output: OutputId::Backup, place: 0, state, why });
+    }
+
+    fn set_up(intent: Intent, kept: Option<Memory>, roads: Roads) -> Self {
         let settings = Settings {
             device: "hall-1".into(),
             sources: SourceId::ALL.to_vec(),
             uplinks: ["wired", "lte1", "lte2"].map(|slot| (slot.to_owned(), slot != "wired")).to_vec(),
             echo: false,
             broker: true,
-            media: Config::default(),
+            media: Config { roads, ..Config::default() },
             record: livebox::record::Config::default(),
             event: livebox::event::Config::default(),
         };
@@ -45,7 +84,8 @@ impl Desk {
         house.everything_arrives();
         house.says(Part::Media, What::SourceArrived { source: SourceId::MixerB, detail: said::tone(660) });
         let setup = Setup { lang: Lang::En, console: "http://{address}/".to_owned() };
-        let mut desk = Self { house, panel: Panel::new(Instant::ZERO, setup, kept), asked: Vec::new() };
+        let panel = Panel::new(Instant::ZERO, setup, kept);
+        let mut desk = Self { house, panel, asked: Vec::new(), seen: Vec::new() };
         desk.passes(12_000);
         desk
     }
@@ -360,11 +400,53 @@ fn the_slate_that_a_finger_asked_for_is_no_harm_and_survives_a_restart() {
 }
 
 #[test]
-fn backup_says_that_there_is_nothing_behind_it_and_does_nothing() {
+fn backup_is_armed_with_its_consequence_and_done_by_the_second_press_and_so_is_the_way_back() {
+    let mut desk = Desk::with_backup();
+    let active = |desk: &Desk| desk.house.control.orders().media.outputs.active;
+    assert!(desk.panel.memory().locked, "it works under lock");
+
+    desk.press(Key::Backup);
+    assert!(desk.asked.is_empty());
+    let text = desk.reads();
+    assert!(text.contains("TO BACKUP?") && text.contains("cut at a key picture"), "{text}");
+    assert_eq!(desk.lamp("backup"), Light::Quick);
+    desk.passes(1000);
+    desk.press(Key::Backup);
+    assert_eq!(desk.asked, [Ask::Activate { output: OutputId::Backup }]);
+    assert_eq!((active(&desk), desk.lamp("backup"), desk.place()), (OutputId::Backup, Light::On, Place::HOME));
+    desk.turn(5);
+    assert!(desk.reads().contains("OUTPUTS backup"), "{}", desk.reads());
+
+    desk.press(Key::Backup);
+    assert!(desk.reads().contains("SWITCH TO MAIN?") || desk.reads().contains("TO MAIN?"), "{}", desk.reads());
+    desk.passes(500);
+    desk.press(Key::Backup);
+    assert_eq!((active(&desk), desk.lamp("backup")), (OutputId::Main, Light::Off));
+}
+
+#[test]
+fn a_backup_that_is_not_open_is_told_before_it_is_taken() {
+    let mut desk = Desk::with_backup();
+    desk.backup_is(OutputState::Failed);
+    desk.passes(6000);
+    desk.press(Key::Ack);
+    assert_eq!(desk.lamp("backup"), Light::Slow);
+
+    desk.press(Key::Backup);
+    assert!(desk.reads().contains("NOT OPEN: viewers lose"), "{}", desk.reads());
+    desk.press(Key::Ack);
+    desk.passes(500);
+
+    assert!(!desk.asked.contains(&Ask::Activate { output: OutputId::Backup }), "ACK cancels");
+    assert_eq!(desk.lamp("backup"), Light::Slow);
+}
+
+#[test]
+fn backup_says_that_none_is_set_up_and_does_nothing() {
     let mut desk = Desk::live();
 
     desk.press(Key::Backup);
-    assert!(desk.reads().replace('\n', " ").contains("no backup output yet"), "{}", desk.reads());
+    assert!(desk.reads().replace('\n', " ").contains("no backup output is set up"), "{}", desk.reads());
 
     assert!(desk.asked.is_empty());
 }
@@ -463,7 +545,7 @@ fn the_meters_follow_the_sound_ten_times_a_second() {
 #[test]
 fn what_is_recorded_and_for_how_long_there_is_room_is_read_on_one_screen() {
     let mut play = super::at_home(&super::live(), Lang::En);
-    play.step(&livebox::panel::Step::Turn(5));
+    play.step(&livebox::panel::Step::Turn(6));
     let page = format!("{:?}", play.panel.page(play.now, Format::Mono));
     assert!(page.contains("00:12:34") && page.contains("840/60 min"), "{page}");
 
@@ -594,7 +676,7 @@ fn the_language_is_switched_in_one_place_for_every_screen() {
         |desk: &Desk| desk.panel.page(desk.house.now, Format::Mono).head.left[0].chars().any(|c| c > '\u{4e00}');
     assert!(!chinese(&desk));
 
-    desk.turn(7);
+    desk.turn(8);
     desk.press(Key::Knob);
     desk.press(Key::Knob);
 
@@ -609,7 +691,7 @@ fn the_language_is_switched_in_one_place_for_every_screen() {
 fn the_buzzer_is_silent_when_it_is_switched_off() {
     let mut desk = Desk::live();
     desk.hold(Key::Knob, 1000);
-    desk.turn(7);
+    desk.turn(8);
     desk.press(Key::Knob);
     desk.turn(1);
     desk.press(Key::Knob);

@@ -1,6 +1,8 @@
 //! Who the box speaks with in tests: processes that end with their test, and plain SRT peers.
 
-use std::collections::BTreeMap;
+pub(crate) mod line;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
@@ -155,15 +157,18 @@ pub(crate) fn pause(millis: u64) {
     thread::sleep(Duration::from_millis(millis));
 }
 
-/// A listener as plain as it can be: counts what arrives and acknowledges every 10 ms. It never
+/// A listener as plain as it can be: counts what arrives of each caller and acknowledges every 10 ms. It never
 /// asks for anything again.
 pub(crate) struct Listener {
     pub(crate) port: u16,
-    arrived: Arc<Mutex<BTreeMap<u32, u32>>>,
+    arrived: Arc<Mutex<Arrived>>,
     left: Arc<AtomicBool>,
     end: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// By caller, which numbers came.
+type Arrived = BTreeMap<SocketAddr, BTreeSet<u32>>;
 
 impl Listener {
     pub(crate) fn open() -> Self {
@@ -183,39 +188,56 @@ impl Listener {
         self.left.load(Ordering::Relaxed)
     }
 
-    /// How many of the first `count` numbers have not arrived.
+    /// Which of the first `count` numbers have not arrived, of the caller that lacks fewest.
     pub(crate) fn missing(&self, count: u32) -> Vec<u32> {
+        self.lacks(count).into_iter().next().unwrap_or_else(|| (0..count).collect())
+    }
+
+    /// The same of every caller, those that lack fewest first.
+    fn lacks(&self, count: u32) -> Vec<Vec<u32>> {
         let arrived = self.arrived.lock().unwrap();
-        (0..count).filter(|n| !arrived.contains_key(n)).collect()
+        let lacks = |seen: &BTreeSet<u32>| (0..count).filter(|n| !seen.contains(n)).collect::<Vec<_>>();
+        let mut all: Vec<_> = arrived.values().map(lacks).collect();
+        all.sort_by_key(Vec::len);
+        all
     }
 
     /// Waits until all of the first `count` numbers are there; complains with the sender's figures if
     /// they do not come.
     pub(crate) fn has_all(&self, count: u32, figures: &Path) {
+        self.all_have(1, count, figures);
+    }
+
+    /// The same of so many callers.
+    pub(crate) fn all_have(&self, callers: usize, count: u32, figures: &Path) {
+        let mut lacks = Vec::new();
         for _ in 0..100 {
-            if self.missing(count).is_empty() {
+            lacks = self.lacks(count);
+            lacks.truncate(callers);
+            if lacks.len() == callers && lacks.iter().all(Vec::is_empty) {
                 return;
             }
             pause(50);
         }
-        let missing = self.missing(count);
         let figures = std::fs::read_to_string(figures).unwrap_or_default();
-        panic!("{} of {count} missing at the far end: {missing:?}\n{figures}", missing.len());
+        panic!("of {count} payloads of {callers} callers these are missing at the far end: {lacks:?}\n{figures}");
     }
 }
 
-fn listen(socket: &UdpSocket, seen: &Mutex<BTreeMap<u32, u32>>, left: &AtomicBool, stop: &AtomicBool) {
-    let (mut caller, mut number, mut packets, mut first_missing) = (None, 1, 0_u32, 0_u32);
-    let mut room = [0; 2048];
+fn listen(socket: &UdpSocket, seen: &Mutex<Arrived>, left: &AtomicBool, stop: &AtomicBool) {
+    // of each caller: the next acknowledgement's number, and the first number that is missing
+    let mut callers = BTreeMap::<SocketAddr, (u32, u32)>::new();
+    let (mut room, mut packets) = ([0; 2048], 0_u32);
     while !stop.load(Ordering::Relaxed) {
         if let Ok((len, from)) = socket.recv_from(&mut room) {
-            caller = Some(from);
+            let (_, first_missing) = callers.entry(from).or_insert((1, 0));
             match srt::peek(&room[..len]) {
                 Ok(srt::Packet::Data(data)) => {
                     let mut seen = seen.lock().unwrap();
-                    *seen.entry(data.seq.value()).or_default() += 1;
-                    while seen.contains_key(&first_missing) {
-                        first_missing += 1;
+                    let seen = seen.entry(from).or_default();
+                    seen.insert(data.seq.value());
+                    while seen.contains(first_missing) {
+                        *first_missing += 1;
                     }
                 }
                 Ok(srt::Packet::Shutdown) => left.store(true, Ordering::Relaxed),
@@ -226,10 +248,10 @@ fn listen(socket: &UdpSocket, seen: &Mutex<BTreeMap<u32, u32>>, left: &AtomicBoo
                 continue;
             }
         }
-        if let Some(caller) = caller {
-            let ack = srt::Ack { seq: Seq::new(first_missing), number: Some(number) };
+        for (caller, (number, first_missing)) in &mut callers {
+            let ack = srt::Ack { seq: Seq::new(*first_missing), number: Some(*number) };
             let _ = socket.send_to(&srt::emit_ack(ack, 0, 1), caller);
-            number += 1;
+            *number += 1;
         }
     }
 }

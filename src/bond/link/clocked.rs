@@ -272,6 +272,7 @@ impl Link {
         if self.live == 0 {
             self.queue_us = 0.0;
         }
+        self.stalled_us = overdue.as_micros() as f64;
         self.clocked.tail = overdue > PROBE_TAIL;
         let patience =
             SILENCE.min(latency / SILENCE_SHARE).max(Duration::from_micros((JITTERS * self.rtt.jitter_us()) as u64));

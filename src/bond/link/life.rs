@@ -132,6 +132,8 @@ pub(in crate::bond) struct Link {
     /// When the last acknowledged packet left the bottleneck, as far as we know.
     pub(super) departed: Instant,
     pub(super) queue_us: f64,
+    /// How long, µs, the bottleneck has served nothing although something was due, as last told.
+    pub(super) stalled_us: f64,
     pub(super) last_proof: Instant,
     pub(super) last_heard: Instant,
     /// Everything sent up to here has arrived or is lost, and since when we know.
@@ -183,6 +185,7 @@ impl Link {
             live: 0,
             departed: now,
             queue_us: 0.0,
+            stalled_us: 0.0,
             last_proof: now,
             last_heard: now,
             proven_sent: now,
@@ -361,8 +364,23 @@ impl Link {
 
     /// When the bottleneck will have served everything under way, µs on the sender's clock.
     pub(in crate::bond) fn free_at(&self, now: Instant) -> f64 {
-        let drained = self.departed.as_micros() as f64 + self.in_flight / self.capacity.believed();
+        let served = self.departed.as_micros() as f64 + self.stalled_us;
+        let drained = served + self.in_flight / self.capacity.believed();
         drained.max(now.as_micros() as f64)
+    }
+
+    /// How long the link has served nothing although something was due: it may well do so as long again, µs.
+    pub(in crate::bond) fn stalled(&self) -> f64 {
+        if self.stalled_us > BUSY { self.stalled_us } else { 0.0 }
+    }
+
+    /// How long the link's proof has been missing, µs; for whom only a living link is good enough.
+    pub(in crate::bond) fn staleness(&self, now: Instant) -> f64 {
+        if self.is_judged_far() {
+            2.0 * self.stalled()
+        } else {
+            (now.since(self.last_proof).as_micros() as f64 - self.rtt.latest_us()).max(0.0)
+        }
     }
 
     /// One way without any queue, µs.
@@ -419,9 +437,14 @@ impl Link {
         Some(sent.fate)
     }
 
-    /// Forgets a packet that nobody needs any more.
+    /// Nobody needs this packet any more. Where every datagram is told of, it still counts as under way until it is
+    /// known what became of it: it stands before the bottleneck all the same.
     pub(in crate::bond) fn forget(&mut self, number: u64) {
-        self.close(number);
+        if self.capacity.is_told_by_tens() {
+            self.close(number);
+        } else {
+            self.rescued(number);
+        }
     }
 
     pub(super) fn timed(&mut self, now: Instant, sent_at: Instant) {
@@ -530,6 +553,7 @@ impl Link {
             sent_packets: self.sent_packets,
             lost_packets: self.lost_packets,
             strange_datagrams: self.strange,
+            datagram: (!self.capacity.is_told_by_tens()).then(|| self.mtu.datagram()),
         }
     }
 }

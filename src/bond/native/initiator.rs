@@ -25,9 +25,6 @@ const TRIES: u8 = 3;
 /// The pause before it does, growing so.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// Keys are renewed after this, or after so many datagrams.
-const RENEW_AFTER: Duration = Duration::from_secs(600);
-const RENEW_COUNT: u64 = 1 << 30;
 /// Sealed datagrams go out and none came back for so long: the gateway may have forgotten the session.
 const SILENCE: Duration = Duration::from_secs(2);
 /// The gateway is only believed to have forgotten when it has said nothing authentic for so long.
@@ -42,6 +39,21 @@ pub struct InitiatorConfig {
     pub peer: PublicKey,
     /// What it asks for.
     pub offer: Offer,
+}
+
+/// When keys are old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// After so long.
+    pub after: Duration,
+    /// Or after so many datagrams sealed.
+    pub count: u64,
+}
+
+impl Default for Renewal {
+    fn default() -> Self {
+        Self { after: Duration::from_secs(600), count: 1 << 30 }
+    }
 }
 
 /// What happened to the session.
@@ -95,6 +107,7 @@ enum Phase {
 /// The box's side of a session.
 pub struct Initiator {
     config: InitiatorConfig,
+    renewal: Renewal,
     rng: Rng,
     links: Vec<LinkId>,
     phase: Phase,
@@ -116,6 +129,7 @@ impl Initiator {
     pub fn new(now: Instant, config: InitiatorConfig, rng: Rng) -> Self {
         Self {
             config,
+            renewal: Renewal::default(),
             rng,
             links: Vec::new(),
             phase: Phase::Resting(Some(now)),
@@ -128,6 +142,12 @@ impl Initiator {
             events: VecDeque::new(),
             drops: Drops::default(),
         }
+    }
+
+    /// The same side, whose keys are old at another time.
+    #[must_use]
+    pub fn renewing(self, renewal: Renewal) -> Self {
+        Self { renewal, ..self }
     }
 
     /// The links that can carry a datagram now; numbers of 16 and more are left out.
@@ -167,7 +187,7 @@ impl Initiator {
         let channel = self.channel.as_mut().ok_or(SealError::NoSession)?;
         channel.seal(link.0, counter, frame, out)?;
         self.unanswered.get_or_insert(now);
-        if channel.age().1 >= RENEW_COUNT && matches!(self.phase, Phase::Resting(None)) {
+        if channel.age().1 >= self.renewal.count && matches!(self.phase, Phase::Resting(None)) {
             self.phase = Phase::Resting(Some(now));
         }
         Ok(())
@@ -350,7 +370,7 @@ impl Initiator {
             Phase::Asking { again, .. } | Phase::Greeting { again, .. } => Some(*again),
         };
         let resting = matches!(self.phase, Phase::Resting(None)) && !self.links.is_empty();
-        let keys = self.channel.as_ref().filter(|_| resting).map(|channel| channel.age().0 + RENEW_AFTER);
+        let keys = self.channel.as_ref().filter(|_| resting).map(|channel| channel.age().0 + self.renewal.after);
         let silence = self.unanswered.filter(|_| resting && self.channel.is_some()).map(|since| since + SILENCE);
         [phase, keys, silence].into_iter().flatten().min()
     }
@@ -396,7 +416,7 @@ impl Initiator {
     fn wants_session(&self, now: Instant) -> bool {
         let Some(channel) = &self.channel else { return true };
         let (since, sealed) = channel.age();
-        let old = now.since(since) >= RENEW_AFTER || sealed >= RENEW_COUNT;
+        let old = now.since(since) >= self.renewal.after || sealed >= self.renewal.count;
         old || self.unanswered.is_some_and(|since| now.since(since) >= SILENCE)
     }
 

@@ -6,6 +6,7 @@
 
 mod channel;
 mod cookie;
+mod cut;
 mod drops;
 mod fragment;
 mod initiator;
@@ -21,9 +22,10 @@ mod throttle;
 
 pub use crate::wire::native::Refusal;
 pub use channel::{Channel, LINKS, SealError};
+pub use cut::Cutter;
 pub use drops::{Drops, Reason};
 pub use fragment::{Reassembly, halves};
-pub use initiator::{Heard, Initiator, InitiatorConfig, InitiatorEvent};
+pub use initiator::{Heard, Initiator, InitiatorConfig, InitiatorEvent, Renewal};
 pub use keys::{KeyError, PrivateKey, PublicKey};
 pub use mtu::{BASE_DATAGRAM, PathMtu, TS_DATAGRAM, payload_limit};
 pub use offer::{Offer, StreamOffer};

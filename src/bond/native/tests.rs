@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::super::stats::LinkId;
 use super::drops::Reason;
-use super::initiator::{Heard, Initiator, InitiatorConfig, InitiatorEvent};
+use super::initiator::{Heard, Initiator, InitiatorConfig, InitiatorEvent, Renewal};
 use super::keys::PrivateKey;
 use super::offer::Offer;
 use super::responder::{Closed, Group, Received, Responder, ResponderConfig, ResponderEvent};
@@ -409,6 +409,23 @@ fn keys_are_renewed_and_no_datagram_is_lost_by_it() {
         assert!(counters.len() > 29_000);
     }
     assert!(pair.gateway.sessions_known() <= 2);
+}
+
+#[test]
+fn keys_that_have_sealed_so_many_datagrams_are_renewed_and_no_datagram_is_lost_by_it() {
+    let mut pair = Pair::new(1, 2);
+    pair.boxes = initiator(pair.now, 1, 2, 100).renewing(Renewal { count: 1000, ..Renewal::default() });
+    pair.links();
+    // eighty datagrams a second
+    pair.run(Duration::from_secs(40));
+
+    assert_eq!(pair.ups(), [false, true, true, true]);
+    assert_eq!((pair.gateway.groups(), pair.closed()), (1, vec![]));
+    for link in 0..4 {
+        let counters: Vec<u64> = pair.at_gateway.iter().filter(|heard| heard.1 == link).map(|heard| heard.2).collect();
+        assert_eq!(counters, (counters[0]..counters[0] + counters.len() as u64).collect::<Vec<_>>(), "link {link}");
+        assert!(counters.len() > 750);
+    }
 }
 
 #[test]

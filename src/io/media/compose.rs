@@ -1,12 +1,15 @@
 //! Puts pictures together as a layout says; a picture that fills the screen is handed over, not copied.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 
+use super::shelf::Shelf;
 use crate::media::raster;
-use crate::media::{Layout, PictureSize, Place, Rect, SourceId};
+use crate::media::{Layout, PictureSize, Place, Rect, Slate, SourceId};
 
 /// Frames of one size, used again when nobody holds them any more.
 #[derive(Debug)]
@@ -46,36 +49,56 @@ pub(super) struct Composer {
     info: gst_video::VideoInfo,
     frames: Frames,
     black: gst::Buffer,
-    slates: [gst::Buffer; 2],
+    slates: [gst::Buffer; 3],
+    shelf: Arc<Shelf>,
     scalers: Vec<(Rect, gst_video::VideoConverter)>,
 }
 
 impl Composer {
-    /// A compositor with its slates ready.
-    pub(super) fn new(size: PictureSize) -> anyhow::Result<Self> {
+    /// A compositor with its slates ready; those from files and the logo stand on the shelf.
+    pub(super) fn new(size: PictureSize, shelf: Arc<Shelf>) -> anyhow::Result<Self> {
         let still = |source| gst::Buffer::from_slice(raster::slate(size, source));
         Ok(Self {
             size,
             info: info(size)?,
             frames: Frames::new(size)?,
             black: gst::Buffer::from_slice(raster::black(size)),
-            slates: [still(SourceId::Camera), still(SourceId::Slides)],
+            slates: SourceId::PICTURES.map(still),
+            shelf,
             scalers: Vec::new(),
         })
     }
 
-    /// The programme's picture, and whether a slate is in it. `frames` are camera and slides.
+    /// The slate that was asked for, over the whole picture; `film` is the present picture of the warm-up loop.
+    pub(super) fn slate(&self, which: Slate, film: Option<&gst::Buffer>) -> gst::Buffer {
+        match film {
+            Some(film) => film.copy(),
+            None => self.shelf.still(which).copy(),
+        }
+    }
+
+    /// The programme's picture, and whether a slate is in it. `frames` are those of [`SourceId::PICTURES`].
     pub(super) fn compose(
         &mut self,
         layout: Layout,
-        frames: [Option<gst::Buffer>; 2],
+        frames: [Option<gst::Buffer>; 3],
     ) -> anyhow::Result<(gst::Buffer, bool)> {
         let places = layout.places(self.size);
         let slate = places.iter().any(|place| frames[index(place.source)].is_none());
-        let [camera, slides] = frames;
-        let of = [camera.unwrap_or_else(|| self.slates[0].clone()), slides.unwrap_or_else(|| self.slates[1].clone())];
+        let logo = self.shelf.logo();
+        // alone on the screen, a lost source is the event's own slate
+        let technical = self.shelf.filed(Slate::Technical).filter(|_| places.len() == 1);
+        let of: [gst::Buffer; 3] = std::array::from_fn(|i| match (&frames[i], &technical) {
+            (Some(frame), _) => frame.clone(),
+            (None, Some(technical)) => technical.clone(),
+            (None, None) => self.slates[i].clone(),
+        });
         if let [only] = places.as_slice() {
-            return Ok((of[index(only.source)].copy(), slate));
+            let picture = &of[index(only.source)];
+            return match logo.filter(|_| !slate) {
+                Some(logo) => Ok((self.with_logo(picture, &logo)?, slate)),
+                None => Ok((picture.copy(), slate)),
+            };
         }
         let mut out = self.frames.take()?;
         let canvas = out.get_mut().context("a frame fresh from the pool is ours alone")?;
@@ -94,7 +117,24 @@ impl Composer {
             let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(canvas, &self.info)?;
             scaler.frame_ref(&from, &mut to);
         }
+        if let Some(logo) = logo {
+            lay(&logo, canvas, &self.info)?;
+        }
         Ok((out, slate))
+    }
+
+    /// A picture of our own with the logo on it: the source's may be shown again.
+    fn with_logo(
+        &self,
+        picture: &gst::Buffer,
+        logo: &gst_video::VideoOverlayComposition,
+    ) -> anyhow::Result<gst::Buffer> {
+        let mut out = self.frames.take()?;
+        let canvas = out.get_mut().context("a frame fresh from the pool is ours alone")?;
+        let from = picture.map_readable()?;
+        canvas.copy_from_slice(0, &from).map_err(|n| anyhow::anyhow!("a picture of {n} bytes is too small"))?;
+        lay(logo, canvas, &self.info)?;
+        Ok(out)
     }
 
     fn whole(&self) -> Rect {
@@ -102,8 +142,17 @@ impl Composer {
     }
 }
 
+fn lay(
+    logo: &gst_video::VideoOverlayComposition,
+    canvas: &mut gst::BufferRef,
+    info: &gst_video::VideoInfo,
+) -> anyhow::Result<()> {
+    let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(canvas, info)?;
+    logo.blend(&mut to).context("the logo does not lie on the picture")
+}
+
 fn index(source: SourceId) -> usize {
-    usize::from(source == SourceId::Slides)
+    SourceId::PICTURES.iter().position(|s| *s == source).unwrap_or_default()
 }
 
 fn scaler<'a>(
@@ -149,13 +198,32 @@ mod tests {
         layout.places(SIZE).into_iter().map(|place| counter::read(luma, place.area)).collect()
     }
 
+    fn sources() -> [Option<gst::Buffer>; 3] {
+        [Some(pattern(0, 77)), Some(pattern(1, 88)), Some(pattern(2, 99))]
+    }
+
+    #[test]
+    fn the_slate_that_was_asked_for_is_built_in_where_there_is_no_file() {
+        crate::io::media::init().unwrap();
+        let composer = Composer::new(SIZE, Shelf::new(SIZE)).unwrap();
+        let bytes = |picture: &gst::Buffer| picture.map_readable().unwrap().to_vec();
+        let all = Slate::ALL.map(|which| bytes(&composer.slate(which, None)));
+        for (n, one) in all.iter().enumerate() {
+            assert!(all[n + 1..].iter().all(|other| other != one), "four slates, four pictures");
+        }
+
+        let film = pattern(0, 3);
+        let shown = composer.slate(Slate::Warmup, Some(&film));
+        assert_eq!(shown.map_readable().unwrap().as_ptr(), film.map_readable().unwrap().as_ptr(), "handed over");
+    }
+
     #[test]
     fn each_layout_shows_each_source_at_its_place_with_a_readable_counter() {
         crate::io::media::init().unwrap();
-        let mut composer = Composer::new(SIZE).unwrap();
+        let mut composer = Composer::new(SIZE, Shelf::new(SIZE)).unwrap();
         for layout in Layout::ALL {
-            let (picture, slate) = composer.compose(layout, [Some(pattern(0, 77)), Some(pattern(1, 88))]).unwrap();
-            let of = |p: Place| if p.source == SourceId::Camera { (0, 77) } else { (1, 88) };
+            let (picture, slate) = composer.compose(layout, sources()).unwrap();
+            let of = |p: Place| [(0, 77), (1, 88), (2, 99)][index(p.source)];
             let wanted: Vec<_> =
                 layout.places(SIZE).into_iter().map(of).map(|(source, count)| Some(Mark { source, count })).collect();
             assert_eq!(marks(&picture, layout), wanted, "{layout}");
@@ -166,8 +234,8 @@ mod tests {
     #[test]
     fn a_lost_camera_is_a_slate_at_its_own_place_and_the_slides_stay() {
         crate::io::media::init().unwrap();
-        let mut composer = Composer::new(SIZE).unwrap();
-        let (picture, slate) = composer.compose(Layout::PictureInPicture, [None, Some(pattern(1, 5))]).unwrap();
+        let mut composer = Composer::new(SIZE, Shelf::new(SIZE)).unwrap();
+        let (picture, slate) = composer.compose(Layout::PictureInPicture, [None, Some(pattern(1, 5)), None]).unwrap();
         assert!(slate);
         assert_eq!(marks(&picture, Layout::PictureInPicture), [Some(Mark { source: 1, count: 5 }), None]);
 
@@ -178,16 +246,16 @@ mod tests {
         assert!((mean[0] - 40.0).abs() < 2.0, "the slate's own colour: {mean:?}");
         drop(map);
 
-        let (_, slate) = composer.compose(Layout::Slides, [None, Some(pattern(1, 5))]).unwrap();
+        let (_, slate) = composer.compose(Layout::Slides, [None, Some(pattern(1, 5)), None]).unwrap();
         assert!(!slate, "a camera that nobody wants is not missed");
     }
 
     #[test]
     fn a_picture_that_fills_the_screen_is_handed_over_and_not_copied() {
         crate::io::media::init().unwrap();
-        let mut composer = Composer::new(SIZE).unwrap();
+        let mut composer = Composer::new(SIZE, Shelf::new(SIZE)).unwrap();
         let camera = pattern(0, 1);
-        let (picture, _) = composer.compose(Layout::Camera, [Some(camera.clone()), None]).unwrap();
+        let (picture, _) = composer.compose(Layout::Camera, [Some(camera.clone()), None, None]).unwrap();
         assert_eq!(picture.map_readable().unwrap().as_ptr(), camera.map_readable().unwrap().as_ptr());
     }
 }

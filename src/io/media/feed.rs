@@ -12,6 +12,7 @@ use crate::media::line::{Bus, Look, Watch};
 use crate::media::lipsync::Clapper;
 use crate::media::slot::Slot;
 use crate::media::sound::{SAMPLE_RATE, Stereo, Store};
+use crate::media::timings::Timings;
 use crate::media::{Config, Line, SourceId};
 use crate::message::LossCause;
 use crate::time::{Duration, Instant};
@@ -76,6 +77,7 @@ pub(super) struct Feed {
     ear: Mutex<Ear>,
     claps: Option<Arc<Claps>>,
     condition: Mutex<Condition>,
+    gives: Mutex<Option<Timings>>,
 }
 
 /// What the capture says of itself.
@@ -109,6 +111,7 @@ impl Feed {
             ear: Mutex::new(Ear::new(config.sound.watched)),
             claps,
             condition: Mutex::default(),
+            gives: Mutex::default(),
         }
     }
 
@@ -161,6 +164,21 @@ impl Feed {
     /// The capture is open and gives this.
     pub(super) fn opened(&self, detail: Text) {
         *lock(&self.condition) = Condition { detail, loss: None };
+    }
+
+    /// Size and rate of what comes in, before it is brought to the programme's.
+    pub(super) fn format(&self, given: Option<Timings>) {
+        *lock(&self.gives) = given;
+    }
+
+    /// Size and rate of what comes in, if its capture knows.
+    pub(super) fn gives(&self) -> Option<Timings> {
+        *lock(&self.gives)
+    }
+
+    /// The driver says that the signal ended just now: nothing newer is shown, and the slate stands at once.
+    pub(super) fn cut_off(&self, at: Instant) {
+        self.slot().end(at);
     }
 
     /// The capture gives nothing, and this is why.

@@ -8,7 +8,9 @@ pub mod judge;
 mod output;
 mod pipeline;
 mod plugs;
+mod prove;
 mod pump;
+mod shelf;
 mod signal;
 mod source;
 mod stop;
@@ -29,7 +31,9 @@ use self::encoder::Encoder;
 use self::feed::{Claps, Feed};
 pub use self::output::Exit;
 use self::output::{Output, Tap, Way};
+use self::prove::Prover;
 use self::pump::{Desk, Pump, Wanted};
+use self::shelf::Shelf;
 use self::source::{Device, Source};
 use self::stop::Stop;
 use self::tell::Tell;
@@ -38,7 +42,7 @@ use crate::io::clock;
 use crate::io::reel::Reel;
 use crate::io::task::Ends;
 use crate::lang::said;
-use crate::media::{Config, EncoderKind, SourceId, plan};
+use crate::media::{Config, EncoderKind, Slate, SourceId, plan};
 use crate::message::{MediaOrders, What};
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
@@ -220,6 +224,14 @@ struct Programme {
     sources: Vec<Source>,
     stop: Arc<Stop>,
     pump: Option<thread::JoinHandle<anyhow::Result<()>>>,
+    prover: Option<thread::JoinHandle<()>>,
+    shelf: Arc<Shelf>,
+    filling: Option<thread::JoinHandle<()>>,
+    config: Arc<Config>,
+    film: Arc<Feed>,
+    /// The capture of the warm-up loop, while that is wanted.
+    playing: Option<Source>,
+    warmup: bool,
 }
 
 impl Programme {
@@ -242,7 +254,16 @@ impl Programme {
             sources: Vec::new(),
             stop: Arc::default(),
             pump: None,
+            prover: None,
+            shelf: Shelf::new(config.size),
+            filling: None,
+            config: Arc::clone(config),
+            // nobody is told of it: the slate is on the screen because somebody wants it there
+            film: Arc::new(Feed::new(SourceId::Slides, false, config, None)),
+            playing: None,
+            warmup: warmup(orders),
         };
+        programme.filling = Some(programme.shelf.fill(config, tell.clone(), Arc::clone(&programme.stop))?);
         let pipe = &programme.pipe;
         pipe.set_state(gst::State::Playing).context(said::programme_does_not_start())?;
         let devices = devices(board);
@@ -250,7 +271,7 @@ impl Programme {
         // the flash clip comes from the slides laptop, or is held before the camera where there is none
         let screen = if fitted[1] { SourceId::Slides } else { SourceId::Camera };
         let claps = Arc::new(Claps::default());
-        let feeds: [Arc<Feed>; 5] = std::array::from_fn(|i| {
+        let feeds: [Arc<Feed>; 6] = std::array::from_fn(|i| {
             let source = SourceId::ALL[i];
             let watched = (!source.is_picture() || source == screen).then(|| Arc::clone(&claps));
             Arc::new(Feed::new(source, fitted[i], config, watched))
@@ -258,8 +279,18 @@ impl Programme {
         for (device, feeds) in opened_once(devices, &feeds) {
             programme.sources.push(Source::start(device, feeds, Arc::clone(config))?);
         }
+        let every = config.prove;
+        let prover = (!every.is_zero()).then(|| Prover::new(config.size));
+        if let Some(prover) = &prover {
+            prover.watch(&encoded(pipe)?, config.rate);
+            let stop = Arc::clone(&programme.stop);
+            programme.prover = Some(prover.start(every, config.gop, tell.clone(), stop)?);
+        }
         let pump = Pump {
             config: Arc::clone(config),
+            prover,
+            film: Arc::clone(&programme.film),
+            shelf: Arc::clone(&programme.shelf),
             feeds,
             claps,
             desk: Arc::clone(&programme.desk),
@@ -273,6 +304,8 @@ impl Programme {
 
     fn apply(&mut self, orders: &MediaOrders) -> anyhow::Result<()> {
         self.desk.want(Wanted::of(orders));
+        self.warmup = warmup(orders);
+        self.play()?;
         if self.key != orders.key {
             self.key = orders.key;
             // the recorder hears of it first: what comes after on the reel has the key picture in it
@@ -282,8 +315,28 @@ impl Programme {
         self.encoder.set_bitrate(orders.bitrate)
     }
 
+    /// The warm-up loop is decoded only while it is on the screen.
+    fn play(&mut self) -> anyhow::Result<()> {
+        match (self.playing.is_some(), self.warmup, self.shelf.film()) {
+            (false, true, Some(path)) => {
+                let device = Device::Picture(PictureDevice::File { path });
+                self.playing = Some(Source::start(device, vec![Arc::clone(&self.film)], Arc::clone(&self.config))?);
+            }
+            (true, false, _) => {
+                if let Some(playing) = self.playing.take() {
+                    playing.tell();
+                    drop(Aside::new(playing));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// An error of the pipeline or an end of the pump is the end of the part.
     fn check(&mut self) -> anyhow::Result<()> {
+        // its file may have been found good only now
+        self.play()?;
         let bus = self.pipe.bus().context("a pipeline has a bus")?;
         while let Some(message) = bus.pop() {
             if let gst::MessageView::Error(error) = message.view() {
@@ -309,20 +362,44 @@ impl Drop for Programme {
         if let Some(pump) = self.pump.take() {
             let _ = pump.join();
         }
+        for thread in [self.prover.take(), self.filling.take()].into_iter().flatten() {
+            let _ = thread.join();
+        }
+        self.playing = None;
         self.sources.clear();
     }
 }
 
-fn devices(board: &Board) -> [Option<Device>; 5] {
+/// Where the encoder's pictures pass, whole and parsed: what follows the filter after the parser.
+fn encoded(pipe: &gst::Pipeline) -> anyhow::Result<gst::Pad> {
+    let mux: gst::Element = pipeline::find(pipe, plan::MUX)?;
+    let video = |pad: &gst::Pad| {
+        pad.current_caps()
+            .or_else(|| Some(pad.peer()?.query_caps(None)))
+            .is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name().starts_with("video/")))
+    };
+    mux.sink_pads().into_iter().find(video).context("the mux has pictures")
+}
+
+fn warmup(orders: &MediaOrders) -> bool {
+    orders.slate && orders.which == Slate::Warmup
+}
+
+fn devices(board: &Board) -> [Option<Device>; 6] {
     let picture = |device: &Option<PictureDevice>| device.clone().map(Device::Picture);
     let sound = |device: &Option<SoundDevice>| device.clone().map(Device::of_sound);
-    let [camera, slides] = [&board.camera, &board.slides].map(picture);
-    let [a, b, embedded] = [&board.mixer_a, &board.mixer_b, &board.embedded].map(sound);
-    [camera, slides, a, b, embedded]
+    [
+        picture(&board.camera),
+        picture(&board.slides),
+        sound(&board.mixer_a),
+        sound(&board.mixer_b),
+        picture(&board.camera2),
+        sound(&board.embedded),
+    ]
 }
 
 /// Every device with the feeds that it fills: a card that several lines hang on is opened once.
-fn opened_once(devices: [Option<Device>; 5], feeds: &[Arc<Feed>; 5]) -> Vec<(Device, Vec<Arc<Feed>>)> {
+fn opened_once(devices: [Option<Device>; 6], feeds: &[Arc<Feed>; 6]) -> Vec<(Device, Vec<Arc<Feed>>)> {
     let mut opened: Vec<(Device, Vec<Arc<Feed>>)> = Vec::new();
     for (device, feed) in devices.into_iter().zip(feeds) {
         let Some(device) = device else { continue };

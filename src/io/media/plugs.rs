@@ -96,7 +96,7 @@ impl Plugs {
         }
         if of_device.intersects(PollFlags::POLLERR | PollFlags::POLLHUP) {
             // said at once and again and again: a driver that cannot be waited on, or no device any more
-            std::thread::sleep(span);
+            std::thread::park_timeout(span);
         }
         (!of_device.is_empty()).then_some(Roused::Device)
     }

@@ -13,14 +13,17 @@ use gstreamer_app as gst_app;
 
 use super::compose::Composer;
 use super::feed::{Claps, Condition, Feed};
+use super::prove::{Prover, sample};
+use super::shelf::Shelf;
 use super::stop::{CLOCKED, Stop, urgent};
 use super::tell::Tell;
 use crate::io::clock;
 use crate::lang::{Text, said};
 use crate::media::line::{Mixer, SoundOrders};
+use crate::media::picture::{Eye, PictureOf};
 use crate::media::slot::Change;
 use crate::media::sound::{SAMPLE_RATE, first_sample};
-use crate::media::{Config, Layout, Line, Reserve, SourceId};
+use crate::media::{Config, Layout, Line, Reserve, Slate, SourceId};
 use crate::message::{LossCause, MediaOrders, What};
 use crate::time::{Duration, Instant};
 
@@ -31,6 +34,10 @@ const DRY: Duration = Duration::from_millis(200);
 /// A machine that is behind by more has stood still or is too slow: the programme goes on from now,
 /// its stamps without a hole, instead of making up for what no source remembers.
 const HOPELESS: Duration = Duration::from_secs(1);
+/// Where the feeds of [`SourceId::PICTURES`] stand among all.
+const PICTURES: [usize; 3] = [0, 1, 4];
+/// How often a source's pictures are looked at.
+const EYES: Duration = Duration::from_millis(200);
 /// How often levels are stated.
 const LEVELS: Duration = Duration::from_millis(100);
 
@@ -39,15 +46,16 @@ const LEVELS: Duration = Duration::from_millis(100);
 pub(super) struct Wanted {
     layout: Layout,
     line: Line,
-    /// The slate in place of any picture.
-    slate: bool,
+    /// This slate in place of any picture.
+    slate: Option<Slate>,
     sound: SoundOrders,
 }
 
 impl Wanted {
     /// What these orders want of it.
     pub(super) fn of(orders: &MediaOrders) -> Self {
-        Self { layout: orders.layout, line: orders.line, slate: orders.slate, sound: orders.sound }
+        let slate = orders.slate.then_some(orders.which);
+        Self { layout: orders.layout, line: orders.line, slate, sound: orders.sound }
     }
 }
 
@@ -85,8 +93,14 @@ impl Desk {
 pub(super) struct Pump {
     /// Shape of the programme.
     pub(super) config: Arc<Config>,
-    /// Camera, slides, mixer A, mixer B, embedded sound.
-    pub(super) feeds: [Arc<Feed>; 5],
+    /// In the order of [`SourceId::ALL`].
+    pub(super) feeds: [Arc<Feed>; 6],
+    /// The warm-up loop, while it plays.
+    pub(super) film: Arc<Feed>,
+    /// Slates and logo.
+    pub(super) shelf: Arc<Shelf>,
+    /// Compares what the encoder makes; none where the processor is too weak to look.
+    pub(super) prover: Option<Arc<Prover>>,
     /// The lip-sync test.
     pub(super) claps: Arc<Claps>,
     /// What is wanted.
@@ -116,6 +130,20 @@ struct Said {
     dry_since: Option<Instant>,
 }
 
+/// One source's pictures as they are looked at.
+#[derive(Debug)]
+struct Watched {
+    eye: Eye,
+    due: Instant,
+    newest: Option<Instant>,
+}
+
+impl Watched {
+    fn new(source: SourceId) -> Self {
+        Self { eye: Eye::new(source), due: Instant::ZERO, newest: None }
+    }
+}
+
 impl Pump {
     /// Starts the thread; it ends when told or when the pipeline refuses a buffer.
     pub(super) fn start(self, stop: Arc<Stop>) -> anyhow::Result<thread::JoinHandle<anyhow::Result<()>>> {
@@ -127,16 +155,17 @@ impl Pump {
         let rate = self.config.rate;
         let period = Duration::from_nanos(rate.nanos_of(1));
         let mut reserve = Reserve::new(period, self.config.reserve);
-        let mut composer = Composer::new(self.config.size)?;
+        let mut composer = Composer::new(self.config.size, Arc::clone(&self.shelf))?;
         let mut mixer = {
             let wanted = self.wanted();
             let new = if self.config.sound.watched { Mixer::new } else { Mixer::plain };
             new(wanted.line, &wanted.sound)
         };
-        let mut said: [Said; 5] = Default::default();
+        let mut said: [Said; 6] = Default::default();
         let began = clock::now();
         let mut first = (began.as_secs_f64() * rate.as_f64()) as u64 + 1;
         let mut levels_due = began + LEVELS;
+        let mut eyes = PICTURES.map(|i| Watched::new(self.feeds[i].source));
         for tick in 0.. {
             let due = |first: u64| Instant::from_micros(rate.nanos_of(first + tick) / 1000);
             if stop.wait_until(due(first)) {
@@ -152,23 +181,37 @@ impl Pump {
             let now_wanted = self.wanted();
             let Wanted { layout, line, slate: slated, sound } = now_wanted;
             self.claps.set(sound.lip_sync, line);
-            let frames = [0, 1].map(|i| {
+            let mut eyes = eyes.iter_mut();
+            let frames = PICTURES.map(|i| {
                 let hold = sound.hold(self.feeds[i].source);
                 let mut slot = self.feeds[i].slot();
                 slot.hold(reserve.grown() + hold);
                 let change = slot.pick(due.before(reserve.delay() + hold));
                 let frame = slot.frame().cloned();
+                let newest = slot.newest();
                 drop(slot);
+                if let Some(eye) = eyes.next().filter(|_| self.prover.is_some()) {
+                    self.look(eye, i, due, newest, frame.as_ref());
+                }
                 self.say_picture(&mut said[i], i, change, at.late);
                 frame
             });
             // one slate over the whole picture, while the slots are picked as ever: the way back is one tick
-            let (layout, frames) = if slated { (Layout::Camera, [None, None]) } else { (layout, frames) };
-            let (picture, slate) = composer.compose(layout, frames)?;
+            let (picture, slate) = match slated {
+                Some(which) => {
+                    let mut film = self.film.slot();
+                    film.pick(due.before(reserve.delay()));
+                    (composer.slate(which, film.frame().filter(|_| which == Slate::Warmup)), true)
+                }
+                None => composer.compose(layout, frames)?,
+            };
             if slate {
                 self.desk.slate.store(true, Ordering::Relaxed);
             }
             let samples = self.samples(at, &mut mixer, &now_wanted, &mut said, &mut reserve)?;
+            if let Some(prover) = &self.prover {
+                prover.sent(tick, &picture);
+            }
             let push = |to: &gst_app::AppSrc, buffer| match to.push_buffer(buffer) {
                 Ok(_) => Ok(true),
                 Err(gst::FlowError::Flushing | gst::FlowError::Eos) if stop.told() => Ok(false),
@@ -189,8 +232,38 @@ impl Pump {
         Ok(())
     }
 
+    /// Looks at what a source gives, five times a second and only at what is new.
+    fn look(
+        &self,
+        eye: &mut Watched,
+        index: usize,
+        due: Instant,
+        newest: Option<Instant>,
+        frame: Option<&gst::Buffer>,
+    ) {
+        if due < eye.due {
+            return;
+        }
+        eye.due = due + EYES;
+        let Config { size, rate, .. } = *self.config;
+        match frame {
+            None => eye.eye.handle_gone(),
+            Some(_) if newest == eye.newest => {}
+            Some(frame) => {
+                if let Some(sample) = sample(frame, size) {
+                    eye.eye.handle_picture(due, sample);
+                }
+                eye.eye.handle_format(due, self.feeds[index].gives(), size, rate.as_f64());
+            }
+        }
+        eye.newest = newest;
+        if let Some(findings) = eye.eye.poll_judged() {
+            self.tell.state(What::PictureJudged { of: PictureOf::Source(self.feeds[index].source), findings });
+        }
+    }
+
     fn measure(&self, mixer: &mut Mixer, sound: &SoundOrders) {
-        let ppm = [2, 3, 4].map(|i| self.feeds[i].store().ppm());
+        let ppm = Line::ALL.map(|line| self.feeds[line.place()].store().ppm());
         let mut stats = mixer.measure(sound, ppm);
         if sound.lip_sync {
             let clapper = self.claps.clapper();
@@ -221,12 +294,13 @@ impl Pump {
         Tick { index, due, late }: Tick,
         mixer: &mut Mixer,
         wanted: &Wanted,
-        said: &mut [Said; 5],
+        said: &mut [Said; 6],
         reserve: &mut Reserve,
     ) -> anyhow::Result<gst::Buffer> {
         let (from, to) = (first_sample(self.config.rate, index), first_sample(self.config.rate, index + 1));
         let n = usize::try_from(to - from).context("a tick's samples fit in memory")?;
-        for (line, feed) in self.feeds[2..].iter().enumerate() {
+        let lines = Line::ALL.map(|line| &self.feeds[line.place()]);
+        for (line, feed) in lines.into_iter().enumerate() {
             while let Some(look) = feed.next_look() {
                 mixer.handle_look(line, look);
             }
@@ -236,7 +310,7 @@ impl Pump {
         let longer = (reserve.grown().as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as i64;
         let mut bytes = Vec::with_capacity(n * 4);
         let heard = mixer.tick(&wanted.sound, wanted.line, n, |fetch, out| {
-            let mut store = self.feeds[2 + fetch.line].store();
+            let mut store = lines[fetch.line].store();
             store.set_extra(fetch.extra + longer, fetch.heard);
             sounding[fetch.line] = store.pull(out);
             stuttered |= store.take_stutter() && fetch.heard;
@@ -253,9 +327,10 @@ impl Pump {
             bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
         }
         for (line, sounding) in sounding.into_iter().enumerate() {
-            let before = said[2 + line].arrived;
-            self.say_sound(&mut said[2 + line], 2 + line, sounding, due, late);
-            if before == Some(true) && said[2 + line].arrived == Some(false) {
+            let place = Line::ALL[line].place();
+            let before = said[place].arrived;
+            self.say_sound(&mut said[place], place, sounding, due, late);
+            if before == Some(true) && said[place].arrived == Some(false) {
                 mixer.handle_gone(line);
             }
         }

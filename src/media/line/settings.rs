@@ -171,8 +171,7 @@ impl SoundOrders {
     #[must_use]
     pub fn hold(&self, source: SourceId) -> Duration {
         let earliest = self.delay.iter().map(|delay| delay.as_ms()).min().unwrap_or(0).min(0);
-        let at = SourceId::ALL.iter().position(|s| *s == source);
-        let own = at.and_then(|i| self.delay.get(i)).map_or(0, |delay| delay.as_ms());
+        let own = self.delay[source.delay_place()].as_ms();
         Duration::from_millis((own - earliest).unsigned_abs())
     }
 
@@ -195,7 +194,7 @@ mod tests {
         orders.delay[2] = Delay::ms(-500);
         orders.delay[0] = Delay::ms(120);
         let held = SourceId::ALL.map(|s| orders.hold(s).as_millis());
-        assert_eq!(held, [620, 500, 0, 500, 500]);
+        assert_eq!(held, [620, 500, 0, 500, 620, 500]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Action: what is held, what waits for a second press, and what the panel says for a moment.
 
 use super::agenda::{forbidden, speaker};
+use super::outputs;
 use super::picture::name;
 use super::view::{View, letter};
 use crate::lang::{Lang, Text};
-use crate::media::{Layout, Line, SourceId};
+use crate::media::{Layout, Line, OutputId, SourceId};
+use crate::message::{OutputState, OutputStatus, Phase};
 use crate::panel::page::{Band, Item, Page, Tone};
 use crate::panel::words::Word;
 use crate::time::Duration;
@@ -22,6 +24,8 @@ pub(in crate::panel) enum Holding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::panel) enum Armed {
     Audio(Line),
+    /// This output feeds the programme's destination.
+    Output(OutputId),
     Layout(Layout),
     /// The next speaker has begun, after the talk of this number; again takes it back.
     Spoken {
@@ -59,6 +63,14 @@ pub(in crate::panel) fn armed(view: &View<'_>, what: Armed, left: Duration) -> P
             page.head.left = [Word::SwapAudio, Word::SwapShort].map(|word| word.fill(view.lang, &[&name])).to_vec();
             swap(view, line, &mut page);
         }
+        Armed::Output(output) => {
+            let words = match output {
+                OutputId::Backup => [Word::ToBackup, Word::ToBackupShort],
+                _ => [Word::ToMain, Word::ToMainShort],
+            };
+            page.head.left = words.map(|word| view.say(word)).to_vec();
+            switch(view, output, &mut page);
+        }
         Armed::Layout(layout) => {
             page.head.left = [Word::ChangeLayout, Word::ChangeShort].map(|word| view.say(word)).to_vec();
             change(view, layout, &mut page);
@@ -84,6 +96,33 @@ fn swap(view: &View<'_>, to: Line, page: &mut Page) {
     page.words(view.say(Word::SwapDo), Tone::Plain);
     if view.lang == Lang::Zh {
         page.words(view.say(Word::AckCancels), Tone::Faint);
+    }
+}
+
+fn switch(view: &View<'_>, to: OutputId, page: &mut Page) {
+    let outputs = &view.status.outputs;
+    let find = |name| outputs.iter().find(|output| output.name == name);
+    let told = |output: Option<&OutputStatus>| {
+        output.map_or("-".to_owned(), |output| {
+            let rate = output.bitrate.measured.map_or("-".to_owned(), |rate| format!("{rate:.1}M"));
+            format!("{} {rate}", view.say(outputs::name(output.name)))
+        })
+    };
+    let from = outputs.iter().find(|output| output.active && output.name.can_be_active());
+    page.words(format!("{} > {}", told(from), told(find(to))), Tone::Warn);
+    let open = find(to).is_some_and(|output| output.state == OutputState::Open);
+    let on_air = matches!(view.status.phase, Phase::Starting | Phase::Live);
+    let (means, tone) = match (open || !on_air, find(OutputId::Programme)) {
+        (_, None) => (Word::SwitchMarks, Tone::Plain),
+        (true, Some(_)) => (Word::SwitchMeans, Tone::Plain),
+        (false, Some(_)) => (Word::SwitchLoses, Tone::Bad),
+    };
+    page.words(view.say(means), tone);
+    if view.lang == Lang::Zh {
+        page.words(view.say(Word::BackupDo), Tone::Plain);
+        page.words(view.say(Word::AckCancels), Tone::Faint);
+    } else {
+        page.line(view.say(Word::BackupDo), "ACK=cancel", Tone::Plain);
     }
 }
 

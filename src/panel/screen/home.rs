@@ -43,7 +43,7 @@ pub(in crate::panel) fn home(view: &View<'_>) -> Page {
     let record = record(view);
     let last = last.into_iter().map(|form| format!("{form}{record}")).collect();
     let tone = if programme.slate { Tone::Warn } else { tone(programme.bitrate.verdict) };
-    page.choices(vec![format!("{} {rate}", view.say(Word::Rate)), rate], last, tone);
+    page.choices(vec![rate], last, tone);
 
     page.items.push(Item::Signals { meters: meters(view), pips: pips(&status.links) });
     let quiet = status.alarms.is_empty() && !view.slate && !programme.slate;

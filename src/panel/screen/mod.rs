@@ -8,6 +8,7 @@ mod audio;
 mod health;
 mod home;
 mod links;
+mod outputs;
 mod picture;
 mod settings;
 mod view;
@@ -28,6 +29,7 @@ pub(super) fn page(view: &View<'_>, place: Place) -> Page {
         (Screen::Audio, _) => audio::audio(view),
         (Screen::Picture, _) => picture::picture(view),
         (Screen::Agenda, _) => agenda::agenda(view),
+        (Screen::Outputs, _) => outputs::outputs(view),
         (Screen::Health, _) => health::health(view),
         (Screen::Access, None) => access::access(view),
         (Screen::Access, Some(_)) => access::code(view),

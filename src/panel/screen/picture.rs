@@ -10,7 +10,11 @@ pub(in crate::panel) fn picture(view: &View<'_>) -> Page {
     let mut page = view.page(view.say(Word::Picture));
     page.line(view.say(Word::Layout), view.say(name(view.status.programme.layout)), Tone::Plain);
     for input in view.status.inputs.iter().filter(|input| input.source.is_picture()) {
-        let source = view.say(if input.source == SourceId::Camera { Word::Camera } else { Word::Slides });
+        let source = view.say(match input.source {
+            SourceId::Camera => Word::Camera,
+            SourceId::Camera2 => Word::Camera2,
+            SourceId::Slides | SourceId::MixerA | SourceId::MixerB | SourceId::Embedded => Word::Slides,
+        });
         let (standing, tone) = if input.present { (Word::Present, Tone::Good) } else { (Word::Absent, Tone::Bad) };
         page.line(source, view.say(standing), tone);
     }
@@ -25,5 +29,7 @@ pub(in crate::panel) fn name(layout: Layout) -> Word {
         Layout::Slides => Word::LayoutSlides,
         Layout::PictureInPicture => Word::LayoutPip,
         Layout::SideBySide => Word::LayoutSides,
+        Layout::Camera2 => Word::LayoutCamera2,
+        Layout::ThreeSplit => Word::LayoutThree,
     }
 }

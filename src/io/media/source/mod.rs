@@ -147,5 +147,9 @@ fn keep(device: &Device, feeds: &[Arc<Feed>], config: &Config, stop: &Stop) {
 
 /// The number that a pattern carries in its bar.
 fn number(source: SourceId) -> u8 {
-    u8::from(source == SourceId::Slides)
+    match source {
+        SourceId::Slides => 1,
+        SourceId::Camera2 => 2,
+        SourceId::Camera | SourceId::MixerA | SourceId::MixerB | SourceId::Embedded => 0,
+    }
 }

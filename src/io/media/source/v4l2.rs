@@ -30,6 +30,7 @@ use crate::io::media::plugs::{Plugs, Roused};
 use crate::io::media::signal::{Signal, Watch};
 use crate::io::media::stop::Stop;
 use crate::lang::{Text, said};
+use crate::media::timings::Timings;
 use crate::media::{Config, plan};
 use crate::message::LossCause;
 use crate::time::Duration;
@@ -96,6 +97,10 @@ pub(super) fn capture(
     let gate = Arc::new(AtomicBool::new(true));
     let stamps = (!what.facts.quirks.contains(&CaptureQuirk::NoStamps)).then(|| Stamps::of(&clock));
     listen(&pipe, feed, &gate, stamps)?;
+    feed.format(signal.or_else(|| {
+        let given = format.as_ref().ok()?;
+        Some(Timings { width: given.width, height: given.height, interlaced: fields, rate: 0.0 })
+    }));
     let told = describe(&device, card, what.bus);
     let told = signal.map_or(told.clone(), |signal| said::and(&told, &said::of_signal(signal)));
     feed.opened(notes.iter().fold(told, |told, more| said::and(&told, more)));
@@ -126,7 +131,9 @@ pub(super) fn capture(
         match watch.look() {
             Signal::Gone => return Ok(gone(card)),
             Signal::Absent(why) => {
-                gate.store(false, Ordering::Relaxed);
+                if gate.swap(false, Ordering::Relaxed) {
+                    feed.cut_off(clock::now());
+                }
                 feed.lost(LossCause::NoSignal, said::of(card, &why));
             }
             Signal::Changed => return Ok(afresh(said::new_signal(card))),

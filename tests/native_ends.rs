@@ -1,0 +1,279 @@
+//! Both ends of the native dialect as they are shipped, sealed, in virtual time: what paths carry, what a group keeps.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use livebox::bond::native::{Cutter, Initiator, InitiatorConfig, Offer, PrivateKey};
+use livebox::bond::{Config, LinkConfig, LinkId, Receiver, Sender};
+use livebox::gateway::{Gateway, Limits, Registry};
+use livebox::rng::Rng;
+use livebox::time::Instant;
+use livebox::wire::native::{Data, DataKind, Fragment, Frame};
+
+const L: Duration = Duration::from_millis(500);
+const PACKET: usize = 188;
+
+fn key(seed: u64) -> PrivateKey {
+    PrivateKey::generate(&mut Rng::simulated(seed))
+}
+
+fn from(link: u8) -> SocketAddr {
+    ([192, 0, 2, link], 5000).into()
+}
+
+fn gateway(now: Instant, limits: Limits) -> Gateway {
+    let registry = Registry { key: key(2), allow: [(key(1).public(), "hall-1".to_owned())].into() };
+    Gateway::new(now, limits, Some(registry), Rng::simulated(4))
+}
+
+/// One link: how long a datagram it carries, and what is under way.
+struct Path {
+    carries: usize,
+    /// Its own end says what is too long; otherwise that vanishes.
+    says: bool,
+    longest: usize,
+    datagrams: u64,
+    there: VecDeque<(Instant, Bytes)>,
+    back: VecDeque<(Instant, Bytes)>,
+}
+
+/// A box with a `ts` stream, its links of 20 ms, and the gateway.
+struct Ends {
+    now: Instant,
+    sender: Sender,
+    gateway: Gateway,
+    cutter: Cutter,
+    paths: Vec<Path>,
+    given: Vec<Bytes>,
+    number: u32,
+}
+
+impl Ends {
+    fn new(paths: &[(usize, bool)]) -> Self {
+        let now = Instant::from_millis(1000);
+        let session = InitiatorConfig { key: key(1), peer: key(2).public(), offer: Offer::ts(L, &["main"]) };
+        let config = Config { latency: L, ..Config::default() };
+        let mut sender = Sender::native(now, config, session, Rng::simulated(3));
+        for link in 0..paths.len() {
+            sender.add_link(now, LinkId(link as u8), LinkConfig { name: format!("link{link}"), metered: false });
+        }
+        let path = |(carries, says): &(usize, bool)| Path {
+            carries: *carries,
+            says: *says,
+            longest: 0,
+            datagrams: 0,
+            there: VecDeque::new(),
+            back: VecDeque::new(),
+        };
+        Self {
+            now,
+            sender,
+            gateway: gateway(now, Limits::default()),
+            cutter: Cutter::default(),
+            paths: paths.iter().map(path).collect(),
+            given: Vec::new(),
+            number: 0,
+        }
+    }
+
+    /// Lets time pass; with `plays` a payload of seven numbered packets goes in every 4 ms.
+    fn run(&mut self, millis: u64, plays: bool) {
+        for n in 0..millis {
+            self.now += Duration::from_millis(1);
+            let now = self.now;
+            for (link, path) in (0_u8..).zip(&mut self.paths) {
+                while let Some((_, datagram)) = path.there.pop_front_if(|(at, _)| *at <= now) {
+                    self.gateway.handle_datagram(now, from(link), &datagram);
+                }
+                while let Some((_, datagram)) = path.back.pop_front_if(|(at, _)| *at <= now) {
+                    self.sender.handle_datagram(now, LinkId(link), &datagram);
+                }
+            }
+            if self.gateway.next_timeout() <= now {
+                self.gateway.handle_timeout(now);
+            }
+            if plays && n % 4 == 0 {
+                let payload = (0..7).flat_map(|n| [&(self.number + n).to_be_bytes()[..], &[0x47; PACKET - 4]].concat());
+                let payload: Bytes = payload.collect::<Vec<_>>().into();
+                self.number += 7;
+                let (limit, sender) = (self.sender.payload_limit(), &mut self.sender);
+                self.cutter.take(0, payload, limit, |piece| sender.handle_ts(now, 0, piece));
+            }
+            if self.sender.next_timeout().is_some_and(|at| at <= now) {
+                self.sender.handle_timeout(now);
+            }
+            let arrives = now + Duration::from_millis(20);
+            while let Some(transmit) = self.sender.poll_transmit(now) {
+                let path = &mut self.paths[usize::from(transmit.link.0)];
+                let len = transmit.payload.len();
+                if len <= path.carries {
+                    path.longest = path.longest.max(len);
+                    path.datagrams += 1;
+                    path.there.push_back((arrives, transmit.payload));
+                } else if path.says {
+                    self.sender.handle_too_long(now, transmit.link, len);
+                }
+            }
+            while let Some(transmit) = self.gateway.poll_transmit() {
+                let link = (0..).zip(&mut self.paths).find(|(link, _)| from(*link) == transmit.to);
+                let (_, path) = link.expect("the gateway answers where it was spoken to");
+                path.back.push_back((arrives, transmit.payload));
+            }
+            while let Some(release) = self.gateway.poll_release() {
+                self.given.push(release.payload);
+            }
+            while self.gateway.poll_opened().is_some() {}
+        }
+    }
+
+    /// The source ends, and all of it gets the time that it takes.
+    fn end(&mut self) {
+        let (now, sender) = (self.now, &mut self.sender);
+        self.cutter.finish(|stream, piece| sender.handle_ts(now, stream, piece));
+        self.run(1_000, false);
+    }
+
+    fn found(&self) -> Vec<Option<usize>> {
+        self.sender.stats(self.now).links.iter().map(|link| link.datagram).collect()
+    }
+
+    /// The packets' numbers that were given out; all of them must be there, in order.
+    fn gave_all(&self) {
+        let all = self.given.concat();
+        let number = |packet: &[u8]| u32::from_be_bytes(packet[..4].try_into().expect("a packet is longer"));
+        let numbers: Vec<u32> = all.chunks_exact(PACKET).map(number).collect();
+        assert_eq!(all.len() % PACKET, 0);
+        let wrong: Vec<_> = numbers.iter().zip(0..).filter(|(number, wanted)| *number != wanted).take(10).collect();
+        assert_eq!((wrong, numbers.len()), (vec![], self.number as usize), "each once and in order");
+    }
+}
+
+#[test]
+fn what_each_path_carries_is_found_whether_its_end_says_so_or_it_swallows_what_is_longer() {
+    let mut ends = Ends::new(&[(1472, false), (1420, true), (1300, false)]);
+
+    ends.run(40_000, false);
+
+    let found = ends.found();
+    assert_eq!(found[0], Some(1472));
+    for (at, carries) in [(1, 1420), (2, 1300)] {
+        assert!(found[at].is_some_and(|found| (carries - 8..=carries).contains(&found)), "{found:?}");
+    }
+}
+
+#[test]
+fn the_stream_drops_to_six_packets_while_a_path_carries_no_seven_and_returns_to_them_and_nothing_is_lost() {
+    let mut ends = Ends::new(&[(1472, false), (1300, false)]);
+    ends.run(20_000, false);
+
+    ends.run(4_000, true);
+    let narrow: Vec<_> = ends.given.iter().map(|payload| payload.len() / PACKET).collect();
+    ends.sender.remove_link(ends.now, LinkId(1));
+    ends.run(4_000, true);
+    ends.end();
+
+    assert!(narrow.len() > 900 && narrow.iter().all(|packets| *packets == 6), "{narrow:?}");
+    assert_eq!(ends.given.last().map(|payload| payload.len() / PACKET), Some(7));
+    ends.gave_all();
+}
+
+#[test]
+fn a_payload_that_is_too_long_for_a_link_travels_as_two_halves_and_arrives_whole() {
+    let mut ends = Ends::new(&[(1472, false)]);
+    ends.run(20_000, false);
+    let before = ends.paths[0].datagrams;
+    // a new route: it swallows what was proven to pass, and half of a payload is the most that is known to
+    ends.paths[0].carries = 1250;
+    ends.run(3_000, true);
+    let halves = ends.paths[0].datagrams - before;
+    ends.end();
+
+    let whole = ends.given.iter().filter(|payload| payload.len() == 7 * PACKET).count() as u64;
+    assert!(whole > 3 && halves > 700, "{whole} of seven packets, {halves} datagrams");
+    assert!(ends.paths[0].longest <= 1472);
+    ends.gave_all();
+}
+
+// what a group keeps
+
+/// Resident memory of this process, bytes.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
+}
+
+/// A process of its own for one test, since others' memory is not of interest; true in that process.
+fn alone(test: &str) -> bool {
+    if std::env::var_os("LIVEBOX_ALONE").is_some() {
+        return true;
+    }
+    let binary = std::env::current_exe().expect("a test has a binary");
+    let mut again = std::process::Command::new(binary);
+    let done =
+        again.args(["--exact", &format!("native_ends::{test}"), "--nocapture"]).env("LIVEBOX_ALONE", "1").output();
+    let done = done.expect("it ran once already");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    false
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "the figure that the handbook states")]
+fn a_box_that_sends_far_too_much_makes_its_group_keep_no_more_than_is_stated() {
+    if !alone("a_box_that_sends_far_too_much_makes_its_group_keep_no_more_than_is_stated") {
+        return;
+    }
+    let now = Instant::from_millis(1000);
+    let limits = Limits { streams: 2, ..Limits::default() };
+    let mut gateway = gateway(now, limits);
+    // an L so long that nothing leaves while it is measured
+    let offer = Offer::ts(Duration::from_secs(30), &["main", "slides"]);
+    let config = InitiatorConfig { key: key(1), peer: key(2).public(), offer };
+    let mut a_box = Initiator::new(now, config, Rng::simulated(8));
+    a_box.set_links(now, &[LinkId(0)]);
+    let mut room = [0; 2048];
+    while !a_box.is_up() {
+        let (_, datagram) = a_box.poll_transmit().expect("the handshake goes on");
+        gateway.handle_datagram(now, from(0), &datagram);
+        let answer = gateway.poll_transmit().expect("and is answered");
+        a_box.handle_datagram(now, LinkId(0), &answer.payload, &mut room);
+    }
+    let mut counter = 0;
+    // of each stream so many payloads, the shortest or the longest there are, and halves without their others
+    let mut pour = |gateway: &mut Gateway, count: u32, len: usize| {
+        let payload = vec![0x47; len];
+        let (mut frame, mut datagram) = (Vec::new(), Vec::new());
+        for n in 0..count {
+            for stream in [0, 1] {
+                let data =
+                    Data { stream, seq: n & 0xff_ffff, stamp: 1_000_000 + n, kind: DataKind::Ts, payload: &payload };
+                let half = Fragment { id: n as u16, second: stream > 0 && n % 2 > 0, part: &payload };
+                for what in [Frame::Data(data), Frame::Fragment(half)] {
+                    frame.clear();
+                    what.emit(&mut frame);
+                    datagram.clear();
+                    a_box.seal(now, LinkId(0), counter, &frame, &mut datagram).expect("a session");
+                    counter += 1;
+                    gateway.handle_datagram(now, from(0), &datagram);
+                }
+            }
+            while gateway.poll_transmit().is_some() {}
+        }
+    };
+    let before = resident();
+
+    pour(&mut gateway, 30_000, 1);
+    let many = resident() - before;
+    pour(&mut gateway, 60_000, 1400);
+    let long = resident() - before;
+
+    assert_eq!(gateway.stats().groups, 1);
+    // two rows of 32 MiB and of 32 768 places, and what the allocator adds
+    assert!(many < 2 * 12 * MEBI, "{many}");
+    assert!(long > MEBI * 40 && long < 2 * (Receiver::MOST_BYTES + 12 * MEBI), "{long}");
+    eprintln!("kept: {} MiB of the shortest, {} MiB of the longest", many / MEBI, long / MEBI);
+}
+
+const MEBI: usize = 1 << 20;

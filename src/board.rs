@@ -741,6 +741,7 @@ mod tests {
                     controls = { power_line_frequency = 1, hue = -20 }\n\
                     driver = \"uvcvideo\"\nsignal = \"pictures\"\nquirks = [\"no_stamps\"]\nscalers = [\"v4l2convert\"]\n\
                     [mixer_a]\nkind = \"file\"\npath = \"clip.mp4\"\n\
+                    [embedded]\nkind = \"alsa\"\nbus = \"usb-0000:00:14.0-2\"\n\
                     [mixer_b]\nkind = \"tone\"\nhertz = 660\nstalls = [[\"40s\", \"42s\"]]\noutages = [[\"20s\", \"23s\"]]\n\
                     [[uplink]]\nslot = \"wired\"\ninterface = \"eth0\"\n\
                     [[uplink]]\nslot = \"lte1\"\naddress = \"127.0.1.2\"\n\
@@ -762,6 +763,8 @@ mod tests {
         let secs = |from, to, stall| Outage { from: Duration::from_secs(from), to: Duration::from_secs(to), stall };
         let outages = vec![secs(20, 23, false), secs(40, 42, true)];
         assert_eq!(board.mixer_b, Some(SoundDevice::Tone { hertz: 660.0, outages }));
+        let card = CardMatch::Bus("usb-0000:00:14.0-2".into());
+        assert_eq!(board.embedded, Some(SoundDevice::Alsa { card, device: 0, channels: vec![1, 2] }));
         assert_eq!(board.encoders, [EncoderKind::Vah264enc]);
         assert_eq!((board.uplinks[0].metered, board.uplinks[1].metered), (false, true));
         assert!(board.uplinks[1].bind_address);

@@ -17,9 +17,13 @@ struct House {
 
 impl House {
     fn new(intent: Intent) -> Self {
+        Self::of(intent, vec![SourceId::Camera, SourceId::MixerA, SourceId::MixerB])
+    }
+
+    fn of(intent: Intent, sources: Vec<SourceId>) -> Self {
         let settings = Settings {
             device: "hall-1".into(),
-            sources: vec![SourceId::Camera, SourceId::MixerA, SourceId::MixerB],
+            sources,
             uplinks: vec![("wired".to_owned(), false)],
             echo: false,
             broker: false,
@@ -203,6 +207,55 @@ fn what_a_hand_turned_is_in_force_at_once_and_outlives_a_restart() {
         let lines = house.status().sound.lines;
         assert_eq!((lines[1].gain_db, lines[0].delay_ms), (-6.5, -120));
     }
+}
+
+/// Both lines there, and the sound that HDMI brings along.
+fn with_embedded() -> House {
+    let sources = vec![SourceId::Camera, SourceId::MixerA, SourceId::MixerB, SourceId::Embedded];
+    let mut house = House::of(Intent::default(), sources.clone());
+    sources.into_iter().for_each(|source| house.arrives(source));
+    house.goes(5000);
+    house
+}
+
+#[test]
+fn when_both_lines_are_at_fault_the_sound_of_hdmi_is_better_than_none() {
+    let mut house = with_embedded();
+
+    house.found(Line::A, &[Fault::Hum]);
+    assert_eq!(house.on_air(), Line::B, "the mixer's other line comes first");
+    house.goes(20_000);
+    house.is_lost(SourceId::MixerB);
+    house.goes(1000);
+    assert_eq!(house.on_air(), Line::Embedded);
+    assert!(house.status().sound.switched);
+
+    // B is back, and nobody goes back by himself
+    house.arrives(SourceId::MixerB);
+    house.goes(60_000);
+    assert_eq!(house.on_air(), Line::Embedded);
+    // what goes silent in its turn is left
+    house.found(Line::Embedded, &[Fault::Silent]);
+    house.goes(1000);
+    assert_eq!(house.on_air(), Line::B);
+}
+
+#[test]
+fn a_silent_laptop_is_no_refuge_and_nobody_is_told_of_it_until_it_is_on_air() {
+    let mut house = with_embedded();
+    house.found(Line::Embedded, &[Fault::Silent]);
+    house.found(Line::A, &[Fault::Hum]);
+    house.goes(20_000);
+    house.is_lost(SourceId::MixerB);
+    house.goes(20_000);
+    assert_eq!(house.on_air(), Line::B, "there is nothing better");
+    let told = |house: &House| house.status().alarms.iter().any(|alarm| alarm.subject == "embedded");
+    assert!(!told(&house));
+
+    house.asks(Ask::Audio { line: Line::Embedded }).unwrap();
+    house.goes(5000);
+    assert_eq!(house.on_air(), Line::Embedded, "a person means it");
+    assert!(told(&house));
 }
 
 /// Anything that may happen to two lines, with the milliseconds before it.

@@ -187,6 +187,44 @@ fn a_choice_by_hand_is_heard_within_a_hundred_milliseconds_and_nothing_is_lost()
     assert!(holes.is_empty(), "holes at {holes:?}, in steps of 5 ms");
 }
 
+#[test]
+fn the_sound_of_hdmi_is_a_third_source_that_is_metered_judged_and_heard() {
+    let orders = SoundOrders { silent_after_ms: 5000, ..SoundOrders::default() };
+    let (mut mixer, mut watch) = (Mixer::new(Line::A, &orders), Watch::new());
+    let given = restless(12, 9);
+    let (mut heard, mut told) = (Vec::new(), Vec::new());
+    for (tick, part) in given.chunks_exact(TICK).enumerate() {
+        let now = Instant::from_millis((tick as u64 + 1) * 40);
+        // it falls silent after six seconds; the mixer sends nothing at all
+        let silent = tick >= 150;
+        let embedded: Vec<Stereo> = part.iter().map(|x| if silent { [0.0; 2] } else { [*x; 2] }).collect();
+        watch.push(now, &embedded, |look| mixer.handle_look(Line::Embedded.index(), look));
+        while let Some((line, findings)) = mixer.poll_judged(now) {
+            told.push((tick, line, findings.iter().map(|f| f.fault).collect::<Vec<_>>()));
+        }
+        let on_air = if tick < 50 { Line::A } else { Line::Embedded };
+        let out = mixer.tick(&orders, on_air, TICK, |fetch, out| {
+            let own = fetch.line == Line::Embedded.index();
+            out.iter_mut().zip(&embedded).for_each(|(slot, sample)| *slot = if own { *sample } else { [0.0; 2] });
+            own
+        });
+        heard.extend(out.iter().map(|s| s[0]));
+    }
+
+    let power = |ticks: std::ops::Range<usize>, of: &[f32]| {
+        of[ticks.start * TICK..ticks.end * TICK].iter().map(|x| x * x).sum::<f32>()
+    };
+    assert_eq!(power(0..50, &heard), 0.0);
+    let ratio = power(55..145, &heard) / power(55..145, &given);
+    // what lies below 40 Hz is cut
+    assert!((0.7..1.05).contains(&ratio), "{ratio}");
+    assert!(mixer.measure(&orders, [None; 3]).lines[Line::Embedded.index()].is_some());
+    let [(tick, line, faults)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((*line, faults.as_slice()), (Line::Embedded, &[Fault::Silent][..]));
+    // five seconds after the last sound, and the tenth in which they end
+    assert!((273..=279).contains(tick), "{tick}");
+}
+
 /// What `make test` runs, on the small corpus that it makes; the goal in numbers stands in the test below.
 #[test]
 fn every_fault_is_found_in_time_and_a_quarter_of_an_hour_raises_none() {

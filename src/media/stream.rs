@@ -17,15 +17,15 @@ pub enum SourceId {
     MixerA,
     /// Mixer line B.
     MixerB,
-    /// The sound that comes with a picture, over HDMI or SDI.
-    Embedded,
     /// The second camera.
     Camera2,
+    /// The sound that comes with a picture, over HDMI or SDI.
+    Embedded,
 }
 
 impl SourceId {
     /// All of them; what is kept by place (feeds, delays) is in this order.
-    pub const ALL: [Self; 6] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB, Self::Embedded, Self::Camera2];
+    pub const ALL: [Self; 6] = [Self::Camera, Self::Slides, Self::MixerA, Self::MixerB, Self::Camera2, Self::Embedded];
 
     /// Those that give pictures.
     pub const PICTURES: [Self; 3] = [Self::Camera, Self::Slides, Self::Camera2];
@@ -91,6 +91,12 @@ impl Line {
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// The place of its source in [`SourceId::ALL`].
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self.source() as usize
     }
 
     /// The source that this line is.

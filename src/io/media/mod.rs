@@ -410,9 +410,14 @@ fn warmup(orders: &MediaOrders) -> bool {
 fn devices(board: &Board) -> [Option<Device>; 6] {
     let picture = |device: &Option<PictureDevice>| device.clone().map(Device::Picture);
     let sound = |device: &Option<SoundDevice>| device.clone().map(Device::of_sound);
-    let [camera, slides, camera2] = [&board.camera, &board.slides, &board.camera2].map(picture);
-    let [a, b, embedded] = [&board.mixer_a, &board.mixer_b, &board.embedded].map(sound);
-    [camera, slides, a, b, embedded, camera2]
+    [
+        picture(&board.camera),
+        picture(&board.slides),
+        sound(&board.mixer_a),
+        sound(&board.mixer_b),
+        picture(&board.camera2),
+        sound(&board.embedded),
+    ]
 }
 
 /// Every device with the feeds that it fills: a card that several lines hang on is opened once.

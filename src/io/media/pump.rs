@@ -36,7 +36,7 @@ const DRY: Duration = Duration::from_millis(200);
 /// its stamps without a hole, instead of making up for what no source remembers.
 const HOPELESS: Duration = Duration::from_secs(1);
 /// Where the feeds of [`SourceId::PICTURES`] stand among all.
-const PICTURES: [usize; 3] = [0, 1, 5];
+const PICTURES: [usize; 3] = [0, 1, 4];
 /// How often a source's pictures are looked at.
 const EYES: Duration = Duration::from_millis(200);
 /// How often levels are stated.
@@ -271,7 +271,7 @@ impl Pump {
     }
 
     fn measure(&self, mixer: &mut Mixer, sound: &SoundOrders) {
-        let ppm = [2, 3, 4].map(|i| self.feeds[i].store().ppm());
+        let ppm = Line::ALL.map(|line| self.feeds[line.place()].store().ppm());
         let mut stats = mixer.measure(sound, ppm);
         if sound.lip_sync {
             let clapper = self.claps.clapper();
@@ -307,7 +307,8 @@ impl Pump {
     ) -> anyhow::Result<gst::Buffer> {
         let (from, to) = (first_sample(self.config.rate, index), first_sample(self.config.rate, index + 1));
         let n = usize::try_from(to - from).context("a tick's samples fit in memory")?;
-        for (line, feed) in self.feeds[2..5].iter().enumerate() {
+        let lines = Line::ALL.map(|line| &self.feeds[line.place()]);
+        for (line, feed) in lines.into_iter().enumerate() {
             while let Some(look) = feed.next_look() {
                 mixer.handle_look(line, look);
             }
@@ -317,7 +318,7 @@ impl Pump {
         let longer = (reserve.grown().as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as i64;
         let mut bytes = Vec::with_capacity(n * 4);
         let heard = mixer.tick(&wanted.sound, wanted.line, n, |fetch, out| {
-            let mut store = self.feeds[2 + fetch.line].store();
+            let mut store = lines[fetch.line].store();
             store.set_extra(fetch.extra + longer, fetch.heard);
             sounding[fetch.line] = store.pull(out);
             stuttered |= store.take_stutter() && fetch.heard;
@@ -334,9 +335,10 @@ impl Pump {
             bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
         }
         for (line, sounding) in sounding.into_iter().enumerate() {
-            let before = said[2 + line].arrived;
-            self.say_sound(&mut said[2 + line], 2 + line, sounding, due, late);
-            if before == Some(true) && said[2 + line].arrived == Some(false) {
+            let place = Line::ALL[line].place();
+            let before = said[place].arrived;
+            self.say_sound(&mut said[place], place, sounding, due, late);
+            if before == Some(true) && said[place].arrived == Some(false) {
                 mixer.handle_gone(line);
             }
         }

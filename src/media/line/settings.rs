@@ -194,7 +194,7 @@ mod tests {
         orders.delay[2] = Delay::ms(-500);
         orders.delay[0] = Delay::ms(120);
         let held = SourceId::ALL.map(|s| orders.hold(s).as_millis());
-        assert_eq!(held, [620, 500, 0, 500, 500, 620]);
+        assert_eq!(held, [620, 500, 0, 500, 620, 500]);
     }
 
     #[test]

@@ -225,6 +225,7 @@ impl Config {
             ("media.stream_id", a.stream_id != b.stream_id),
             ("media.passphrase_file", secret || a.passphrase != b.passphrase),
             ("media.destination", a.destination != b.destination),
+            ("media.fallback", a.fallback != b.fallback),
             ("bond.dialect", self.bond.dialect != new.bond.dialect),
             ("bond.key_file", key_file(self) != key_file(new)),
             ("bond.peer", peer(self) != peer(new)),

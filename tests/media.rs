@@ -46,6 +46,7 @@ fn config() -> Config {
         destination: "127.0.0.1:9".parse().unwrap(),
         sound: livebox::media::line::Settings::default(),
         store: std::env::temp_dir(),
+        fallback: Vec::new(),
         roads: livebox::media::Roads::default(),
     }
 }

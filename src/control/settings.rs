@@ -151,6 +151,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("media.stream_id", Effect::Restarts(Part::Media)),
     ("media.passphrase_file", Effect::Restarts(Part::Media)),
     ("media.destination", Effect::Restarts(Part::Bond)),
+    ("media.fallback", Effect::Restarts(Part::Bond)),
     ("bond.dialect", Effect::Process),
     ("bond.key_file", Effect::Restarts(Part::Bond)),
     ("bond.peer", Effect::Restarts(Part::Bond)),

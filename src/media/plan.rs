@@ -438,6 +438,7 @@ mod tests {
             destination: "127.0.0.1:5000".parse().unwrap(),
             sound: crate::media::line::Settings::default(),
             store: PathBuf::from("/nowhere"),
+            fallback: Vec::new(),
             roads: crate::media::Roads::default(),
         }
     }

@@ -147,7 +147,7 @@ pub async fn run(
                     air.settle()?;
                 }
                 for (output, why) in programme.check()? {
-                    ends.state(What::EncoderFailed { output, why }).await;
+                    ends.state(What::EncoderFailed { output, for_good: false, why }).await;
                 }
                 meter.check(programme.deck.bytes())?;
             }
@@ -260,7 +260,7 @@ impl Programme {
             .filter(|output| config.roads.has(*output) && !(one && *output == OutputId::Slides))
             .map(|output| Outlet::start(output, config, active, tell.clone()))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let deck = Arc::new(Deck::start(board, config, orders, reel, &outlets)?);
+        let deck = Arc::new(Deck::start(board, config, orders, reel, &outlets, tell)?);
         let mut programme = Self {
             deck: Arc::clone(&deck),
             outlets,

@@ -41,25 +41,26 @@ pub(super) fn meddle(output: OutputId, pipe: &gst::Pipeline) {
                 thread::sleep(Duration::from_millis(5));
             }
         }
-        if output == OutputId::Backup
-            && MARKED.load(Ordering::Relaxed)
-            && let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data
-            && let Ok(map) = buffer.map_readable()
-        {
-            let mut picture = map.as_slice().to_vec();
-            drop(map);
-            let (width, height) = (SIZE.width as usize, SIZE.height as usize);
-            for row in height - MARK..height {
-                picture[row * width..row * width + MARK].fill(235);
-            }
-            let mut marked = gst::Buffer::from_mut_slice(picture);
-            let stamps = marked.get_mut().unwrap();
-            stamps.set_pts(buffer.pts());
-            stamps.set_duration(buffer.duration());
-            *buffer = marked;
+        let marks = output == OutputId::Backup && MARKED.load(Ordering::Relaxed);
+        if let Some(gst::PadProbeData::Buffer(buffer)) = info.data.as_mut().filter(|_| marks) {
+            *buffer = marked(buffer);
         }
         gst::PadProbeReturn::Ok
     });
+}
+
+/// The same picture with the white square.
+fn marked(buffer: &gst::Buffer) -> gst::Buffer {
+    let mut picture = buffer.map_readable().unwrap().as_slice().to_vec();
+    let (width, height) = (SIZE.width as usize, SIZE.height as usize);
+    for row in height - MARK..height {
+        picture[row * width..row * width + MARK].fill(235);
+    }
+    let mut marked = gst::Buffer::from_mut_slice(picture);
+    let stamps = marked.get_mut().unwrap();
+    stamps.set_pts(buffer.pts());
+    stamps.set_duration(buffer.duration());
+    marked
 }
 
 fn stage() -> MutexGuard<'static, ()> {

@@ -229,6 +229,7 @@ impl Config {
             ("media.passphrase_file", secret || a.passphrase != b.passphrase),
             ("media.destination", a.destination != b.destination),
             ("media.prove", a.prove != b.prove),
+            ("media.fallback", a.fallback != b.fallback),
             ("bond.dialect", self.bond.dialect != new.bond.dialect),
             ("bond.key_file", key_file(self) != key_file(new)),
             ("bond.peer", peer(self) != peer(new)),

@@ -209,6 +209,12 @@ pub mod told {
         Text::new(format!("节目输出切换到{zh}"), format!("the programme destination is fed by {output}"))
     }
 
+    /// No link reached the far end in use; another one is tried.
+    #[must_use]
+    pub fn far_end(place: &str) -> Text {
+        Text::new(format!("链路不通，改连备用云端 {place}"), format!("no link reaches the far end; trying {place}"))
+    }
+
     /// An output is held back for so long.
     #[must_use]
     pub fn held(output: &str, seconds: u8) -> Text {

@@ -48,6 +48,7 @@ fn config() -> Config {
         slates: livebox::media::Slates::default(),
         sound: livebox::media::line::Settings::default(),
         store: std::env::temp_dir(),
+        fallback: Vec::new(),
         roads: livebox::media::Roads::default(),
     }
 }

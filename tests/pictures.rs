@@ -116,7 +116,7 @@ fn one_press_is_always_the_hold_slate_and_the_next_one_the_picture() {
     ask(&mut house, Ask::Show { slate: Slate::Warmup }).unwrap();
     assert_eq!(media(&house), (true, Slate::Warmup));
     ask(&mut house, Ask::Slate { on: false }).unwrap();
-    assert_eq!(media(&house).0, false);
+    assert!(!media(&house).0);
 
     ask(&mut house, Ask::Show { slate: Slate::End }).unwrap();
     ask(&mut house, Ask::Slate { on: true }).unwrap();

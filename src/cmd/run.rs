@@ -166,7 +166,8 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
                     Some(session) => Source::Ts { session, payloads, closed },
                     None => Source::Srt(listener),
                 };
-                let name = config.media.destination.to_string();
+                let places: Vec<_> = config.media.far_ends().collect();
+                let name = places[ends.orders.borrow().far_end % places.len()].to_string();
                 let destination = tokio::select! {
                     found = pulse.during(io::udp::resolved(&name)) => found.map_err(anyhow::Error::msg).context(said::bad_destination(&name))?,
                     () = ends.shutdown() => return Ok(()),

@@ -138,7 +138,6 @@ impl Known {
             | What::OutputMeasured { .. }
             | What::HoldFailed { .. }
             | What::EncoderFailed { .. }
-            | What::EncoderRuns { .. }
             | What::SlideChanged { .. } => self.outputs.note(now, what),
             What::AgendaRead { faults, .. } => self.agenda_faults.clone_from(faults),
             What::PartStarted => {

@@ -47,6 +47,9 @@ use restart::Restarts;
 use sound::Sound;
 use view::View;
 
+/// A far end that no link reaches for so long is left for the next: handshakes on bad modems take five seconds.
+const NEXT_FAR_END: Duration = Duration::from_secs(8);
+
 /// So many events are kept for slow faces: a minute of a very bad evening.
 const EVENTS: usize = 64;
 
@@ -67,6 +70,8 @@ pub struct Control {
     sound: Sound,
     tiers: Tiers,
     ladder: Ladder,
+    /// No link has reached the far end since then.
+    unreached: Option<Instant>,
     /// What the wall clock said, and when.
     clock: Option<(Instant, Timestamp)>,
     orders: Arc<Orders>,
@@ -91,6 +96,7 @@ impl Control {
             sound: Sound::default(),
             tiers: Tiers::default(),
             ladder: Ladder::default(),
+            unreached: None,
             clock: None,
             orders: Arc::default(),
             intent: settings.fitting(intent),
@@ -237,6 +243,7 @@ impl Control {
             What::OutputClosed { .. } => self.with_phase_told(now, |lifecycle| lifecycle.output(now, false)),
             What::GroupMeasured(stats) => {
                 self.follow_tier(now, stats.connected.then_some(stats.target));
+                self.turn_to_next(now, stats.connected);
                 self.climb(now, stats.connected.then_some(stats.target));
                 // the dual image has its share of the bond, and keeps it
                 let apart = self.settings.bonded_apart(&self.orders.media.others);
@@ -373,6 +380,7 @@ impl Control {
             tiers: &self.tiers,
             media: &self.orders.media,
             ladder: &self.ladder,
+            far_end: self.orders.far_end,
             events: &self.events,
         };
         view.status(now, wall)
@@ -429,6 +437,23 @@ impl Control {
         self.rate.handle_config((least, most.min(bound).max(least)), sound);
     }
 
+    /// When no link reaches the far end for long, the next one is tried.
+    fn turn_to_next(&mut self, now: Instant, connected: bool) {
+        let places: Vec<_> = self.settings.media.far_ends().map(ToString::to_string).collect();
+        if connected || places.len() < 2 {
+            self.unreached = None;
+            return;
+        }
+        if now.since(*self.unreached.get_or_insert(now)) >= NEXT_FAR_END {
+            self.unreached = None;
+            let orders = Arc::make_mut(&mut self.orders);
+            orders.far_end = orders.far_end.wrapping_add(1);
+            let place = places[orders.far_end % places.len()].clone();
+            self.tell(now, told::far_end(&place));
+            self.renew(Part::Bond);
+        }
+    }
+
     /// The links carry so much for the bond, and beside it what outputs of their own have reserved.
     fn climb(&mut self, now: Instant, target: Option<Bitrate>) {
         if !self.lifecycle.on_air() {
@@ -439,9 +464,9 @@ impl Control {
         let reserved: u64 = self.orders.reserved.values().map(|rate| rate.as_bps()).sum();
         let demand = self.settings.demand(self.rate.need());
         match self.ladder.update(now, &demand, Bitrate::bps(target.as_bps() + reserved)) {
+            Some(Moved::Down(ladder::Step::Main, _) | Moved::Up(ladder::Step::Main)) | None => {}
             Some(Moved::Down(step, why)) => self.tell(now, told::reduced(step.name(), &why)),
             Some(Moved::Up(step)) => self.tell(now, told::restored(step.name())),
-            None => {}
         }
     }
 
@@ -478,7 +503,8 @@ impl Control {
         }
         let scene = self.scene();
         judge::judge(now, &mut self.book, &self.settings, &self.known, &scene);
-        for what in ["slides", "backup", "main"] {
+        // main follows the links as ever; that it has too little to live on has an alarm of its own
+        for what in ["slides", "backup"] {
             self.book.note(now, AlarmKind::Reduced, what, self.ladder.why(what));
         }
         for turn in self.book.settle(now) {

@@ -30,6 +30,8 @@ pub(super) struct Outputs {
     destinations: BTreeMap<(OutputId, usize), (OutputState, Text)>,
     measured: BTreeMap<OutputId, Measured>,
     failed: BTreeMap<OutputId, (Instant, Text)>,
+    /// Why an encoder of the board is not in use.
+    refused: BTreeMap<OutputId, Text>,
     /// Why an output is not held back.
     pub(super) unheld: BTreeMap<OutputId, Text>,
     /// Slides shown since the box started.
@@ -46,7 +48,10 @@ impl Outputs {
             What::OutputMeasured { output, sent, held } => {
                 self.measured.insert(*output, Measured { at: now, sent: *sent, held: *held });
             }
-            What::EncoderFailed { output, why } => {
+            What::EncoderFailed { output, for_good: true, why } => {
+                self.refused.insert(*output, why.clone());
+            }
+            What::EncoderFailed { output, why, .. } => {
                 self.failed.insert(*output, (now, why.clone()));
             }
             What::HoldFailed { output, why } => {
@@ -61,6 +66,7 @@ impl Outputs {
     pub(super) fn forget(&mut self) {
         self.destinations.clear();
         self.measured.clear();
+        self.refused.clear();
     }
 
     /// Where an output of its own stands, and why.
@@ -83,7 +89,8 @@ impl Outputs {
 
     /// Why an encoder failed lately.
     pub(super) fn encoder_trouble(&self, now: Instant, output: OutputId) -> Option<Text> {
-        self.failed.get(&output).filter(|(at, _)| now.since(*at) < FAILED_FOR).map(|(_, why)| why.clone())
+        let lately = self.failed.get(&output).filter(|(at, _)| now.since(*at) < FAILED_FOR).map(|(_, why)| why);
+        lately.or_else(|| self.refused.get(&output)).cloned()
     }
 
     /// When the telling of a failed encoder ends.
@@ -104,6 +111,8 @@ pub(super) struct Scene<'c> {
     pub(super) intent: &'c Intent,
     pub(super) media: &'c MediaOrders,
     pub(super) phase: Phase,
+    /// Which of the bond's far ends is in use: counts on, round the list.
+    pub(super) far_end: usize,
     /// The bonded transport stream's rate that the encoder was told to fill.
     pub(super) main: Bitrate,
 }
@@ -172,8 +181,13 @@ fn one(now: Instant, scene: &Scene<'_>, output: OutputId) -> OutputStatus {
                 (false, false) => OutputState::Idle,
             };
             status.why = if status.state == OutputState::Failed { known.output_why.clone() } else { Text::default() };
-            let name = settings.media.destination.to_string();
-            status.destinations = vec![DestinationStatus { name, state: status.state, why: status.why.clone() }];
+            let places: Vec<_> = settings.media.far_ends().map(ToString::to_string).collect();
+            let used = scene.far_end % places.len();
+            let one = |(n, name)| {
+                let (state, why) = if n == used { (status.state, status.why.clone()) } else { Default::default() };
+                DestinationStatus { name, state, why }
+            };
+            status.destinations = places.into_iter().enumerate().map(one).collect();
         }
     }
     let wanted = output == OutputId::Main || output == OutputId::Programme || media.others.contains_key(&output);

@@ -152,6 +152,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("media.passphrase_file", Effect::Restarts(Part::Media)),
     ("media.destination", Effect::Restarts(Part::Bond)),
     ("media.prove", Effect::Restarts(Part::Media)),
+    ("media.fallback", Effect::Restarts(Part::Bond)),
     ("bond.dialect", Effect::Process),
     ("bond.key_file", Effect::Restarts(Part::Bond)),
     ("bond.peer", Effect::Restarts(Part::Bond)),

@@ -44,6 +44,7 @@ pub(super) struct View<'c> {
     pub(super) tiers: &'c Tiers,
     pub(super) media: &'c MediaOrders,
     pub(super) ladder: &'c Ladder,
+    pub(super) far_end: usize,
     pub(super) events: &'c VecDeque<Event>,
 }
 
@@ -77,6 +78,7 @@ impl View<'_> {
             known: self.known,
             intent: self.intent,
             media: self.media,
+            far_end: self.far_end,
             phase: self.lifecycle.phase(),
             main: self.rate.stream(),
         }

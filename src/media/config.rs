@@ -43,6 +43,8 @@ pub struct Config {
     pub sound: Sound,
     /// The folder for what is held back of an output; not a key of its own: it lies in the state folder.
     pub store: std::path::PathBuf,
+    /// Further far ends, tried in turn when no link reaches the one before.
+    pub fallback: Vec<Destination>,
     /// What leaves beside the bond, from `[backup]`, `[programme]` and `[dual]`.
     pub roads: Roads,
 }
@@ -64,6 +66,7 @@ impl Default for Config {
             slates: Slates::default(),
             sound: Sound::default(),
             store: std::path::PathBuf::from("held"),
+            fallback: Vec::new(),
             roads: Roads::default(),
         }
     }
@@ -88,6 +91,14 @@ impl Config {
         }
         let wanted = "HOST:PORT with a name or an IPv4 address, such as \"gateway.example:5000\"";
         let destination = section.parsed("destination", wanted).unwrap_or(default.destination);
+        let line = section.line_of("fallback");
+        let mut fallback = Vec::new();
+        for place in section.texts("fallback") {
+            match place.parse() {
+                Ok(place) => fallback.push(place),
+                Err(()) => section.fault(line, "fallback", format!("\"{place}\" is not {wanted}")),
+            }
+        }
         let config = Self {
             size: section.parsed("size", "a size such as \"1280x720\" (even, 64 to 3840)").unwrap_or(default.size),
             rate: section
@@ -109,9 +120,17 @@ impl Config {
             slates: Slates::default(),
             sound: Sound::default(),
             store: std::path::PathBuf::from("held"),
+            fallback,
             roads: Roads::default(),
         };
         (config, section.secret("passphrase_file"))
+    }
+}
+
+impl Config {
+    /// Every far end of the bond, the preferred one first.
+    pub fn far_ends(&self) -> impl Iterator<Item = &Destination> {
+        std::iter::once(&self.destination).chain(&self.fallback)
     }
 }
 

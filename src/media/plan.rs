@@ -457,6 +457,7 @@ mod tests {
             slates: crate::media::Slates::default(),
             sound: crate::media::line::Settings::default(),
             store: PathBuf::from("/nowhere"),
+            fallback: Vec::new(),
             roads: crate::media::Roads::default(),
         }
     }

@@ -205,15 +205,10 @@ pub enum What {
     EncoderFailed {
         /// Which encode: an output's name.
         output: OutputId,
+        /// It will not be tried again: another one took over.
+        for_good: bool,
         /// The driver's words.
         why: Text,
-    },
-    /// An encode runs, on this element.
-    EncoderRuns {
-        /// Which encode: an output's name.
-        output: OutputId,
-        /// The element's name.
-        element: Text,
     },
     /// Another slide is shown.
     SlideChanged {

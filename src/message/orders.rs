@@ -20,6 +20,8 @@ pub struct Orders {
     /// The bonding engine runs (also in standby, so that links are proven before the live, and while
     /// everything ends, so that the programme's last packets leave).
     pub bond: bool,
+    /// Which of the far ends the bonding engine speaks with: counts on, round the list.
+    pub far_end: usize,
     /// What outputs of their own send on an uplink, by its slot: the bonding engine leaves it free there.
     pub reserved: BTreeMap<String, Bitrate>,
     /// A higher number than before means: start afresh.

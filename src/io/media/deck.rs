@@ -21,6 +21,7 @@ use super::branch::{Branch, Unit};
 use super::mux::Mux;
 use super::outlet::Outlet;
 use super::prove::Prover;
+use super::tell::Tell;
 use super::{encoder, pipeline};
 use crate::board::Board;
 use crate::io::clock;
@@ -29,7 +30,7 @@ use crate::lang::{Text, said};
 use crate::media::encoder::Settings;
 use crate::media::splice::Side;
 use crate::media::{Codec, Config, EncoderKind, OutputId, plan};
-use crate::message::MediaOrders;
+use crate::message::{MediaOrders, What};
 
 /// Pictures whose wall clock is remembered: more than any encoder owes.
 const WALLS: usize = 256;
@@ -90,8 +91,10 @@ impl Deck {
         reel: Arc<Reel>,
         outlets: &[Arc<Outlet>],
         prover: Option<Arc<Prover>>,
+        tell: &Tell,
     ) -> anyhow::Result<Self> {
         let walls = Arc::new(Walls::default());
+        let ground = Ground { board, config, walls: &walls, tell };
         let bytes = Arc::new(AtomicU64::new(0));
         let outlet = |id: OutputId| outlets.iter().find(|outlet| outlet.id() == id).cloned();
         let mut sounding: Vec<Door> = Vec::new();
@@ -118,7 +121,7 @@ impl Deck {
         };
         sounding.push((Arc::clone(&main), 1));
         let settings = Settings { bitrate: orders.bitrate, gop: config.gop, rate: config.rate, codec: Codec::H264 };
-        branches.push(branch(OutputId::Main, board, config, settings, (main, 0), &walls, prover)?);
+        branches.push(branch(OutputId::Main, &ground, settings, (main, 0), prover)?);
 
         if let Some(backup) = &config.roads.backup {
             let outs = outlet(OutputId::Backup).map(|out| (out, Side::A)).into_iter();
@@ -128,7 +131,7 @@ impl Deck {
             sounding.push((Arc::clone(&made), 1));
             let settings =
                 Settings { bitrate: backup.bitrate, gop: backup.gop, rate: config.rate, codec: backup.codec };
-            branches.push(branch(OutputId::Backup, board, config, settings, (made, 0), &walls, None)?);
+            branches.push(branch(OutputId::Backup, &ground, settings, (made, 0), None)?);
         }
 
         let mut slides_every = 1;
@@ -147,9 +150,9 @@ impl Deck {
             };
             sounding.push((Arc::clone(&camera.0), 1));
             let of = |bitrate, rate| Settings { bitrate, gop: config.gop, rate, codec: Codec::H264 };
-            branches.push(branch(OutputId::Camera, board, config, of(dual.camera, config.rate), camera, &walls, None)?);
+            branches.push(branch(OutputId::Camera, &ground, of(dual.camera, config.rate), camera, None)?);
             let settings = of(dual.slides, dual.slides_rate);
-            branches.push(branch(OutputId::Slides, board, config, settings, slides, &walls, None)?);
+            branches.push(branch(OutputId::Slides, &ground, settings, slides, None)?);
         }
 
         let (sound, sound_entrance) = sound_branch(config, sounding)?;
@@ -254,7 +257,7 @@ impl Deck {
     pub(super) fn key_ahead(&self, output: OutputId) -> u64 {
         let rate = self.config.rate;
         let latest = self.latest.load(Ordering::Relaxed);
-        let tick = (u128::from(latest) * u128::from(rate.num)).div_ceil(1_000_000_000 * u128::from(rate.den).max(1));
+        let tick = u128::from(latest) * u128::from(rate.num) / (1_000_000_000 * u128::from(rate.den.max(1)));
         let stamp = rate.stamp_of(u64::try_from(tick).unwrap_or(u64::MAX / 2) + AHEAD);
         self.force_key(output, Some(stamp));
         // the mux's clock begins an hour after zero
@@ -295,11 +298,6 @@ impl Deck {
         }
         Ok(renewed)
     }
-
-    #[cfg(test)]
-    pub(super) fn branch(&self, output: OutputId) -> Option<&Branch> {
-        self.branches.iter().find(|branch| branch.output() == output)
-    }
 }
 
 impl Drop for Deck {
@@ -308,24 +306,35 @@ impl Drop for Deck {
     }
 }
 
+/// What every encode stands on.
+struct Ground<'a> {
+    board: &'a Board,
+    config: &'a Config,
+    walls: &'a Arc<Walls>,
+    tell: &'a Tell,
+}
+
 fn branch(
     output: OutputId,
-    board: &Board,
-    config: &Config,
+    &Ground { board, config, walls, tell }: &Ground<'_>,
     settings: Settings,
     to: Door,
-    walls: &Arc<Walls>,
     prover: Option<Arc<Prover>>,
 ) -> anyhow::Result<Branch> {
-    let (kinds, settings) = match encoder::choose(&board.encoders, config.size, settings) {
-        Ok(kinds) => (kinds, settings),
+    let ((kinds, mut refused), settings) = match encoder::choose(&board.encoders, config.size, settings) {
+        Ok(chosen) => (chosen, settings),
         Err(error) if settings.codec == Codec::H265 => {
-            tracing::warn!(encode = output.name(), "{error:#}; H.264 instead");
             let settings = Settings { codec: Codec::H264, ..settings };
-            (encoder::choose(&board.encoders, config.size, settings)?, settings)
+            let (kinds, mut refused) = encoder::choose(&board.encoders, config.size, settings)?;
+            refused.push(format!("H.265: {error:#}"));
+            ((kinds, refused), settings)
         }
         Err(error) => return Err(error),
     };
+    if !refused.is_empty() {
+        let why = Text::raw(std::mem::take(&mut refused).join("; "));
+        tell.state(What::EncoderFailed { output, for_good: true, why });
+    }
     let walls = Arc::clone(walls);
     let rate = settings.rate;
     let sink = move |unit: Unit| {

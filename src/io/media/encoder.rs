@@ -67,14 +67,21 @@ pub(super) fn name(kind: EncoderKind, codec: Codec) -> Text {
     Text::raw(encoder::element(kind, codec))
 }
 
-/// The encoders of the board's order that this machine has, from the first that encodes on.
-pub(super) fn choose(board: &[EncoderKind], size: PictureSize, settings: Settings) -> anyhow::Result<Vec<EncoderKind>> {
+/// The encoders of the board's order that this machine has, from the first that encodes on; and what those said
+/// that it has and that do not.
+pub(super) fn choose(
+    board: &[EncoderKind],
+    size: PictureSize,
+    settings: Settings,
+) -> anyhow::Result<(Vec<EncoderKind>, Vec<String>)> {
     let codec = settings.codec;
     let has = |kind| gst::ElementFactory::find(encoder::element(kind, codec)).is_some();
+    let mut refused = Vec::new();
     let chosen = encoder::choose(board, codec, has, |kind| {
         within(encoder::trial_within(kind), trial, (kind, size, settings)).map_err(|error| {
             let error = format!("{error:#}");
             tracing::warn!(encoder = encoder::element(kind, codec), error, "encoder failed its trial");
+            refused.push(format!("{}: {error}", encoder::element(kind, codec)));
             error
         })
     });
@@ -83,7 +90,8 @@ pub(super) fn choose(board: &[EncoderKind], size: PictureSize, settings: Setting
         let tried: Vec<_> = encoder::order(board).into_iter().map(|kind| encoder::element(kind, codec)).collect();
         anyhow::anyhow!(said::no_encoder(tried.join(" ")))
     })?;
-    Ok(encoder::order(board).into_iter().skip_while(|kind| *kind != chosen).filter(|kind| has(*kind)).collect())
+    let left = encoder::order(board).into_iter().skip_while(|kind| *kind != chosen).filter(|kind| has(*kind)).collect();
+    Ok((left, refused))
 }
 
 /// A trial on a thread of its own: a driver that never comes back keeps that thread and nothing else.

@@ -151,7 +151,7 @@ pub async fn run(
                     air.settle()?;
                 }
                 for (output, why) in programme.check()? {
-                    ends.state(What::EncoderFailed { output, why }).await;
+                    ends.state(What::EncoderFailed { output, for_good: false, why }).await;
                 }
                 meter.check(programme.deck.bytes())?;
             }
@@ -274,7 +274,7 @@ impl Programme {
             .collect::<anyhow::Result<Vec<_>>>()?;
         let every = config.prove;
         let prover = (!every.is_zero()).then(|| Prover::new(config.size));
-        let deck = Arc::new(Deck::start(board, config, orders, reel, &outlets, prover.clone())?);
+        let deck = Arc::new(Deck::start(board, config, orders, reel, &outlets, prover.clone(), tell)?);
         let mut programme = Self {
             deck: Arc::clone(&deck),
             outlets,

@@ -69,23 +69,24 @@ impl Tap {
 
     /// Who takes them.
     pub(super) fn taker(&self) -> MutexGuard<'_, Option<Taker>> {
-        self.taker.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.taker)
     }
 }
 
-#[derive(Debug)]
-enum Item {
-    Bytes(Side, Bytes),
-    Switch(Side, u64),
-    Held(Held),
-    Slate(Slate),
+/// What is wanted of an outlet and was not seen by its thread yet; the latest wins.
+#[derive(Debug, Default)]
+struct News {
+    switch: Option<(Side, u64)>,
+    held: Option<Held>,
+    slate: Option<Slate>,
 }
 
 /// One output's bytes on their way out.
 #[derive(Debug)]
 pub(super) struct Outlet {
     id: OutputId,
-    queue: SyncSender<Item>,
+    queue: SyncSender<(Side, Bytes)>,
+    news: Arc<Mutex<News>>,
     tap: Arc<Tap>,
     /// Held back now, milliseconds.
     held: Arc<AtomicU64>,
@@ -96,19 +97,21 @@ impl Outlet {
     pub(super) fn start(id: OutputId, config: &Config, active: Side, tell: Tell) -> anyhow::Result<Arc<Self>> {
         let (queue, items) = sync_channel(WAITING);
         let (tap, held) = (Arc::new(Tap::default()), Arc::new(AtomicU64::new(0)));
+        let news: Arc<Mutex<News>> = Arc::default();
         let period = config.rate.stamp_of(1) * 9 / 100_000;
         let most = config.bitrate.1.as_bps() + config.audio_bitrate.as_bps();
         let hand = Hand {
             id,
             tap: Arc::clone(&tap),
             held: Arc::clone(&held),
+            news: Arc::clone(&news),
             tell,
             splicer: (id == OutputId::Programme).then(|| Splicer::new(active, period)),
             delay: Delay::new(period),
             store: Disk::new(&config.store, id, (most as f64 / 8.0 * SPARE * 62.0) as u64),
         };
         thread::Builder::new().name(format!("out-{id}")).spawn(move || hand.run(&items))?;
-        Ok(Arc::new(Self { id, queue, tap, held }))
+        Ok(Arc::new(Self { id, queue, news, tap, held }))
     }
 
     /// Whose bytes these are.
@@ -123,22 +126,22 @@ impl Outlet {
 
     /// Bytes of a mux; never waits.
     pub(super) fn push(&self, side: Side, bytes: Bytes) {
-        let _ = self.queue.try_send(Item::Bytes(side, bytes));
+        let _ = self.queue.try_send((side, bytes));
     }
 
     /// Goes to the other encode with the picture of this time.
     pub(super) fn switch(&self, side: Side, at: u64) {
-        let _ = self.queue.send(Item::Switch(side, at));
+        lock(&self.news).switch = Some((side, at));
     }
 
     /// What is to be held back.
     pub(super) fn hold(&self, held: Held) {
-        let _ = self.queue.send(Item::Held(held));
+        lock(&self.news).held = Some(held);
     }
 
     /// The slate, in this output's own settings.
     pub(super) fn slate(&self, slate: Slate) {
-        let _ = self.queue.send(Item::Slate(slate));
+        lock(&self.news).slate = Some(slate);
     }
 
     /// Held back now.
@@ -152,6 +155,7 @@ struct Hand {
     id: OutputId,
     tap: Arc<Tap>,
     held: Arc<AtomicU64>,
+    news: Arc<Mutex<News>>,
     tell: Tell,
     splicer: Option<Splicer>,
     delay: Delay,
@@ -159,21 +163,27 @@ struct Hand {
 }
 
 impl Hand {
-    fn run(mut self, items: &Receiver<Item>) {
+    fn run(mut self, items: &Receiver<(Side, Bytes)>) {
         let (mut spliced, mut out) = (Vec::new(), Vec::new());
-        while let Ok(item) = items.recv() {
+        while let Ok((side, bytes)) = items.recv() {
             spliced.clear();
-            let mut whole = None;
-            match (item, &mut self.splicer) {
-                (Item::Bytes(side, bytes), Some(splicer)) => splicer.push(side, &bytes, &mut spliced),
-                (Item::Bytes(_, bytes), None) => whole = Some(bytes),
-                (Item::Switch(side, at), Some(splicer)) => splicer.switch(side, at, &mut spliced),
-                (Item::Switch(..), None) => {}
-                (Item::Held(held), _) => {
-                    self.delay.want(held.delay.span(), held.dumped);
-                }
-                (Item::Slate(slate), _) => self.delay.set_slate(slate),
+            let news = std::mem::take(&mut *lock(&self.news));
+            if let Some(slate) = news.slate {
+                self.delay.set_slate(slate);
             }
+            if let Some(held) = news.held {
+                self.delay.want(held.delay.span(), held.dumped);
+            }
+            let whole = match &mut self.splicer {
+                Some(splicer) => {
+                    if let Some((side, at)) = news.switch {
+                        splicer.switch(side, at, &mut spliced);
+                    }
+                    splicer.push(side, &bytes, &mut spliced);
+                    None
+                }
+                None => Some(bytes),
+            };
             let came: &[u8] = whole.as_deref().unwrap_or(&spliced);
             if came.is_empty() {
                 continue;
@@ -192,6 +202,11 @@ impl Hand {
             }
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // a thread that panicked leaves plain data behind, which stays usable
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A ring on the disk; its file has no name, so nothing of it is left behind.

@@ -28,6 +28,8 @@ const LEAST: f64 = 64_000.0 / 8e6;
 const UNKNOWN: f64 = 1_000_000.0 / 8e6;
 /// A link that is not busy is tried with at least so much: a recovered one would else never be tried. The risk is a few packets.
 const RESTART: f64 = 2_000_000.0 / 8e6;
+/// And grows up to so many times what arrives.
+const TRIED: f64 = 2.0;
 /// What a link written off is believed to carry when it returns.
 const RETURNED: f64 = 500_000.0 / 8e6;
 /// Room for the feedback's own pace.
@@ -181,7 +183,10 @@ impl Capacity {
             }
             if self.limited {
                 let step = if self.starting { 1.0 } else { 0.25 };
-                self.rate *= 1.0 + step * dt_ms / (least_rtt_us / 1000.0 + 10.0);
+                let tried = self.rate * (1.0 + step * dt_ms / (least_rtt_us / 1000.0 + 10.0));
+                // each round trip shows whether the last step was carried: none goes far beyond what has arrived
+                let shown = sample.map_or(RESTART, |sample| (TRIED * sample).max(RESTART));
+                self.rate = self.rate.max(tried.min(shown));
             }
         }
         self.limited = false;
@@ -333,6 +338,18 @@ mod tests {
         }
 
         assert!(busy.rate() < 0.6 * idle.rate(), "{} {}", busy.rate(), idle.rate());
+    }
+
+    #[test]
+    fn a_rate_that_was_only_tried_does_not_hold_the_window_open() {
+        let mut capacity = Capacity::new(Pace::Each);
+        for n in 1..=100 {
+            capacity.arrived(at(n * 10), 2.5 * FULL);
+            capacity.was_limited();
+            capacity.tick(at(n * 10), TICK, n > 90, 40_000.0, 50_000.0);
+        }
+
+        assert!(capacity.peak < 1.2 * 2.5 * FULL / 10_000.0, "{}", capacity.peak);
     }
 
     #[test]

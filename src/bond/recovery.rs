@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::capacity::FULL;
 use super::core::Core;
 use super::link::{Fate, Link};
 use super::without::Without;
@@ -37,7 +38,7 @@ const BEHIND: Duration = Duration::from_millis(30);
 const NARROW: f64 = 40_000.0;
 /// A packet of which nothing is told is sent again when only this share of L is left.
 const UNTOLD: f64 = 0.45;
-/// And whatever its link promises when only this share is left, as long as there is room.
+/// And whatever its link promises when only this share is left and its answer is overdue, as long as there is room.
 const LAST: f64 = 0.25;
 /// Only links whose queue is at least this share of L are searched for such packets.
 const LONG_QUEUE: f64 = 0.2;
@@ -207,7 +208,7 @@ impl Core {
         let mut sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
         // repairs went out behind newer packets, and their time is up first
         sole.sort_unstable_by(|(_, a), (_, b)| a.distance(*b).cmp(&0));
-        let held_bytes: f64 = self.links[at].in_flight();
+        let held_bytes = sole.len() as f64 * FULL;
         let patient = self.config.latency >= PATIENT && !self.config.without.has(Without::JUST_IN_TIME);
         let needed = if patient { wait + held_bytes / sum + RESERVE * latency_us } else { HALF * latency_us };
         // by tens and echoes silence is known later, so there nothing is held off
@@ -253,7 +254,9 @@ impl Core {
             }
             let sent_at = self.links[at].sent_at(number).unwrap_or(now);
             let told = self.links[at].known_since(now, sent_at).is_some_and(|since| since >= turn);
-            let last = held.deadline.since(now) < self.config.latency.mul_f64(LAST);
+            // before its answer can be here, nothing speaks against it
+            let answer = TOLD_WITHIN + Duration::from_micros(self.links[at].rtt.latest_us() as u64);
+            let last = held.deadline.since(now) < self.config.latency.mul_f64(LAST) && now >= sent_at + answer;
             if held.delivered.is_none() && (told || last) {
                 untold.push((number, seq));
             }

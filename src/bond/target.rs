@@ -19,6 +19,10 @@ const OVERLOAD: f64 = 50_000.0;
 const ROOM: f64 = 20_000.0;
 /// 0.3 % per step is 16 % per second.
 const RISE: f64 = 1.003;
+/// Below this share of what was sent before the last fall it rises at 64 % per second: most falls are short, and what
+/// was carried a moment ago is no guess.
+const KNOWN: f64 = 0.85;
+const RETURN: f64 = 1.01;
 /// A target far above what is sent is a guess: it rises only while at least this share of it is used.
 /// Not more, since an encoder on an easy picture fills half of what it may, and would never grow.
 const USED: f64 = 0.3;
@@ -51,6 +55,8 @@ pub(super) struct View {
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     bps: f64,
+    /// Where it stood before the last fall.
+    before: f64,
     delivered: f64,
     held_until: Instant,
     last: Instant,
@@ -60,7 +66,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(now: Instant) -> Self {
-        Self { bps: START, delivered: 0.0, held_until: now, last: now, pending: 0, lost_link: false }
+        Self { bps: START, before: START, delivered: 0.0, held_until: now, last: now, pending: 0, lost_link: false }
     }
 
     pub(super) fn rate(&self, ceiling: Bitrate) -> Bitrate {
@@ -81,6 +87,9 @@ impl Target {
         self.pending = 0;
         self.last = now;
         let crowded = view.overload_us > OVERLOAD || view.waiting > view.latency.mul_f64(0.35);
+        if (self.lost_link || crowded) && now >= self.held_until {
+            self.before = self.bps.max(KNOWN * self.before);
+        }
         if self.lost_link {
             let off_air = (view.offered.as_bps() as f64) < OFF_AIR * self.bps;
             let least = if off_air { START } else { LEAST };
@@ -91,7 +100,8 @@ impl Target {
             self.bps = self.bps.min(0.92 * self.delivered * cut);
             self.held_until = now + HOLD;
         } else if view.overload_us < ROOM && now >= self.held_until && view.offered.as_bps() as f64 > USED * self.bps {
-            self.bps *= RISE.powf(steps.min(10.0));
+            let step = if self.bps < KNOWN * self.before { RETURN } else { RISE };
+            self.bps *= step.powf(steps.min(10.0));
         }
         self.lost_link = false;
         self.bps = self.bps.min(view.ceiling.as_bps() as f64).max(LEAST);
@@ -141,6 +151,20 @@ mod tests {
         target.tick(Instant::from_millis(40_001), View { lost_link: true, capacity: 0.5, ..view() });
 
         assert_eq!(target.rate(Bitrate::mbps(20)), Bitrate::kbps(3400));
+    }
+
+    #[test]
+    fn after_a_short_fall_it_is_soon_near_where_it_was_and_gentle_from_there() {
+        let mut target = Target::new(Instant::ZERO);
+        let high = after(&mut target, 0, 550, view());
+
+        let crowded = View { delivered: 10_000, overload_us: 200_000.0, ..view() };
+        let low = after(&mut target, 11_000, 20, crowded);
+        let back = after(&mut target, 11_400, 165, view());
+        let later = after(&mut target, 14_700, 25, view());
+
+        assert!(low < high.scaled(0.4), "{low} of {high}");
+        assert!(back > high.scaled(0.8) && later < high.scaled(1.1), "{back}, then {later} of {high}");
     }
 
     #[test]

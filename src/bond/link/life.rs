@@ -139,6 +139,8 @@ pub(in crate::bond) struct Link {
     /// Everything sent up to here has arrived or is lost, and since when we know.
     pub(super) proven_sent: Instant,
     pub(super) proven_at: Instant,
+    /// Scratch list, kept for its memory.
+    pub(super) forgotten: Vec<u64>,
     pub(super) keepalives: VecDeque<(u64, Instant, f64)>,
     pub(super) next_keepalive: Instant,
     pub(super) ask_again: Instant,
@@ -190,6 +192,7 @@ impl Link {
             last_heard: now,
             proven_sent: now,
             proven_at: now,
+            forgotten: Vec::new(),
             keepalives: VecDeque::new(),
             next_keepalive: now,
             ask_again: now,
@@ -437,13 +440,16 @@ impl Link {
         Some(sent.fate)
     }
 
-    /// Nobody needs this packet any more. Where every datagram is told of, it still counts as under way until it is
-    /// known what became of it: it stands before the bottleneck all the same.
+    /// Nobody needs this packet any more. It still counts as under way until something proves that it is not: it
+    /// stands before the bottleneck all the same.
     pub(in crate::bond) fn forget(&mut self, number: u64) {
-        if self.capacity.is_told_by_tens() {
-            self.close(number);
-        } else {
-            self.rescued(number);
+        if let Some(sent) = self.at_mut(number)
+            && matches!(sent.cargo, Cargo::Packet(_))
+            && sent.fate != Fate::Done
+        {
+            sent.fate = Fate::Rescued;
+            sent.cargo = Cargo::Other;
+            sent.doubt = None;
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::life::{
     BUSY, Cargo, DOUBT, FORGOTTEN, Fate, JITTERS, LATER_PACKETS, Link, MOST_KEEPALIVES, PACE_BUSY, PACE_IDLE,
-    PACE_QUIET, REGISTER_AGAIN, SILENCE,
+    PACE_QUIET, REGISTER_AGAIN, SILENCE, Sent,
 };
 use crate::bond::Without;
 use crate::bond::capacity::FULL;
@@ -59,7 +59,36 @@ impl Link {
             self.proven_sent = newest_at;
             self.proven_at = now;
         }
+        self.clear_forgotten(now);
         self.sweep(now, lowest, highest, numbers, newest_at, lost);
+    }
+
+    /// What nobody needs any more has arrived too, or is lost, if something that was sent later has arrived.
+    fn clear_forgotten(&mut self, now: Instant) {
+        let upto = self.sent.partition_point(|sent| sent.at < self.proven_sent);
+        let mut numbers = std::mem::take(&mut self.forgotten);
+        let forgotten = |sent: &Sent| sent.cargo == Cargo::Other && sent.fate != Fate::Done;
+        let found = self.sent.range(..upto).enumerate().filter(|(_, sent)| forgotten(sent));
+        numbers.extend(found.map(|(at, _)| self.first + at as u64));
+        let mut arrived = 0.0;
+        for number in numbers.drain(..) {
+            arrived += self.close(number).map_or(0.0, |sent| sent.bytes);
+        }
+        self.forgotten = numbers;
+        if arrived > 0.0 {
+            self.capacity.arrived(now, arrived);
+        }
+    }
+
+    /// Of what was sent before something that has arrived at most nine wait for a tenth: the others are lost, or their
+    /// acknowledgement is.
+    fn doubt_passed(&mut self, now: Instant) {
+        let upto = self.sent.partition_point(|sent| sent.at < self.proven_sent);
+        let missing = |sent: &&mut Sent| sent.fate != Fate::Done && sent.doubt.is_none();
+        let count = self.sent.range(..upto).filter(|sent| sent.fate != Fate::Done && sent.doubt.is_none()).count();
+        for sent in self.sent.range_mut(..upto).filter(missing).take(count.saturating_sub(9)) {
+            sent.doubt = Some(now + DOUBT);
+        }
     }
 
     /// Finds what a first-in-first-out link must have lost, given that it brought `numbers`.
@@ -121,15 +150,17 @@ impl Link {
 
     /// The SRT listener has a packet of which this link carried a copy; `sole` if nobody else did.
     pub(in crate::bond) fn passed(&mut self, now: Instant, number: u64, sole: bool) {
+        if !sole {
+            return self.forget(number);
+        }
         let Some(sent) = self.close(number) else { return };
         self.loss *= 0.99;
-        if sole {
-            self.capacity.arrived(now, sent.bytes);
-            self.proof(now);
-            if sent.at > self.proven_sent {
-                self.proven_sent = sent.at;
-                self.proven_at = now;
-            }
+        self.capacity.arrived(now, sent.bytes);
+        self.proof(now);
+        if sent.at > self.proven_sent {
+            self.proven_sent = sent.at;
+            self.proven_at = now;
+            self.clear_forgotten(now);
         }
     }
 
@@ -143,6 +174,8 @@ impl Link {
             self.proven_sent = sent_at;
             self.proven_at = now;
         }
+        self.clear_forgotten(now);
+        self.doubt_passed(now);
         true
     }
 

@@ -344,10 +344,10 @@ fn twins_carry(test: &str, native: bool) {
 }
 
 #[test]
-fn how_long_a_datagram_each_path_carries_is_found_and_what_is_longer_arrives_in_halves() {
-    let test = "how_long_a_datagram_each_path_carries_is_found_and_what_is_longer_arrives_in_halves";
-    // the third cable brings the studio's output back, so that one clock judges both ends
-    let Some(cables) = Cables::lay(test, 3) else { return };
+fn how_long_a_datagram_each_path_carries_is_found_whether_its_own_end_says_so_or_it_swallows_what_is_longer() {
+    let test =
+        "how_long_a_datagram_each_path_carries_is_found_whether_its_own_end_says_so_or_it_swallows_what_is_longer";
+    let Some(cables) = Cables::lay(test, 2) else { return };
     // the second path swallows whatever is longer, and says nothing; the first one's own end says so
     cables.away(&["link", "set", "far1", "mtu", "1320"]);
     cables.home(&["link", "set", "eth0", "mtu", "1400"]);
@@ -360,27 +360,10 @@ fn how_long_a_datagram_each_path_carries_is_found_and_what_is_longer_arrives_in_
     let stats_json = stats.display().to_string();
     let uplinks = ["--uplink", "eth0", "--uplink", "eth1", "--stats-json", &stats_json];
     let _bond = cables.bond(&with(&uplinks, &ours));
-    let inside = |namespace: &str, args: &[&str]| Process::start("ip", &[&["netns", "exec", namespace], args].concat());
 
     // 20 bytes of IP and 8 of UDP are around a datagram, and the search ends when it is known to 8 bytes
     let near = |f: &serde_json::Value, at: usize, path: u64| {
         f["links"][at]["datagram"].as_u64().is_some_and(|found| (path - 28 - 8..=path - 28).contains(&found))
     };
     figures(&stats, |f| links_up(f, 2) && near(f, 0, 1400) && near(f, 1, 1320));
-    let live = ["srt-live-transmit", "-loglevel:fatal"];
-    let studio = ["srt://127.0.0.1:7000?mode=listener&latency=1250", "udp://10.77.2.2:7001"];
-    let _studio = inside(&cables.away, &with(&live, &studio));
-    let caller = ["udp://127.0.0.1:6001", "srt://127.0.0.1:6000?mode=caller&latency=1250&snddropdelay=-1"];
-    let _caller = inside(&cables.home, &with(&live, &caller));
-    let before = figures(&stats, |f| f["links"][1]["sent_packets"].is_u64());
-    cables.home(&["link", "set", "eth0", "down"]);
-    let flow = ["flow", "--json", "--to", "127.0.0.1:6001", "--listen", "10.77.2.2:7001", "--within", "20s"];
-    let (code, said) = cables.inside(&cables.home, &with(&flow, &["--rate", "2Mbps", "--lasts", "4s"])).ended();
-
-    assert_eq!(code, Some(0), "{said}");
-    let report: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    let after = figures(&stats, |f| f["packets"].as_u64() >= report["made"].as_u64());
-    assert_eq!((&report["missing"], &after["dropped_late"]), (&0.into(), &0.into()), "{report}\n{after:#}");
-    let sent = |f: &serde_json::Value| f["links"][1]["sent_packets"].as_u64().unwrap();
-    assert!(sent(&after) - sent(&before) > 2 * report["made"].as_u64().unwrap(), "two for each:\n{after:#}");
 }

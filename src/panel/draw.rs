@@ -343,9 +343,17 @@ fn in_characters(sheet: &Sheet) -> Grid {
             Row::Meters(meters) => grid.write(0, y, &meters.iter().map(|m| short(m, " ")).collect::<String>()),
             Row::Pips(pips) => grid.write(0, y, &links(pips, Grid::WIDTH)),
             Row::Both(meters, pips) => {
-                // sixteen links and two lines have just room without a gap
-                let gap = if meters.len() * 3 + pips.len() > Grid::WIDTH { "" } else { " " };
-                let lines: String = meters.iter().map(|meter| short(meter, gap)).collect();
+                // named links go before gaps, links before lines that are not on air
+                let named = if pips.len() * 2 + meters.len() * 2 <= Grid::WIDTH { 2 } else { 1 };
+                let gap = if meters.len() * 3 + pips.len() * named > Grid::WIDTH { "" } else { " " };
+                let most = Grid::WIDTH.saturating_sub(pips.len()) / 2;
+                let rest = most.saturating_sub(meters.iter().filter(|meter| meter.live).count());
+                let mut others = 0;
+                let kept = meters.iter().filter(|meter| {
+                    others += usize::from(!meter.live);
+                    meter.live || others <= rest
+                });
+                let lines: String = kept.map(|meter| short(meter, gap)).collect();
                 let room = Grid::WIDTH - lines.chars().count();
                 grid.write(0, y, &(lines + &links(pips, room)));
             }

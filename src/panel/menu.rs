@@ -74,6 +74,10 @@ impl Desk<'_> {
         self.status.inputs.iter().any(|input| input.source == source)
     }
 
+    fn lines(&self) -> Vec<Line> {
+        Line::ALL.into_iter().filter(|line| self.has(line.source())).collect()
+    }
+
     fn layouts(&self) -> Vec<Layout> {
         let shown = |layout: &Layout| SourceId::ALL.into_iter().all(|s| !layout.shows(s) || self.has(s));
         Layout::ALL.into_iter().filter(shown).collect()
@@ -198,11 +202,9 @@ impl Menu {
             self.go(now, Place::HOME);
             return vec![Effect::Ask(Ask::Audio { line })];
         }
-        let other = if desk.status.programme.line == Line::A { Line::B } else { Line::A };
-        if desk.has(other.source()) {
-            self.act = Some(Act::Armed { what: Armed::Audio(other), since: now });
-        } else {
-            self.says(now, Word::OneLine.text());
+        match desk.lines().into_iter().find(|line| *line != desk.status.programme.line) {
+            Some(other) => self.act = Some(Act::Armed { what: Armed::Audio(other), since: now }),
+            None => self.says(now, Word::OneLine.text()),
         }
         Vec::new()
     }
@@ -319,6 +321,12 @@ impl Menu {
                 self.act = next.map(|layout| Act::Armed { what: Armed::Layout(layout), since: now });
                 return;
             }
+            // of three lines the knob chooses which
+            Some(Act::Armed { what: Armed::Audio(line), .. }) => {
+                let next = beside(&desk.lines(), line, clicks, desk.status.programme.line);
+                self.act = next.map(|line| Act::Armed { what: Armed::Audio(line), since: now });
+                return;
+            }
             // a knob that turns a little while it is held still locks
             Some(Act::Holding { .. }) => return,
             Some(Act::Armed { .. }) => self.act = None,
@@ -405,11 +413,11 @@ fn needs(what: Holding) -> Duration {
     }
 }
 
-/// The layout so many clicks beside this one, the one on air passed over; none if it is the only one.
-fn beside(layouts: &[Layout], from: Layout, clicks: i32, on_air: Layout) -> Option<Layout> {
-    let at = layouts.iter().position(|layout| *layout == from)? as i64;
-    let step = |by: i64| layouts[(at + by).rem_euclid(layouts.len() as i64) as usize];
+/// What stands so many clicks beside this one, the one on air passed over; none if it is the only one.
+fn beside<T: Copy + PartialEq>(all: &[T], from: T, clicks: i32, on_air: T) -> Option<T> {
+    let at = all.iter().position(|one| *one == from)? as i64;
+    let step = |by: i64| all[(at + by).rem_euclid(all.len() as i64) as usize];
     let first = i64::from(clicks);
     let onward = if clicks < 0 { first - 1 } else { first + 1 };
-    [first, onward].map(step).into_iter().find(|layout| *layout != on_air)
+    [first, onward].map(step).into_iter().find(|one| *one != on_air)
 }

@@ -38,14 +38,15 @@ async function drive(page) {
     for (const until = Date.now() + 60_000; Date.now() < until; await pause(200)) if (says(status())) return;
     throw new Error(`the box never said: ${what}`);
   };
-  // a real press where the key is, for so long
-  const press = async (key, ms = 120) => {
+  // a real press where the key is, until something is so; a machine under load takes its time
+  const hold = async (key, until) => {
     const at = await page.locator(`#${key}`).boundingBox();
     await page.mouse.move(at.x + at.width / 2, at.y + at.height / 2);
     await page.mouse.down();
-    await pause(ms);
+    await until();
     await page.mouse.up();
   };
+  const press = (key) => hold(key, () => pause(120));
   const lit = (key) => page.waitForSelector(`#${key}.lit`);
   const dark = (key) => page.waitForFunction((k) => !document.getElementById(k).classList.contains("lit"), key);
   const lamp = (name, on) => page.waitForFunction(([n, o]) => [...document.querySelectorAll("#others b")]
@@ -64,9 +65,7 @@ async function drive(page) {
   await dark("on_air");
   await saw("ready");
 
-  await press("on_air", 600);
-  if (status().phase !== "standby") throw new Error("let go early, and it started");
-  await press("on_air", 1400);
+  await hold("on_air", () => told("started", (s) => s.phase !== "standby"));
   await told("live", (s) => s.phase === "live");
   await lamp("tally_out", true);
   await press("ack");
@@ -95,11 +94,11 @@ async function drive(page) {
   await saw("audio");
   await press("ack");
 
-  await press("knob", 1300);
-  await pause(500);
-  await press("on_air", 2000);
-  if (status().phase !== "live") throw new Error("let go early, and it stopped");
-  await press("on_air", 3500);
+  // on air it is locked: held for a second, the knob unlocks
+  await press("on_air");
+  if (status().phase !== "live") throw new Error("locked, and it stopped");
+  await hold("knob", () => pause(1500));
+  await hold("on_air", () => told("stopping", (s) => s.phase !== "live"));
   await told("standby", (s) => s.phase === "standby");
   await lamp("tally_out", false);
   await dark("on_air");

@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use livebox::event::{Agenda, Permissions, Talk};
 use livebox::lang::{Lang, said};
-use livebox::media::OutputId;
+use livebox::media::{Line, OutputId};
 use livebox::message::{Ask, OutputState, Part, What};
-use livebox::panel::{Format, Key, Light, Place, Stroke};
+use livebox::panel::{Format, Key, Light, Place, Play, Step, Stroke};
 
 use super::stories::Desk;
 
@@ -132,9 +132,27 @@ fn a_double_press_of_next_is_one_step() {
 }
 
 #[test]
+fn of_three_lines_the_knob_chooses_which_one_audio_takes() {
+    let mut play = super::at_home(&super::live(), Lang::En);
+    let title = |play: &Play| play.panel.page(play.now, Format::Characters).head.left[0].clone();
+
+    play.step(&Step::Press(Key::Audio));
+    assert_eq!(title(&play), "SWAP TO LINE B?");
+    play.step(&Step::Turn(1));
+    assert_eq!(title(&play), "SWAP TO LINE H?");
+    play.step(&Step::Turn(1));
+    assert_eq!(title(&play), "SWAP TO LINE B?", "the one on air is passed over");
+    play.step(&Step::Turn(-1));
+    play.passes(Duration::from_millis(500));
+    play.step(&Step::Press(Key::Audio));
+
+    assert_eq!(play.asked.last().map(|command| command.ask), Some(Ask::Audio { line: Line::Embedded }));
+}
+
+#[test]
 fn the_meters_follow_the_sound_ten_times_a_second() {
     let mut play = super::at_home(&super::live(), Lang::En);
-    play.step(&livebox::panel::Step::Turn(2));
+    play.step(&Step::Turn(2));
     let mut seen = Vec::new();
     for tenth in 0..10 {
         let mut status = super::live();
@@ -155,7 +173,7 @@ fn the_meters_follow_the_sound_ten_times_a_second() {
 #[test]
 fn what_is_recorded_and_for_how_long_there_is_room_is_read_on_one_screen() {
     let mut play = super::at_home(&super::live(), Lang::En);
-    play.step(&livebox::panel::Step::Turn(6));
+    play.step(&Step::Turn(6));
     let page = format!("{:?}", play.panel.page(play.now, Format::Mono));
     assert!(page.contains("00:12:34") && page.contains("840/60 min"), "{page}");
 
@@ -165,7 +183,7 @@ fn what_is_recorded_and_for_how_long_there_is_room_is_read_on_one_screen() {
     super::told(&mut play, status);
     let page = format!("{:?}", play.panel.page(play.now, Format::Mono));
     assert!(page.contains("FAILS!"), "{page}");
-    play.step(&livebox::panel::Step::Press(Key::Ack));
+    play.step(&Step::Press(Key::Ack));
     let home = format!("{:?}", play.panel.page(play.now, Format::Mono));
     assert!(home.contains("REC!"), "{home}");
 }

@@ -276,7 +276,7 @@ fn what_is_harmed_is_told_by_words_and_rhythm_and_not_by_colour_alone() {
     let lines: Vec<_> = (0..4).map(|y| text(&play, y)).collect();
     assert!(lines[0].starts_with("ON AIR 01:23:4"), "{lines:?}");
     assert!(lines[1].contains("3.1/4.9M~"), "{lines:?}");
-    assert!(lines[2].starts_with("ax B"), "{lines:?}");
+    assert!(lines[2].starts_with("axB"), "{lines:?}");
     assert!(lines[2].contains("Wx1") && lines[2].contains("3x") && lines[2].contains("5-"), "{lines:?}");
 }
 

@@ -67,8 +67,13 @@ impl Programme {
         }
         let stores = &mut self.stores;
         let heard = self.mixer.tick(&self.orders, self.on_air, TICK, |fetch, out| {
-            stores[fetch.line].set_extra(fetch.extra, fetch.heard);
-            stores[fetch.line].pull(out)
+            // no HDMI hangs on this board
+            let Some(store) = stores.get_mut(fetch.line) else {
+                out.fill([0.0; 2]);
+                return false;
+            };
+            store.set_extra(fetch.extra, fetch.heard);
+            store.pull(out)
         });
         self.heard.extend(heard.iter().map(|s| s[0]));
     }

@@ -94,7 +94,9 @@ async fn programme(size: PictureSize, seconds: f64, file: &Path, disk: &Path) ->
     let recorder = tokio::spawn(record::run(disk.to_owned(), keeps, Arc::clone(&reel), ends(Part::Record)));
     let began = clock::now();
     let exit = Exit::Ts { payloads, closed };
-    let task = tokio::spawn(media::run(Arc::new(board()), Arc::new(config), exit, reel, ends(Part::Media)));
+    let (_, uplinks) = watch::channel(Vec::new());
+    let part = ends(Part::Media);
+    let task = tokio::spawn(media::run(Arc::new(board()), Arc::new(config), exit, reel, uplinks, part));
 
     let mut stored = std::fs::File::create(file)?;
     let (mut scan, mut arrivals) = (Scan::new(), Vec::new());

@@ -474,6 +474,8 @@ pub mod said {
         unreachable(place) = "无法连接 {place}", "{place} does not take connections";
         /// An encoder that stands still.
         encoder_stalled() = "编码器 1 秒没有输出，已重建", "the encoder gave nothing for 1 s and was made afresh";
+        /// An encoder that does not carry one encode more.
+        encoder_instead(first, used) = "{first} 无法再开一路编码，已改用 {used}", "{first} carries no further encode; {used} does";
         /// An encoder that does not start.
         encoder_refused() = "驱动拒绝启动编码器", "its driver refused to start";
         /// A session that does not start.

@@ -10,8 +10,12 @@ use livebox::bond::{GroupStats, LinkId, LinkPhase, LinkStats};
 use livebox::control::{Control, Settings};
 use livebox::health::Sample;
 use livebox::lang::{Text, said};
-use livebox::media::{Config, Layout, Line, SourceId};
-use livebox::message::{Ask, Command, Fact, Intent, LossCause, Origin, Part, Phase, Refusal, Status, What};
+use livebox::media::{
+    Backup, Codec, Config, Dual, FrameRate, Hold, Layout, Line, OutputId, Road, Roads, Scheme, Secret, SourceId,
+};
+use livebox::message::{
+    Ask, Command, Fact, Intent, LossCause, Origin, OutputState, OutputStatus, Part, Phase, Refusal, Status, What,
+};
 use livebox::time::{Instant, Timestamp};
 use livebox::units::{Bitrate, Bytes, Celsius, Percent};
 use livebox::uplink::Uplink;
@@ -841,4 +845,157 @@ fn a_tier_caps_the_bitrate_by_its_reference_and_by_what_the_links_carry_and_the_
     let mut house = tiered(Choice::Off);
     house.passes_with(90_000, Bitrate::mbps(40));
     assert_eq!((house.bitrate(), house.status().agenda.tier), (Bitrate::mbps(20), None));
+}
+
+/// A box with a second encode on lte1, a programme destination, and the dual image in the bond.
+fn with_outputs() -> House {
+    let road = |uplink: &str| Road {
+        scheme: Scheme::Srt,
+        uplink: uplink.into(),
+        to: vec!["studio.example:9000".into(), "spare.example:9000".into()],
+        stream_id: String::new(),
+        secret: Secret::default(),
+        secret_file: None,
+        latency: Duration::from_secs(1),
+    };
+    let backup =
+        Backup { road: road("lte1"), bitrate: Bitrate::kbps(1500), gop: Duration::from_secs(1), codec: Codec::H264 };
+    let dual = Dual {
+        road: None,
+        camera: Bitrate::mbps(1),
+        slides: Bitrate::kbps(600),
+        slides_rate: FrameRate { num: 5, den: 1 },
+    };
+    let mut settings = House::settings();
+    settings.media.roads = Roads { backup: Some(backup), programme: Some(road("")), dual: Some(dual) };
+    settings.media.fallback = vec!["spare.example:5000".parse().unwrap()];
+    let mut house = House { control: Control::new(Instant::ZERO, settings, Intent::default()), now: Instant::ZERO };
+    house.everything_arrives();
+    house.passes(12_000);
+    house
+}
+
+fn output(house: &House, name: OutputId) -> OutputStatus {
+    house.status().outputs.into_iter().find(|output| output.name == name).unwrap()
+}
+
+#[test]
+fn the_active_output_is_the_one_that_was_asked_for_and_a_box_without_a_backup_says_so() {
+    let mut plain = House::healthy();
+    let mut house = with_outputs();
+
+    assert_eq!(plain.asks(Ask::Activate { output: OutputId::Backup }), Err(Refusal::NoSuchOutput));
+    assert_eq!(house.asks(Ask::Activate { output: OutputId::Slides }), Err(Refusal::NoSuchOutput));
+    house.asks(Ask::Activate { output: OutputId::Backup }).unwrap();
+
+    assert_eq!(house.control.orders().media.outputs.active, OutputId::Backup);
+    assert!(output(&house, OutputId::Backup).active && !output(&house, OutputId::Main).active);
+    assert_eq!(house.control.intent().outputs.active, OutputId::Backup, "a power cut does not forget it");
+}
+
+#[test]
+fn a_delay_and_a_dump_are_ordered_shown_and_taken_back() {
+    let mut house = with_outputs();
+    let programme = OutputId::Programme;
+
+    house.asks(Ask::Hold { output: programme, seconds: Hold::seconds(30).unwrap() }).unwrap();
+    house.asks(Ask::Dump { output: programme, on: true }).unwrap();
+    let told = What::OutputMeasured { output: programme, sent: Bitrate::mbps(2), held: Duration::from_secs(12) };
+    house.says(Part::Media, told);
+
+    let shown = output(&house, programme);
+    assert_eq!((shown.delay.measured, shown.delay.wanted, shown.dumped), (Some(12.0), Some(30.0), true));
+    assert_eq!(house.control.orders().media.outputs.held(programme).delay.as_seconds(), 30);
+    assert_eq!(
+        house.asks(Ask::Dump { output: OutputId::Camera, on: true }),
+        Err(Refusal::NoSuchOutput),
+        "the dual image keeps the clock of the others"
+    );
+
+    house.says(Part::Media, What::HoldFailed { output: programme, why: Text::raw("read-only file system") });
+    house.goes(100);
+    assert!(house.alarms().contains(&(AlarmKind::HoldFailed, "programme".into())), "{:?}", house.alarms());
+    assert_eq!(house.control.orders().media.outputs.held(programme).delay, Hold::NONE);
+    house.asks(Ask::Hold { output: programme, seconds: Hold::seconds(10).unwrap() }).unwrap();
+    assert!(!house.alarms().iter().any(|(kind, _)| *kind == AlarmKind::HoldFailed));
+}
+
+#[test]
+fn what_an_output_sends_on_an_uplink_is_left_free_by_the_bond_while_on_air() {
+    let mut house = with_outputs();
+    assert!(house.control.orders().reserved.is_empty(), "off air nothing is sent");
+
+    house.goes_live();
+    house.passes(1000);
+
+    let reserved = &house.control.orders().reserved;
+    assert_eq!(reserved.keys().collect::<Vec<_>>(), ["lte1"], "the other one is bound to none");
+    let rate = reserved["lte1"];
+    assert!(rate > Bitrate::kbps(1628) && rate < Bitrate::kbps(1900), "picture, sound and headers: {rate}");
+}
+
+#[test]
+fn short_uplinks_take_slides_and_backup_back_before_main_and_say_why() {
+    let mut house = with_outputs();
+    house.goes_live();
+    house.passes_with(3000, Bitrate::mbps(12));
+    assert_eq!(house.status().reductions, [], "there is room");
+
+    house.passes_with(20_000, Bitrate::mbps(2));
+
+    let orders = house.control.orders().clone();
+    let names: Vec<_> = house.status().reductions.into_iter().map(|r| (r.what, r.why.en)).collect();
+    assert_eq!(names.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>(), ["slides", "backup", "main", "backup"]);
+    assert!(names.iter().all(|(_, why)| why.contains("Mbit/s")), "{names:?}");
+    assert!(orders.media.slides_every > 1 && !orders.media.others.contains_key(&OutputId::Backup));
+    assert!(orders.reserved.is_empty(), "what is not sent is not kept free");
+    assert_eq!(output(&house, OutputId::Backup).state, OutputState::Reduced);
+    assert!(house.alarms().contains(&(AlarmKind::Reduced, "backup".into())), "{:?}", house.alarms());
+
+    house.passes_with(90_000, Bitrate::mbps(20));
+    assert_eq!(house.status().reductions, []);
+    assert_eq!(house.control.orders().media.others[&OutputId::Backup], Bitrate::kbps(1500));
+}
+
+#[test]
+fn a_destination_that_fails_and_one_that_took_over_are_named_alarms() {
+    let mut house = with_outputs();
+    house.goes_live();
+    let changed = |place, state, why: &str| What::DestinationChanged {
+        output: OutputId::Backup,
+        place,
+        state,
+        why: Text::raw(why),
+    };
+    house.says(Part::Media, changed(0, OutputState::Failed, "refused"));
+    house.passes(2000);
+    assert!(house.alarms().contains(&(AlarmKind::OutputDown, "backup".into())), "{:?}", house.alarms());
+
+    house.says(Part::Media, changed(1, OutputState::Open, ""));
+    house.passes(4000);
+
+    assert!(house.alarms().contains(&(AlarmKind::OutputElsewhere, "backup".into())), "{:?}", house.alarms());
+    assert!(!house.alarms().contains(&(AlarmKind::OutputDown, "backup".into())));
+    let shown = output(&house, OutputId::Backup);
+    assert_eq!(shown.state, OutputState::Open);
+    assert_eq!(
+        shown.destinations.iter().map(|d| d.state).collect::<Vec<_>>(),
+        [OutputState::Failed, OutputState::Open]
+    );
+}
+
+#[test]
+fn a_far_end_that_no_link_reaches_is_left_for_the_next() {
+    let mut house = with_outputs();
+    let before = house.generation(Part::Bond);
+    for _ in 0..100 {
+        house.goes(100);
+        let mut away = group(Bitrate::mbps(3), LinkPhase::Registering);
+        away.connected = false;
+        house.says(Part::Bond, What::GroupMeasured(away));
+    }
+
+    assert_eq!((house.control.orders().far_end, house.generation(Part::Bond)), (1, before + 1));
+    let main = output(&house, OutputId::Main);
+    assert_eq!(main.destinations[1].name, "spare.example:5000");
 }

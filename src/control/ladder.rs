@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn it_comes_back_in_the_other_order_when_there_has_been_room_for_long() {
         let mut ladder = Ladder::default();
-        play(&mut ladder, 0, 10, &DEMAND, Bitrate::kbps(5500));
+        play(&mut ladder, 0, 10, &DEMAND, Bitrate::kbps(5700));
         let taken = ladder.taken.len();
         let moves = play(&mut ladder, 10, 100, &DEMAND, Bitrate::mbps(20));
 
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn room_that_trembles_around_the_need_moves_nothing_to_and_fro() {
         let mut ladder = Ladder::default();
-        play(&mut ladder, 0, 10, &DEMAND, Bitrate::kbps(8000));
+        play(&mut ladder, 0, 10, &DEMAND, Bitrate::kbps(8150));
         assert_eq!(ladder.taken.len(), 1);
         let mut moves = 0;
         for n in 0..600_u64 {

@@ -31,3 +31,10 @@ pub fn wall() -> Option<Timestamp> {
     let millis = u64::try_from(since.as_millis()).ok()?;
     (millis > 1_704_067_200_000).then_some(Timestamp(millis))
 }
+
+/// The same in microseconds since 1970.
+#[must_use]
+pub fn wall_micros() -> Option<u64> {
+    wall()?;
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_micros()).ok()
+}

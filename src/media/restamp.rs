@@ -22,7 +22,7 @@ const BLOCK: u64 = 1920;
 /// A block of sound has no more bytes than this.
 const MOST_BLOCK: usize = 32 * PACKET;
 /// So many blocks are filled in at most; what is longer is a hole that somebody should hear of.
-const MOST_FILLED: usize = 8;
+const MOST_FILLED: i64 = 8;
 
 /// What one packet of a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -275,16 +275,14 @@ impl Restamp {
         if ahead(wanted, natural) < -half {
             return false;
         }
-        for _ in 0..MOST_FILLED {
-            if ahead(wanted, natural) <= half {
-                break;
-            }
+        let long = ahead(wanted, natural) > MOST_FILLED * self.block as i64;
+        while !long && ahead(wanted, natural) > half {
             self.repeat(wanted, out);
             self.last.1 = Some(wanted);
             wanted = (wanted + self.block) % WRAP;
         }
         // a longer hole is left a hole
-        let from = if ahead(wanted, natural) <= half { wanted } else { natural };
+        let from = if long { natural } else { wanted };
         self.shift.1 = (from + WRAP - pts) % WRAP;
         self.sound_waits = false;
         true

@@ -148,6 +148,11 @@ impl Branch {
         }
     }
 
+    /// The encoder in use, and those that would take over.
+    pub(super) fn kinds(&self) -> Vec<EncoderKind> {
+        lock(&self.shared.state).kinds.iter().copied().collect()
+    }
+
     /// Asks for a key picture: now, or the first with this stamp (nanoseconds) or a later one.
     pub(super) fn force_key(&self, at: Option<u64>) {
         // not under the lock: it goes through the element, which may be handing a picture over just now

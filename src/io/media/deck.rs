@@ -27,7 +27,7 @@ use crate::board::Board;
 use crate::io::clock;
 use crate::io::reel::Reel;
 use crate::lang::{Text, said};
-use crate::media::encoder::Settings;
+use crate::media::encoder::{Settings, element};
 use crate::media::splice::Side;
 use crate::media::{Codec, Config, EncoderKind, OutputId, plan};
 use crate::message::{MediaOrders, What};
@@ -94,7 +94,6 @@ impl Deck {
         tell: &Tell,
     ) -> anyhow::Result<Self> {
         let walls = Arc::new(Walls::default());
-        let ground = Ground { board, config, walls: &walls, tell };
         let bytes = Arc::new(AtomicU64::new(0));
         let outlet = |id: OutputId| outlets.iter().find(|outlet| outlet.id() == id).cloned();
         let mut sounding: Vec<Door> = Vec::new();
@@ -107,6 +106,7 @@ impl Deck {
             anyhow::Ok(made)
         };
         reel.fresh();
+        let mut make = Maker { board, config, walls: Arc::clone(&walls), tell, prover, tried: None };
 
         let main = {
             let (bytes, reel) = (Arc::clone(&bytes), Arc::clone(&reel));
@@ -121,7 +121,10 @@ impl Deck {
         };
         sounding.push((Arc::clone(&main), 1));
         let settings = Settings { bitrate: orders.bitrate, gop: config.gop, rate: config.rate, codec: Codec::H264 };
-        branches.push(branch(OutputId::Main, &ground, settings, (main, 0), prover)?);
+        branches.push(make.branch(OutputId::Main, settings, (main, 0))?);
+
+        // of one coding one trial says it for all encodes
+        make.tried = branches.first().map(Branch::kinds);
 
         if let Some(backup) = &config.roads.backup {
             let outs = outlet(OutputId::Backup).map(|out| (out, Side::A)).into_iter();
@@ -131,7 +134,7 @@ impl Deck {
             sounding.push((Arc::clone(&made), 1));
             let settings =
                 Settings { bitrate: backup.bitrate, gop: backup.gop, rate: config.rate, codec: backup.codec };
-            branches.push(branch(OutputId::Backup, &ground, settings, (made, 0), None)?);
+            branches.push(make.branch(OutputId::Backup, settings, (made, 0))?);
         }
 
         let mut slides_every = 1;
@@ -150,9 +153,9 @@ impl Deck {
             };
             sounding.push((Arc::clone(&camera.0), 1));
             let of = |bitrate, rate| Settings { bitrate, gop: config.gop, rate, codec: Codec::H264 };
-            branches.push(branch(OutputId::Camera, &ground, of(dual.camera, config.rate), camera, None)?);
+            branches.push(make.branch(OutputId::Camera, of(dual.camera, config.rate), camera)?);
             let settings = of(dual.slides, dual.slides_rate);
-            branches.push(branch(OutputId::Slides, &ground, settings, slides, None)?);
+            branches.push(make.branch(OutputId::Slides, settings, slides)?);
         }
 
         let (sound, sound_entrance) = sound_branch(config, sounding)?;
@@ -306,46 +309,61 @@ impl Drop for Deck {
     }
 }
 
-/// What every encode stands on.
-struct Ground<'a> {
-    board: &'a Board,
-    config: &'a Config,
-    walls: &'a Arc<Walls>,
-    tell: &'a Tell,
+/// Makes encodes.
+struct Maker<'m> {
+    board: &'m Board,
+    config: &'m Config,
+    walls: Arc<Walls>,
+    tell: &'m Tell,
+    /// Compares what the programme's encoder makes.
+    prover: Option<Arc<Prover>>,
+    /// The encoders of H.264 that work here, once that is known.
+    tried: Option<Vec<EncoderKind>>,
 }
 
-fn branch(
-    output: OutputId,
-    &Ground { board, config, walls, tell }: &Ground<'_>,
-    settings: Settings,
-    to: Door,
-    prover: Option<Arc<Prover>>,
-) -> anyhow::Result<Branch> {
-    let ((kinds, mut refused), settings) = match encoder::choose(&board.encoders, config.size, settings) {
-        Ok(chosen) => (chosen, settings),
-        Err(error) if settings.codec == Codec::H265 => {
-            let settings = Settings { codec: Codec::H264, ..settings };
-            let (kinds, mut refused) = encoder::choose(&board.encoders, config.size, settings)?;
-            refused.push(format!("H.265: {error:#}"));
-            ((kinds, refused), settings)
+impl Maker<'_> {
+    fn choose(&self, settings: Settings) -> anyhow::Result<(Vec<EncoderKind>, Vec<String>)> {
+        match self.tried.as_ref().filter(|_| settings.codec == Codec::H264) {
+            Some(kinds) => Ok((kinds.clone(), Vec::new())),
+            None => encoder::choose(&self.board.encoders, self.config.size, settings),
         }
-        Err(error) => return Err(error),
-    };
-    if !refused.is_empty() {
-        let why = Text::raw(std::mem::take(&mut refused).join("; "));
-        tell.state(What::EncoderFailed { output, for_good: true, why });
     }
-    let walls = Arc::clone(walls);
-    let rate = settings.rate;
-    let sink = move |unit: Unit| {
-        if let Some(prover) = &prover {
-            prover.handle_coded(&unit, rate);
+
+    fn branch(&self, output: OutputId, settings: Settings, to: Door) -> anyhow::Result<Branch> {
+        let (kinds, refused, settings) = match self.choose(settings) {
+            Ok((kinds, refused)) => (kinds, refused, settings),
+            Err(error) if settings.codec == Codec::H265 => {
+                let settings = Settings { codec: Codec::H264, ..settings };
+                let (kinds, mut refused) = self.choose(settings)?;
+                refused.push(format!("H.265: {error:#}"));
+                (kinds, refused, settings)
+            }
+            Err(error) => return Err(error),
+        };
+        let refuse = |why: Text| self.tell.state(What::EncoderFailed { output, for_good: true, why });
+        if !refused.is_empty() {
+            refuse(Text::raw(refused.join("; ")));
         }
-        if let Some(mux) = to.0.get() {
-            mux.push(to.1, unit.buffer, &unit.caps);
+        let walls = Arc::clone(&self.walls);
+        let prover = self.prover.clone().filter(|_| output == OutputId::Main);
+        let rate = settings.rate;
+        let sink = move |unit: Unit| {
+            if let Some(prover) = &prover {
+                prover.handle_coded(&unit, rate);
+            }
+            if let Some(mux) = to.0.get() {
+                mux.push(to.1, unit.buffer, &unit.caps);
+            }
+        };
+        let first = kinds.first().copied();
+        let wall = move |stamp| walls.of(stamp);
+        let branch = Branch::start(output, self.config.size, settings, kinds, Box::new(sink), Box::new(wall))?;
+        if let (Some(first), Some(used)) = (first, branch.kind().filter(|used| Some(*used) != first)) {
+            // a driver may work, and still not carry one encode more
+            refuse(said::encoder_instead(element(first, settings.codec), element(used, settings.codec)));
         }
-    };
-    Branch::start(output, config.size, settings, kinds, Box::new(sink), Box::new(move |stamp| walls.of(stamp)))
+        Ok(branch)
+    }
 }
 
 /// The one encoder of sound; its blocks go to every door.

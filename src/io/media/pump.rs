@@ -397,10 +397,8 @@ impl Pump {
 
 /// When a picture was taken, by the wall clock: microseconds since 1970; `None` while the clock is not right.
 fn taken(at: Instant) -> Option<u64> {
-    clock::wall()?;
-    let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
-    let ago = clock::now().since(at);
-    u64::try_from(wall.checked_sub(ago)?.as_micros()).ok()
+    let ago = clock::now().since(at).as_micros();
+    clock::wall_micros()?.checked_sub(u64::try_from(ago).ok()?)
 }
 
 fn silent(source: SourceId) -> (LossCause, Text) {

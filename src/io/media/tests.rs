@@ -700,7 +700,8 @@ fn rist_and_rtmp_reach_stock_peers_through_the_relay_bound_to_the_uplink() {
     assert!(scan.video.len() > 20, "{}", scan.video.len());
     let mut scan = Scan::new();
     scan.push(&peer_rtmp.bytes());
-    assert!(scan.video.len() > 20 && scan.audio.len() > 20, "{} {}", scan.video.len(), scan.audio.len());
+    // ffmpeg puts eight blocks of sound into one packet
+    assert!(scan.video.len() > 20 && scan.audio.len() > 5, "{} {}", scan.video.len(), scan.audio.len());
     assert!(clocks(&peer_rtmp.bytes()).len() > 10, "the wall clock travels by RTMP too");
 }
 

@@ -66,9 +66,10 @@ fn marked(buffer: &gst::Buffer) -> gst::Buffer {
 }
 
 fn stage() -> MutexGuard<'static, ()> {
+    let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
     MARKED.store(false, Ordering::Relaxed);
     STALLED.store(false, Ordering::Relaxed);
-    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+    stage
 }
 
 fn seconds(seconds: f64) -> Duration {

@@ -80,8 +80,8 @@ impl Link {
         }
     }
 
-    /// Of what was sent before something that has arrived at most nine wait for a tenth: the others are lost, or their
-    /// acknowledgement is.
+    /// The link was silent and is back. Of what was sent before the echo that says so at most nine wait for a tenth: the
+    /// others are lost, or their acknowledgement is.
     fn doubt_passed(&mut self, now: Instant) {
         let upto = self.sent.partition_point(|sent| sent.at < self.proven_sent);
         let missing = |sent: &&mut Sent| sent.fate != Fate::Done && sent.doubt.is_none();
@@ -168,6 +168,7 @@ impl Link {
     pub(in crate::bond) fn echoed(&mut self, now: Instant, stamp_ms: u64) -> bool {
         let Some(at) = self.keepalives.iter().position(|(stamp, _, _)| *stamp == stamp_ms) else { return false };
         let Some((_, sent_at, _)) = self.keepalives.drain(..=at).next_back() else { return false };
+        let returns = self.suspect.is_some();
         self.proof(now);
         self.timed(now, sent_at);
         if sent_at > self.proven_sent {
@@ -175,7 +176,9 @@ impl Link {
             self.proven_at = now;
         }
         self.clear_forgotten(now);
-        self.doubt_passed(now);
+        if returns {
+            self.doubt_passed(now);
+        }
         true
     }
 

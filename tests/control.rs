@@ -941,7 +941,7 @@ fn short_uplinks_take_slides_and_backup_back_before_main_and_say_why() {
     house.passes_with(3000, Bitrate::mbps(12));
     assert_eq!(house.status().reductions, [], "there is room");
 
-    house.passes_with(20_000, Bitrate::mbps(2));
+    house.passes_with(20_000, Bitrate::mbps(1));
 
     let orders = house.control.orders().clone();
     let names: Vec<_> = house.status().reductions.into_iter().map(|r| (r.what, r.why.en)).collect();

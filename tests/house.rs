@@ -83,7 +83,8 @@ const OF_THE_WORLD: &[&str] = &[
 fn every_import_goes_the_way_the_house_allows() {
     let mut wrong = Vec::new();
 
-    for file in sources() {
+    // a file of tests may look at what leaves with whatever reads it
+    for file in sources().iter().filter(|file| !file.path.ends_with("tests.rs")) {
         let place = Place::of(&file.path);
         for path in file.paths() {
             if let Some(why) = place.refuses(&path) {

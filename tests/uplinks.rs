@@ -105,9 +105,9 @@ fn as_root(test: &str) {
     skipped(&format!("uplinks::{test}: network namespaces need root, sudo without a password, or user namespaces"));
 }
 
-/// A command line with more behind it.
+/// A command line with more behind it, if that says anything.
 fn with<'w, W: AsRef<str>>(words: &[&'w str], more: &'w [W]) -> Vec<&'w str> {
-    words.iter().copied().chain(more.iter().map(AsRef::as_ref)).collect()
+    words.iter().copied().chain(more.iter().map(AsRef::as_ref).filter(|word| !word.is_empty())).collect()
 }
 
 fn ip(args: &[&str]) -> bool {

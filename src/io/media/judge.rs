@@ -124,7 +124,8 @@ fn chain(pipe: &gst::Pipeline, elements: &[gst::Element], end: &gst_app::AppSink
 }
 
 fn exit(caps: &str, mut take: impl FnMut(&gst::Sample) + Send + 'static) -> anyhow::Result<gst_app::AppSink> {
-    let sink = gst_app::AppSink::builder().caps(&caps.parse()?).sync(false).max_buffers(8).build();
+    // not waited for: a stream that begins between two key pictures has sound long before a picture
+    let sink = gst_app::AppSink::builder().caps(&caps.parse()?).sync(false).async_(false).max_buffers(8).build();
     let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
         take(&sink.pull_sample().map_err(|_| gst::FlowError::Eos)?);
         Ok(gst::FlowSuccess::Ok)

@@ -353,7 +353,9 @@ fn any_layout_cuts_to_any_other_between_two_pictures() {
         .collect();
     assert_eq!(marks.len(), seen.len());
     let began = marks.iter().position(|marks| !marks.is_empty()).unwrap();
-    let cuts: Vec<usize> = (began..steps.len()).filter(|n| steps[*n] > 20 || marks[*n] != marks[n + 1]).collect();
+    // the last picture may have been on its way when the live was closed
+    let whole = steps.len() - 1;
+    let cuts: Vec<usize> = (began..whole).filter(|n| steps[*n] > 20 || marks[*n] != marks[n + 1]).collect();
     // a picture that were part of both would make two steps of one cut
     assert_eq!(cuts.len(), path.len() - 1, "{cuts:?} of {steps:?}");
     assert!(cuts.windows(2).all(|w| (8..=18).contains(&(w[1] - w[0]))), "each layout its twelve pictures: {cuts:?}");

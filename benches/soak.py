@@ -39,6 +39,8 @@ def reading(pid):
     fields = dict(line.split(":", 1) for line in status.splitlines())
     return {
         "rss_kib": int(fields["VmRSS"].split()[0]),
+        # of which the process's own, and not pages of files that it has read once
+        "anon_kib": int(fields["RssAnon"].split()[0]),
         "threads": int(fields["Threads"]),
         "handles": len(os.listdir(f"/proc/{pid}/fd")),
     }
@@ -140,7 +142,7 @@ def play(house, minutes):
                     reconnects += 1
             if int(now) % 60 == 0:
                 row = rows[-1]
-                print(f"  {int(minute):>2} min  {row['rss_kib'] / 1024:6.1f} MiB  {row['threads']} threads  "
+                print(f"  {int(minute):>2} min  {row['rss_kib'] / 1024:6.1f} MiB ({row['anon_kib'] / 1024:.1f} its own)  {row['threads']} threads  "
                       f"{row['handles']} handles", flush=True)
             time.sleep(1)
         house.send("stop")
@@ -178,6 +180,7 @@ def main():
         house = House(args.livebox, folder)
         rows, cuts, reconnects = play(house, args.minutes)
         files, report = holes(house)
+        (folder / "rows.json").write_text(json.dumps(rows))
     settled = [row for row in rows if row["s"] >= SETTLED] or rows
     grows = slope([(row["s"], row["rss_kib"]) for row in settled]) * 600 / 1000
     half = len(settled) // 2

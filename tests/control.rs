@@ -793,14 +793,15 @@ fn a_full_disk_a_read_only_one_and_a_wrong_agenda_are_alarms_with_a_mend_and_not
     house.goes_live();
     let kinds = |house: &House| house.alarms().into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
 
-    let stopped = |cause| What::RecordingStopped { cause, why: Text::raw("/media/ssd: no space") };
+    let stopped =
+        |cause| What::RecordingStopped { stream: "main".into(), cause, why: Text::raw("/media/ssd: no space") };
     house.says(Part::Record, stopped(StopCause::DiskFull));
     assert_eq!((kinds(&house), house.phase()), (vec![AlarmKind::RecordDiskFull], Phase::Live));
     house.says(Part::Record, stopped(StopCause::Unwritable));
     house.passes(3_000);
     assert_eq!(kinds(&house), [AlarmKind::RecordFailed]);
     assert!(house.status().recording.trouble.is_some());
-    house.says(Part::Record, What::SegmentOpened { file: "1.ts".into() });
+    house.says(Part::Record, What::SegmentOpened { stream: "main".into(), file: "1.ts".into() });
     house.passes(3_000);
     assert_eq!(kinds(&house), []);
 

@@ -76,7 +76,7 @@ impl House {
         self.says(Part::Bond, What::GroupMeasured(group(target, LinkPhase::Up)));
     }
 
-    fn asks(&mut self, ask: Ask) -> Result<(), Refusal> {
+    pub(crate) fn asks(&mut self, ask: Ask) -> Result<(), Refusal> {
         self.control.handle_command(self.now, Command { origin: Origin::Panel, ask })
     }
 
@@ -102,7 +102,7 @@ impl House {
         self.now = until;
     }
 
-    fn goes_live(&mut self) {
+    pub(crate) fn goes_live(&mut self) {
         self.asks(Ask::Start).unwrap();
         self.says(Part::Media, What::OutputOpened);
     }
@@ -141,7 +141,7 @@ fn uplink(slot: &str) -> Uplink {
     }
 }
 
-fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
+pub(crate) fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
     let link = |(n, slot): (usize, &&str)| LinkStats {
         id: LinkId(u8::try_from(n).unwrap()),
         name: (*slot).into(),

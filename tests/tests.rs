@@ -46,6 +46,8 @@ mod native_wire;
 /// The box's own ways out, bound to their uplinks, and the dual image through a gateway.
 #[cfg(feature = "gstreamer")]
 mod outputs;
+/// What control makes of the box's own ways out.
+mod outputs_decided;
 /// The front panel: pictures, hands, displays.
 mod panel;
 /// Who they speak with.

@@ -184,6 +184,8 @@ fn config(roads: Roads) -> Config {
         size: SIZE,
         rate: FrameRate { num: 25, den: 1 },
         gop: seconds(2.0),
+        // a busy machine that is late with the sound would else make it longer, and show a picture twice for it
+        reserve: seconds(0.2),
         srt_latency: Duration::from_millis(200),
         store: std::env::temp_dir(),
         roads,

@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNIT = (ROOT / "systemd/livebox.service").read_text()
 MEMORY = dict(line.split("=", 2)[1:] for line in UNIT.splitlines() if line.startswith("Environment=MALLOC_"))
 # second of each minute at which something is done
-LOST, BACK, CUT, ENDED, AGAIN = 10, 14, 25, 40, 43
+LOST, BACK, CUT, LOOKED, ENDED, AGAIN = 10, 14, 25, 38, 40, 43
 SETTLED = 5 * 60
 SOURCES = ["camera", "mixer_a", "slides", "mixer_b"]
 
@@ -71,8 +71,9 @@ class House:
 
     def far_end(self):
         self.others = [
-            self.start("srt-live-transmit", "-q", "-loglevel", "error",
-                       f"srt://127.0.0.1:{self.studio}?mode=listener", "file:///dev/null", log="studio.log"),
+            # what it receives is its standard output
+            self.start("bash", "-c", 'exec srt-live-transmit -q -loglevel error "$0" file://con > /dev/null',
+                       f"srt://127.0.0.1:{self.studio}?mode=listener", log="studio.log"),
             self.start(self.livebox, "gateway", "--listen", f"127.0.0.1:{self.port}",
                        "--to", f"127.0.0.1:{self.studio}", log="gateway.log"),
         ]
@@ -107,6 +108,15 @@ class House:
         return self.start(self.livebox, "run", "--board", str(board), "--config",
                           str(self.folder / "livebox.toml"), log="box.log", **MEMORY)
 
+    def is_live(self):
+        """The studio takes the programme."""
+        done = subprocess.run([self.livebox, "status", "--json", "--socket", f"{self.folder}/livebox.sock"],
+                              capture_output=True, text=True, timeout=20)
+        try:
+            return json.loads(done.stdout)["phase"] == "live"
+        except (ValueError, KeyError):
+            return False
+
     def send(self, *words):
         done = subprocess.run([self.livebox, "send", *words, "--socket", f"{self.folder}/livebox.sock"],
                               capture_output=True, text=True, timeout=20)
@@ -124,7 +134,7 @@ def play(house, minutes):
         while not (house.folder / "livebox.sock").exists() and time.monotonic() < began + 20:
             time.sleep(0.1)
         house.send("start")
-        cuts = reconnects = 0
+        cuts = reconnects = live = 0
         next_look = next_event = 0
         while (now := time.monotonic() - began) < 60 * minutes:
             minute, second = divmod(now, 60)
@@ -133,13 +143,15 @@ def play(house, minutes):
             if now >= next_look:
                 rows.append({"s": round(now), **reading(box.pid)})
                 next_look = now + 10
-            due = 3 * minute + sum(second >= at for at in (CUT, ENDED, AGAIN))
+            due = 4 * int(minute) + sum(second >= at for at in (CUT, LOOKED, ENDED, AGAIN))
             while next_event < due:
-                what = next_event % 3
+                what = next_event % 4
                 next_event += 1
                 if what == 0:
                     cuts += house.send("next-speaker")
                 elif what == 1:
+                    live += house.is_live()
+                elif what == 2:
                     house.end(house.others)
                 else:
                     house.far_end()
@@ -154,7 +166,7 @@ def play(house, minutes):
     finally:
         house.end([box])
         house.end(house.others)
-    return rows, cuts, reconnects
+    return rows, cuts, reconnects, live
 
 
 def holes(house):
@@ -186,7 +198,7 @@ def main():
         folder = pathlib.Path(args.keep or temporary).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         house = House(args.livebox, folder)
-        rows, cuts, reconnects = play(house, args.minutes)
+        rows, cuts, reconnects, live = play(house, args.minutes)
         files, odd, report = holes(house)
         (folder / "rows.json").write_text(json.dumps(rows))
     settled = [row for row in rows if row["s"] >= SETTLED] or rows
@@ -194,13 +206,13 @@ def main():
     half = len(settled) // 2
     rise = {key: statistics.median(r[key] for r in settled[half:]) - statistics.median(r[key] for r in settled[:half])
             for key in ("threads", "handles")}
-    print(f"{args.minutes} sources lost, {cuts} cuts, {reconnects} reconnects")
+    print(f"{args.minutes} sources lost, {cuts} cuts, {reconnects} reconnects; the studio had the programme in {live} of {args.minutes} minutes")
     print(f"memory {settled[-1]['rss_kib'] / 1024:.1f} MiB, {grows:+.2f} MB in ten minutes after the fifth; "
           f"threads {rise['threads']:+.0f}, handles {rise['handles']:+.0f}")
     whole = {key: report.get(key) for key in ("pictures", "missing", "doubled", "pts_irregular", "ts_discontinuities", "error")}
     print(f"{files} recordings joined: {json.dumps(whole)[:300]}")
     print(f"{len(odd)} recordings do not begin with a key picture {odd[:5]}")
-    bad = odd or grows >= 1 or any(value > 0 for value in rise.values()) or report.get("error")
+    bad = odd or live < args.minutes or grows >= 1 or any(value > 0 for value in rise.values()) or report.get("error")
     sys.exit(1 if bad or report.get("pts_irregular") or report.get("ts_discontinuities") else 0)
 
 

@@ -13,6 +13,8 @@ use crate::peers::{LIVEBOX, Process, pause, skipped};
 
 /// Where peers live beyond all cables.
 const FAR: &str = "10.78.9.9";
+/// A stock receiver that stores what it gets: from where, and into which file.
+const RECEIVES: &str = "exec srt-live-transmit -q -chunk:1316 \"$0\" file://con > \"$1\"";
 /// Uplinks: slot and interface.
 const SLOTS: [(&str, &str); 3] = [("wired", "up0"), ("lte1", "up1"), ("lte2", "up2")];
 
@@ -179,10 +181,9 @@ fn srt_and_rtmps_leave_by_the_uplink_that_they_are_bound_to_and_by_no_other() {
     let folder = dir.path();
     let (got_srt, got_rtmp, socket) = (folder.join("srt.ts"), folder.join("rtmp.ts"), folder.join("box.sock"));
     let _srt = Process::spawn(
-        Cables::inside(&cables.away, "srt-live-transmit")
-            .args(["-q", "-chunk:1316"])
-            .arg("srt://:7001?mode=listener")
-            .arg(format!("file://{}", got_srt.display())),
+        Cables::inside(&cables.away, "bash")
+            .args(["-c", RECEIVES, &format!("srt://{FAR}:7001?mode=listener")])
+            .arg(&got_srt),
     );
     // RTMPS: a stock server, and TLS before it; before the first one with a certificate that nobody trusts
     let _rtmp = Process::spawn(
@@ -291,15 +292,9 @@ fn the_dual_image_reaches_the_studio_as_numbered_streams_of_one_group_through_a_
         let studio = free_port();
         gateway +=
             &format!("[[destination]]\nname = \"{stream}\"\nstream = \"{stream}\"\nto = \"127.0.0.1:{studio}\"\n");
-        receivers.push(Process::start(
-            "srt-live-transmit",
-            &[
-                "-q",
-                "-chunk:1316",
-                &format!("srt://127.0.0.1:{studio}?mode=listener"),
-                &format!("file://{}/{stream}.ts", folder.display()),
-            ],
-        ));
+        let file = format!("{}/{stream}.ts", folder.display());
+        let from = format!("srt://127.0.0.1:{studio}?mode=listener");
+        receivers.push(Process::start("bash", &["-c", RECEIVES, &from, &file]));
     }
     fs::write(folder.join("gateway.toml"), gateway).unwrap();
     let mut gateway =

@@ -40,6 +40,7 @@ async function drive(page) {
   };
   // a real press where the key is, until something is so; a machine under load takes its time
   const hold = async (key, until) => {
+    await page.locator(`#${key}`).scrollIntoViewIfNeeded();
     const at = await page.locator(`#${key}`).boundingBox();
     await page.mouse.move(at.x + at.width / 2, at.y + at.height / 2);
     await page.mouse.down();
@@ -92,6 +93,19 @@ async function drive(page) {
   await press("right");
   await pause(500);
   await saw("audio");
+
+  // locked since it is on air: ON AIR alone, however long, stops nothing
+  await hold("on_air", () => pause(4000));
+  await told("live still", (s) => s.phase === "live");
+  await saw("locked");
+  const stopped = () => status().phase !== "live";
+  for (let tries = 0; tries < 5 && !stopped(); tries++) {
+    await hold("knob", () => pause(1500));
+    await hold("on_air", async () => { for (const until = Date.now() + 6000; Date.now() < until && !stopped();) await pause(200); });
+  }
+  await told("standing by", (s) => s.phase === "standby");
+  await dark("on_air");
+  await saw("off air");
   if (wrong.length) throw new Error(`errors in the page: ${wrong.join("; ")}`);
   console.log("all seen");
 }

@@ -87,6 +87,21 @@ async function drive(page) {
   await saw("next speaker");
   await press("ack");
 
+  // once says what will happen, twice does it; and the same way back
+  const carries = (name) => (s) => s.outputs.some((o) => o.name === name && o.active);
+  await told("both encodes are open", (s) => ["backup", "programme"].every((name) => s.outputs.some((o) => o.name === name && o.state === "open")));
+  for (const [from, to] of [["main", "backup"], ["backup", "main"]]) {
+    await press("backup");
+    await pause(1000);
+    await told("armed, nothing done", carries(from));
+    await saw(`${to} armed`);
+    await press("backup");
+    await told(`${to} on air`, carries(to));
+    await (to === "backup" ? lit : dark)("backup");
+    await pause(6000);
+  }
+  await saw("backup and back");
+
   const home = await picture();
   await press("right");
   await page.waitForFunction((h) => document.getElementById("glass").src !== h, home);

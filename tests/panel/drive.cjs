@@ -100,6 +100,7 @@ async function drive(page) {
     await (to === "backup" ? lit : dark)("backup");
     await pause(6000);
   }
+  await told("nothing taken back: an easy picture is no shortage", (s) => s.reductions.length === 0);
   await saw("backup and back");
 
   const home = await picture();

@@ -233,7 +233,8 @@ impl Pump {
                 self.tell.state(What::LineJudged { line, findings });
             }
             if due >= levels_due {
-                levels_due = due + LEVELS;
+                // ten a second on the mean, whatever the pictures' rate; after a stand-still none is owed
+                levels_due = (levels_due + LEVELS).max(due);
                 self.measure(&mut mixer, &sound, &reserve);
             }
         }
@@ -314,6 +315,9 @@ impl Pump {
             while let Some(look) = feed.next_look() {
                 mixer.handle_look(line, look);
             }
+        }
+        if mixer.take_new_show(&wanted.sound) {
+            lines.iter().for_each(|feed| feed.new_show());
         }
         let mut sounding = [false; 3];
         let mut room = [None; 3];

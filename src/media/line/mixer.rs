@@ -61,6 +61,7 @@ pub struct Mixer {
     inverted: [bool; 3],
     lag: Option<f64>,
     said: [Findings; 3],
+    show: u32,
     lines: [Vec<Stereo>; 3],
 }
 
@@ -84,6 +85,7 @@ impl Mixer {
             inverted: [false; 3],
             lag: None,
             said: [Findings::default(); 3],
+            show: orders.show,
             lines: Default::default(),
         }
     }
@@ -120,6 +122,17 @@ impl Mixer {
         if let Some(align) = &mut self.align {
             align.restart();
         }
+    }
+
+    /// True once after another live began: the integrated loudness of the programme is measured afresh, and
+    /// that of the lines is to be.
+    pub fn take_new_show(&mut self, orders: &SoundOrders) -> bool {
+        let new = self.show != orders.show;
+        if new {
+            self.show = orders.show;
+            self.bus.restart();
+        }
+        new
     }
 
     /// A line could come earlier by so many samples than it does unmoved; none if it gives nothing.

@@ -332,11 +332,10 @@ impl Pump {
             stuttered |= store.take_stutter() && fetch.heard;
             sounding[fetch.line]
         });
-        if stuttered && reserve.handle_stutter() {
-            tracing::warn!(
-                delay_ms = reserve.delay().as_millis(),
-                "the sound came late: pictures and sound wait longer"
-            );
+        if stuttered {
+            let waits_longer = reserve.handle_stutter();
+            let delay_ms = reserve.delay().as_millis();
+            tracing::warn!(delay_ms, waits_longer, "the sound on air came late, and there was a hole in it");
         }
         for ear in heard.iter().flatten() {
             // what is too loud is clipped, not wrapped: `as` saturates

@@ -21,6 +21,7 @@ mod rate;
 mod recording;
 mod restart;
 mod settings;
+mod show;
 mod sound;
 mod view;
 
@@ -45,6 +46,7 @@ use lifecycle::Lifecycle;
 use rate::Rate;
 use recording::Recording;
 use restart::Restarts;
+use show::Show;
 use sound::Sound;
 use view::View;
 
@@ -72,6 +74,7 @@ pub struct Control {
     tally: Tally,
     floor: Floor,
     sound: Sound,
+    show: Show,
     tiers: Tiers,
     ladder: Ladder,
     /// No link has reached the far end since then.
@@ -98,6 +101,7 @@ impl Control {
             tally: Tally::default(),
             floor: Floor::new(settings.event.split, intent.talk),
             sound: Sound::default(),
+            show: Show::default(),
             tiers: Tiers::default(),
             ladder: Ladder::default(),
             unreached: None,
@@ -242,6 +246,7 @@ impl Control {
     pub fn handle_fact(&mut self, now: Instant, fact: &Fact) {
         let encoder = self.known.encoder;
         self.known.note(now, fact.part, &fact.what);
+        self.show.note(now, &fact.what);
         match &fact.what {
             What::OutputOpened => self.with_phase_told(now, |lifecycle| lifecycle.output(now, true)),
             What::OutputClosed { .. } => self.with_phase_told(now, |lifecycle| lifecycle.output(now, false)),
@@ -381,6 +386,7 @@ impl Control {
             tally: self.tally,
             intent: &self.intent,
             floor: &self.floor,
+            show: &self.show,
             tiers: &self.tiers,
             media: &self.orders.media,
             ladder: &self.ladder,
@@ -511,6 +517,7 @@ impl Control {
             self.intent.sound.switched = true;
             self.tell(now, told::switched(line_name(line)));
         }
+        self.show.follow(now, self.lifecycle.on_air(), &self.known);
         let scene = self.scene();
         judge::judge(now, &mut self.book, &self.settings, &self.known, &scene);
         // main follows the links as ever; that it has too little to live on has an alarm of its own
@@ -531,7 +538,7 @@ impl Control {
         orders.media.line = self.intent.line;
         orders.media.slate = self.intent.slate;
         orders.media.which = self.intent.which;
-        orders.media.sound = self.sound.orders(&self.settings, &self.intent.sound);
+        orders.media.sound = self.sound.orders(&self.settings, &self.intent.sound, self.show.number());
         orders.media.bitrate = self.rate.told();
         orders.media.outputs = self.intent.outputs;
         let dual = self.ladder.has(ladder::Step::Slides);

@@ -84,9 +84,14 @@ pub fn is_whole(payload: &[u8]) -> bool {
 /// Where the first programme's table is, of a payload that [`Packet::starts`] with pid [`PAT`].
 #[must_use]
 pub fn program(payload: &[u8]) -> Option<u16> {
-    let section = section(payload, 0x00)?;
+    programs(payload).next()
+}
+
+/// Where the tables of all programmes are, of a payload that [`Packet::starts`] with pid [`PAT`].
+pub fn programs(payload: &[u8]) -> impl Iterator<Item = u16> + '_ {
+    let entries = section(payload, 0x00).and_then(|section| section.get(8..)).unwrap_or_default();
     // programme 0 names the network table
-    section.get(8..)?.chunks_exact(4).find(|entry| u16_at(entry, 0) != 0).map(|entry| u16_at(entry, 2) & 0x1fff)
+    entries.chunks_exact(4).filter(|entry| u16_at(entry, 0) != 0).map(|entry| u16_at(entry, 2) & 0x1fff)
 }
 
 /// The streams of a programme, `(pid, stream type)`, of a payload that starts with its table.

@@ -76,16 +76,14 @@ pub(super) fn choose(
 ) -> anyhow::Result<(Vec<EncoderKind>, Vec<String>)> {
     let codec = settings.codec;
     let has = |kind| gst::ElementFactory::find(encoder::element(kind, codec)).is_some();
-    let mut refused = Vec::new();
     let chosen = encoder::choose(board, codec, has, |kind| {
         within(encoder::trial_within(kind), trial, (kind, size, settings)).map_err(|error| {
             let error = format!("{error:#}");
             tracing::warn!(encoder = encoder::element(kind, codec), error, "encoder failed its trial");
-            refused.push(format!("{}: {error}", encoder::element(kind, codec)));
             error
         })
     });
-    let chosen = chosen.map_err(|why| {
+    let (chosen, refused) = chosen.map_err(|why| {
         tracing::warn!(why = why.join("; "), "no encoder works");
         let tried: Vec<_> = encoder::order(board).into_iter().map(|kind| encoder::element(kind, codec)).collect();
         anyhow::anyhow!(said::no_encoder(tried.join(" ")))

@@ -262,10 +262,11 @@ class Line:
 
     def noticed(self):
         """Kills the listener; seconds until whoever calls it has noticed."""
+        ended = lambda: len(re.findall(r"session(?: ended|:)", self.said("receiver")))
+        calls, before = self.running.get("caller"), ended()
         self.running["listener"].kill()
         began = time.monotonic()
-        calls = self.running.get("caller")
-        there = lambda: calls.poll() is None if calls else "the far end closed it" not in self.said("receiver")
+        there = lambda: calls.poll() is None if calls else ended() == before
         while there() and time.monotonic() < began + 10:
             time.sleep(0.02)
         return time.monotonic() - began

@@ -467,7 +467,7 @@ fn a_ts_stream_is_opened_by_name_released_at_l_and_echoed() {
 fn more_streams_than_a_group_may_have_are_refused_and_a_box_taken_out_is_out() {
     let limits = Limits { streams: 2, ..Limits::default() };
     let l = Duration::from_millis(300);
-    let mut many = Native::new(limits.clone(), Offer::ts(l, &["a", "b", "c"]));
+    let many = Native::new(limits.clone(), Offer::ts(l, &["a", "b", "c"]));
     let mut few = Native::new(limits, Offer::ts(l, &["a", "b"]));
 
     assert!(!many.initiator.is_up() && few.initiator.is_up());

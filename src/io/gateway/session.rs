@@ -262,6 +262,8 @@ impl Call {
         if open && !look.opened {
             tracing::info!(destination = self.destination.name, "session open");
             look.opened = true;
+            // the next session is to begin at a key picture: it is ours to open
+            made.sink.set_property("auto-reconnect", false);
         }
         if self.calls() {
             anyhow::ensure!(open || !look.opened, "the far end closed it");

@@ -22,6 +22,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# what the box's own unit sets for its memory
+UNIT = (ROOT / "systemd/livebox.service").read_text()
+MEMORY = dict(line.split("=", 2)[1:] for line in UNIT.splitlines() if line.startswith("Environment=MALLOC_"))
 # second of each minute at which something is done
 LOST, BACK, CUT, ENDED, AGAIN = 10, 14, 25, 40, 43
 SETTLED = 5 * 60
@@ -61,9 +64,10 @@ class House:
         self.port, self.studio = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
         self.others = []
 
-    def start(self, *command, log):
+    def start(self, *command, log, **settings):
         with open(self.folder / log, "ab") as out:
-            return subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+            return subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                    env=os.environ | settings)
 
     def far_end(self):
         self.others = [
@@ -101,7 +105,7 @@ class House:
             f'[media]\nsize = "640x360"\nreserve = "200ms"\nbitrate_max = "2Mbps"\n'
             f'destination = "127.0.0.1:{self.port}"\n[event]\nagenda = "{agenda}"\n')
         return self.start(self.livebox, "run", "--board", str(board), "--config",
-                          str(self.folder / "livebox.toml"), log="box.log")
+                          str(self.folder / "livebox.toml"), log="box.log", **MEMORY)
 
     def send(self, *words):
         done = subprocess.run([self.livebox, "send", *words, "--socket", f"{self.folder}/livebox.sock"],

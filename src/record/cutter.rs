@@ -2,8 +2,8 @@
 //!
 //! In goes a transport stream in any pieces; out come its bytes, every one once and in order, with
 //! [`Out::Cut`] between two packets where a cut was asked for: before the tables that stand directly
-//! before a key picture, so that the new segment can be played from its first packet. A mux writes its
-//! tables there whenever a key picture is asked for. Where it does not, the cut goes before the latest
+//! before a key picture, so that the new segment can be played from its first packet. Our mux writes its
+//! tables there. Where one does not, the cut goes before the latest
 //! tables all the same: then the new segment begins with the last moments of the picture before, and
 //! still nothing is lost or doubled.
 

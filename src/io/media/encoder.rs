@@ -119,8 +119,15 @@ fn trial(kind: EncoderKind, size: PictureSize, settings: &Settings) -> anyhow::R
     let (first, last) = (elements.first().context("a chain has elements")?, elements.last().context("likewise")?);
     source.link(first)?;
     last.link(&sink)?;
-    pipe.set_state(gst::State::Playing)?;
     let bus = pipe.bus().context("a pipeline has a bus")?;
+    if let Err(error) = pipe.set_state(gst::State::Playing) {
+        // the driver's own words, if it has any
+        let said = bus.pop_filtered(&[gst::MessageType::Error]);
+        match said.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Error(words)) => anyhow::bail!(pipeline::words(words)),
+            _ => return Err(error.into()),
+        }
+    }
     let limit = gst::ClockTime::from_mseconds(encoder::trial_within(kind).as_millis() as u64);
     let end = bus.timed_pop_filtered(limit, &[gst::MessageType::Eos, gst::MessageType::Error]);
     drop(guard);

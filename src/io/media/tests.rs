@@ -184,6 +184,8 @@ fn config(roads: Roads) -> Config {
         size: SIZE,
         rate: FrameRate { num: 25, den: 1 },
         gop: seconds(2.0),
+        // a busy machine that is late with the sound would else make it longer, and show a picture twice for it
+        reserve: seconds(0.2),
         srt_latency: Duration::from_millis(200),
         store: std::env::temp_dir(),
         roads,
@@ -623,6 +625,7 @@ fn an_encoder_that_its_driver_refuses_is_named_and_the_next_one_carries_the_prog
     show.hear("chosen", |what| matches!(what, What::EncoderChosen { kind: EncoderKind::X264enc }));
     show.opens(OutputId::Backup, 0);
     peer.gets(60_000);
+    wait(1.5);
     let (why, main) = (refused(&show, OutputId::Main).unwrap(), show.main(0));
     show.end();
 
@@ -643,6 +646,7 @@ fn a_driver_that_carries_one_encode_and_no_more_leaves_the_second_to_the_process
     show.hear("refused", |what| matches!(what, What::EncoderFailed { output: OutputId::Backup, for_good: true, .. }));
     show.opens(OutputId::Backup, 0);
     peer.gets(60_000);
+    wait(1.5);
     let (why, main) = (refused(&show, OutputId::Backup).unwrap(), show.main(0));
     show.end();
 

@@ -209,7 +209,7 @@ mod tests {
                 "sent_bytes": 5, "sent_packets": 6, "lost_packets": 7, "strange_datagrams": 8, "datagram": 1472,
             }],
             "connected": true,
-            "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "latency_ms": 1000.0, "waiting_ms": 12.0,
+            "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "limited": false, "latency_ms": 1000.0, "waiting_ms": 12.0,
             "packets": 1, "dropped_late": 2, "resent": 3, "caller_retransmits_dropped": 4,
             "naks_swallowed": 5, "ack_copies_dropped": 6, "strange_packets": 7,
         });

@@ -10,8 +10,8 @@ use super::topic::Topics;
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
 use crate::bond::echo::Echo;
-use crate::lang::Text;
 use crate::health::{CPU, DISK_FREE, Limit, MEMORY, Sample, TEMPERATURE};
+use crate::lang::Text;
 use crate::media::line::Fault;
 use crate::media::meter::Levels;
 use crate::media::{Layout, Line, SourceId};
@@ -366,9 +366,11 @@ fn health(topics: &Topics, status: &Status) -> Told {
 }
 
 fn sound(status: &SoundStatus) -> Sound<'_> {
-    let of = |line: Line| move |kind: AlarmKind| {
-        let subject = line.source().name();
-        (kind.text(subject, &Text::default()), kind.advice(subject, &Text::default()))
+    let of = |line: Line| {
+        move |kind: AlarmKind| {
+            let subject = line.source().name();
+            (kind.text(subject, &Text::default()), kind.advice(subject, &Text::default()))
+        }
     };
     let findings = status.lines.iter().flat_map(|line| {
         line.faults.iter().map(move |fault| {
@@ -395,14 +397,7 @@ pub(super) fn meters(topics: &Topics, status: &Status) -> Publication {
         programme: sound.programme.map(Levels::rounded),
         reduction_db: (sound.reduction_db * 10.0).round() / 10.0,
     });
-    Publication {
-        topic: topics.meters(),
-        payload,
-        acknowledged: false,
-        retain: false,
-        expiry: None,
-        correlation: None,
-    }
+    Publication { topic: topics.meters(), payload, acknowledged: false, retain: false, expiry: None, correlation: None }
 }
 
 fn link(topics: &Topics, status: &Status, link: &LinkStatus) -> Option<Told> {

@@ -293,6 +293,33 @@ fn every_fault_is_found_in_time_and_a_quarter_of_an_hour_raises_none() {
     let missed: Vec<_> = rows.iter().filter(|(_, row)| row.in_time < row.trials).collect();
     assert!(missed.is_empty(), "{:?}", missed.iter().map(|(fault, _)| fault.name()).collect::<Vec<_>>());
     assert!(told.is_empty(), "{told:?}");
+    // a line that is cut off makes no microphone of the other
+    assert!(!rows[&Fault::Clipping].wrong.contains_key("mic_level"), "{:?}", rows[&Fault::Clipping].wrong);
+}
+
+#[test]
+fn a_line_that_is_cut_off_is_one_fault_and_makes_no_microphone_of_the_other() {
+    let given = restless(40, 11);
+    let mut pair = Pair::new(Duration::from_secs(5));
+    let mut watches = [Watch::new(), Watch::new()];
+    let mut told = BTreeMap::new();
+    for (block, part) in given.chunks_exact(480).enumerate() {
+        let now = Instant::from_millis((block as u64 + 1) * 10);
+        // a weak programme; after 20 s line A is driven into its end by 50 dB more
+        let gain = if block < 2000 { 0.03 } else { 10.0 };
+        let lines =
+            [gain, 0.03].map(|gain: f32| part.iter().map(|x| [(x * gain).clamp(-1.0, 1.0); 2]).collect::<Vec<_>>());
+        for (line, samples) in lines.iter().enumerate() {
+            let pair = &mut pair;
+            watches[line].push(now, samples, |look| pair.handle_look(line, look));
+            for finding in pair.findings(now, line).iter() {
+                told.entry((line, finding.fault.name())).or_insert(block);
+            }
+        }
+    }
+
+    assert_eq!(told.keys().collect::<Vec<_>>(), [&(0, "clipping")], "{told:?}");
+    assert!((2000..2100).contains(&told[&(0, "clipping")]), "{told:?}");
 }
 
 /// The table of docs/audio.md, on voices and music that no threshold was set by; half an hour in release.

@@ -10,11 +10,15 @@ const store = (key, value) => localStorage.setItem(`livebox.${key}`, value);
 const STALE_AFTER_MS = 12_000;
 /** A box answers within a second; after this nobody will. */
 const ANSWER_WITHIN_MS = 10_000;
+/** The box tells meters for half a minute after it was asked. */
+const METERS_EVERY_MS = 20_000;
+/** Meters older than this are not of now. */
+const METERS_FRESH_MS = 1_500;
 /** An armed stop is forgotten after this. */
 const ARMED_FOR_MS = 5_000;
 
 const consoleId = `web-${Math.random().toString(36).slice(2, 10)}`;
-const view = { state: null, info: null, health: null, links: new Map(), freshAt: 0, pace: 0, retained: false };
+const view = { state: null, info: null, health: null, meters: null, metersAt: 0, links: new Map(), freshAt: 0, pace: 0, retained: false };
 const asked = new Map();
 
 let lang = query.get("lang") || stored("lang") || (navigator.language.startsWith("zh") ? "zh" : "en");
@@ -39,7 +43,7 @@ function make(tag, attributes = {}, ...children) {
 
 function connect({ broker, device, user, password }) {
   client?.end(true);
-  Object.assign(view, { state: null, info: null, health: null, links: new Map(), freshAt: 0, retained: false });
+  Object.assign(view, { state: null, info: null, health: null, meters: null, links: new Map(), freshAt: 0, retained: false });
   prefix = `livebox/v1/${device}`;
   $("device").textContent = device;
   document.title = `${device} · livebox`;
@@ -62,6 +66,8 @@ function connect({ broker, device, user, password }) {
   client.on("connect", () => {
     lineWord = "connected";
     client.subscribe([`${prefix}/state`, `${prefix}/info`, `${prefix}/health`, `${prefix}/links/+`, `${prefix}/ack/${consoleId}`], { qos: 1 });
+    client.subscribe(`${prefix}/meters`, { qos: 0 });
+    askMeters();
     render();
   });
   client.on("close", () => {
@@ -83,6 +89,10 @@ function receive(topic, payload, retained) {
   if (branch.startsWith("ack/")) return hear(message);
   if (branch === "state") view.state = message;
   if (branch === "info") view.info = message;
+  if (branch === "meters") {
+    Object.assign(view, { meters: message, metersAt: Date.now() });
+    return renderMeters();
+  }
   if (branch.startsWith("links/")) view.links.set(branch.slice("links/".length), message);
   if (branch === "health") {
     view.health = message;
@@ -114,6 +124,11 @@ function send(verb, more = {}) {
   });
 }
 
+/** Meters are told only while somebody looks: a page in the background asks for none. */
+function askMeters() {
+  if (client?.connected && !document.hidden) client.publish(`${prefix}/cmd/meters`, "{}", { qos: 0 });
+}
+
 function hear(message) {
   clearTimeout(asked.get(message.id));
   asked.delete(message.id);
@@ -142,6 +157,12 @@ function boxNow() {
   const at = view.health?.at?.s;
   if (typeof at !== "number") return null;
   return at + (view.freshAt ? (Date.now() - view.freshAt) / 1000 : 0);
+}
+
+/** How long ago that was, by the box's own scale. */
+function ago(seconds) {
+  const now = boxNow();
+  return now !== null && typeof seconds === "number" ? clock(now - seconds) : "";
 }
 
 function staleness() {
@@ -214,7 +235,9 @@ function renderHand(stale) {
   for (const button of document.querySelectorAll("[data-line]")) {
     button.classList.toggle("on", programme?.line === button.dataset.line);
     button.disabled = stale;
-    const input = view.health?.inputs?.find((i) => i.source === `mixer_${button.dataset.line}`);
+    const embedded = button.dataset.line === "embedded";
+    const input = view.health?.inputs?.find((i) => i.source === (embedded ? "embedded" : `mixer_${button.dataset.line}`));
+    if (embedded) button.hidden = !view.info?.lines?.includes("embedded");
     button.classList.toggle("dead", input ? !input.present : false);
     button.querySelector(".meter i").style.width = `${meter(input?.level)}%`;
   }
@@ -230,6 +253,82 @@ function renderHand(stale) {
   const said = answer?.message;
   box.textContent = said ? `${word(said.verb)}: ${said[lang] ?? said.result}` : answer?.text ?? "";
   box.dataset.result = said?.result ?? "";
+}
+
+// ---- the sound
+
+const LEVELS = [["peak", "dBFS"], ["true_peak", "dBTP"], ["rms", "dBFS"], ["momentary", "LUFS"], ["short_term", "LUFS"], ["integrated", "LUFS"]];
+
+/** Louder than the limiter's ceiling is bad, louder than a mixer should send is worth a look. */
+const loud = (key, value) => (key !== "true_peak" || typeof value !== "number" ? "" : value > -1 ? "bad" : value > -6 ? "warn" : "");
+
+function soundCard(name, title, ...more) {
+  return make("article", { "data-sound": name }, make("h3", {}, title),
+    make("div", { class: "bars" }, make("span", { class: "meter" }, make("i")), make("span", { class: "meter" }, make("i"))),
+    make("dl", {}, ...LEVELS.flatMap(([key, unit]) => [make("dt", {}, word(key)), make("dd", { "data-level": key }, "–", make("small", {}, unit))])),
+    ...more);
+}
+
+function finding(found) {
+  return make("li", { "data-fault": found.fault }, make("b", {}, found.text?.[lang] ?? found.fault),
+    make("time", {}, ` −${ago(found.since_s)} · ${word("confidence")} ${Math.round((found.confidence ?? 0) * 100)} %`), make("em", {}, found.advice?.[lang] ?? ""));
+}
+
+/** What a report will say of the show: the loudest moment, the loudness over all of it, and how often something was wrong. */
+function showLine(sound, loudness, faults) {
+  if (!sound.show || typeof loudness?.true_peak !== "number") return null;
+  const count = faults ? ` · ${word("faultsCount")(faults)}` : "";
+  return make("p", { class: "show" }, `${word(sound.show.until_s === null ? "showSoFar" : "showLast")}: ${word("integrated")} ${number(loudness.integrated, 1)} LUFS · ${word("true_peak")} ${number(loudness.true_peak, 1)} dBTP${count}`);
+}
+
+function renderSound() {
+  const sound = view.health?.sound;
+  const onAir = view.health?.programme?.line;
+  const cards = (sound?.lines ?? []).map((line) => {
+    const show = sound.show?.lines?.[["a", "b", "embedded"].indexOf(line.line)];
+    const facts = line.levels === null ? [word("nothing")] : [word("leads")[line.leads] ?? line.leads];
+    if (typeof line.ppm === "number") facts.push(`${word("ppm")} ${line.ppm > 0 ? "+" : ""}${line.ppm.toFixed(1)} ppm`);
+    facts.push(`${word("gain")} ${number(line.gain_db, 1)} dB`, `${word("delay")} ${line.delay_ms} ms`);
+    const found = (sound.findings ?? []).filter((f) => f.line === line.line);
+    const title = word({ a: "lineA", b: "lineB" }[line.line] ?? line.line) + (line.line === onAir ? ` · ${word("onAir")}` : "");
+    const card = soundCard(line.line, title, make("p", { class: "facts" }, facts.join(" · ")),
+      make("ul", {}, ...(found.length || line.levels === null ? found.map(finding) : [make("li", { class: "none" }, word("well"))])),
+      showLine(sound, show, (show?.faults?.length ?? 0) + (show?.more ?? 0)));
+    card.className = `${found.length ? "warn" : ""} ${line.line === onAir ? "on" : ""} ${line.levels === null ? "dead" : ""}`;
+    return card;
+  });
+  const notes = [];
+  if (typeof sound?.lag_ms === "number") notes.push(word("lag")(sound.lag_ms));
+  if (sound?.wait_ms > 0.05) notes.push(word("wait")(sound.wait_ms));
+  if (sound?.inverted) notes.push(word("turned"));
+  if (sound?.mute) notes.push(word("mutedNow"));
+  $("sound").hidden = !sound;
+  $("sound").querySelector("div").replaceChildren(...cards, soundCard("programme", word("programme"), sound ? showLine(sound, sound.show?.programme, 0) : null));
+  $("sound").querySelector(":scope > p").textContent = notes.join(" · ");
+  renderMeters();
+}
+
+/** The levels alone: ten times a second where the box tells them so, else with everything else. */
+function renderMeters() {
+  const sound = view.health?.sound;
+  const fresh = view.meters && Date.now() - view.metersAt < METERS_FRESH_MS;
+  const meters = fresh ? view.meters : sound;
+  $("sound").classList.toggle("quick", Boolean(fresh));
+  for (const card of document.querySelectorAll("[data-sound]")) {
+    const name = card.dataset.sound;
+    const levels = name === "programme" ? meters?.programme : meters?.lines?.find((line) => line.line === name)?.levels;
+    const [body, top] = card.querySelectorAll(".meter i");
+    body.style.width = `${meter(levels?.rms)}%`;
+    top.style.width = `${meter(levels?.true_peak)}%`;
+    for (const [key, unit] of LEVELS) {
+      const shown = card.querySelector(`[data-level="${key}"]`);
+      // below what any mixer sends there is nothing to read
+      const value = levels?.[key];
+      shown.firstChild.textContent = typeof value === "number" && value < -100 ? "−∞" : number(value, 1);
+      shown.className = loud(key, value);
+      shown.lastChild.textContent = unit;
+    }
+  }
 }
 
 const meter = (level) => (typeof level === "number" ? Math.max(0, Math.min(100, 100 + (level / 60) * 100)) : 0);
@@ -273,7 +372,6 @@ function renderLists(stale) {
   const health = view.health;
   const alarms = health?.alarms ?? [];
   const now = boxNow();
-  const ago = (s) => (now !== null && typeof s === "number" ? clock(now - s) : "");
   $("alarms").querySelector("ul").replaceChildren(...(alarms.length
     ? alarms.map((alarm) => make("li", { class: alarm.severity, "data-alarm": alarm.kind },
       make("span", { class: "grade" }, word(alarm.severity), make("time", {}, ago(alarm.since_s))),
@@ -308,6 +406,7 @@ function render() {
   renderAir(stale);
   renderFigures();
   renderHand(stale);
+  renderSound();
   renderLinks();
   renderLists(stale);
 }
@@ -354,3 +453,5 @@ if (door.broker && door.device) connect(door);
 else $("door").hidden = false;
 render();
 setInterval(render, 1000);
+setInterval(askMeters, METERS_EVERY_MS);
+document.addEventListener("visibilitychange", askMeters);

@@ -10,9 +10,15 @@ use livebox::alarm::{AlarmKind, Severity};
 use livebox::bond::LinkPhase;
 use livebox::bond::echo::{Destination, Echo, Kind, Sense};
 use livebox::lang::{Text, said};
-use livebox::message::{AlarmLine, Event, FarEnd, Reading, Status, Verdict};
+use livebox::media::Line;
+use livebox::media::line::{Fault, Leads};
+use livebox::media::meter::Levels;
+use livebox::message::{
+    AlarmLine, Event, FarEnd, LineFault, LineStatus, LoudnessReport, Occurrence, Reading, ShowReport, Status, Verdict,
+};
 use livebox::mqtt::Config;
 use livebox::time::Instant;
+use livebox::units::Dbfs;
 
 use crate::mqtt::{Broker, Running};
 
@@ -141,6 +147,31 @@ fn harm(status: &mut Status) {
             destinations: vec![Destination { name: "studio".to_owned(), ..Destination::default() }],
         }],
     });
+    let levels = Levels {
+        peak: Dbfs(-0.9),
+        true_peak: Dbfs(-0.4),
+        rms: Dbfs(-17.0),
+        momentary: Some(-20.1),
+        short_term: Some(-20.3),
+        integrated: Some(-21.0),
+    };
+    let line = |line, levels: Option<Levels>, faults: Vec<LineFault>| LineStatus {
+        line,
+        levels,
+        leads: Leads::LeftOnly,
+        ppm: levels.map(|_| 12.5),
+        gain_db: -3.0,
+        delay_ms: 80,
+        faults,
+    };
+    let mut show = ShowReport { since_s: 1.0, programme: LoudnessReport::default(), ..ShowReport::default() };
+    let hum = LineFault { fault: Fault::Hum, since_s: 1.0, confidence: 0.93 };
+    show.lines[1].loudness = LoudnessReport { integrated: Some(-21.5), true_peak: Some(-0.4) };
+    show.lines[1].faults = vec![Occurrence { fault: Fault::Hum, since_s: 1.0, until_s: None, confidence: 0.93 }];
+    status.sound.lines = vec![line(Line::A, None, vec![]), line(Line::B, Some(levels), vec![hum])];
+    status.sound.programme = Some(levels);
+    status.sound.lag_ms = Some(7.1);
+    status.sound.show = Some(show);
     status.alarms = vec![AlarmLine {
         kind: AlarmKind::UplinkDown,
         subject: "wired".to_owned(),

@@ -165,6 +165,7 @@ pub(crate) fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
         offered: target,
         delivered: target,
         target,
+        limited: true,
         latency: Duration::from_secs(1),
         waiting: Duration::ZERO,
         packets: 0,

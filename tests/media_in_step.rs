@@ -57,7 +57,7 @@ fn in_step(seconds: u64, ppm: f64, phase_ms: u64, plain: bool) -> Vec<f64> {
             taken += PIECE as u64;
         }
         slot.pick(Instant::from_micros(due).before(reserve.delay()));
-        store.pull(&mut out);
+        store.pull(Instant::from_micros(due), &mut out);
         let Some(shown) = slot.frame() else { continue };
         let picture_late = (due - shown) as f64 / 1000.0;
         for (n, sample) in out.iter().enumerate() {

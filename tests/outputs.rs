@@ -40,8 +40,8 @@ impl Cables {
             assert!(ip(&["-n", namespace, "link", "set", "lo", "up"]));
         }
         assert!(ip(&["-n", &cables.away, "addr", "add", &format!("{FAR}/32"), "dev", "lo"]));
-        for n in 0..SLOTS.len() {
-            let (here, there) = (SLOTS[n].1, format!("far{n}"));
+        for (n, slot) in SLOTS.iter().enumerate() {
+            let (here, there) = (slot.1, format!("far{n}"));
             assert!(ip(&[
                 "-n",
                 &cables.home,

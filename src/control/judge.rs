@@ -15,7 +15,7 @@ use crate::lang::{Text, said};
 use crate::media::line::Fault;
 use crate::media::picture::{PictureFault, PictureOf};
 use crate::media::{Line, OutputId, SourceId};
-use crate::message::{OutputState, Part, Phase};
+use crate::message::{OutputState, Part, Phase, alarm_of};
 use crate::record::StopCause;
 use crate::time::Instant;
 
@@ -166,20 +166,5 @@ const fn alarm_of_picture(fault: PictureFault) -> AlarmKind {
         PictureFault::NoSignal => AlarmKind::PictureNoSignal,
         PictureFault::Format => AlarmKind::PictureFormat,
         PictureFault::Damaged => AlarmKind::PictureDamaged,
-    }
-}
-
-const fn alarm_of(fault: Fault) -> AlarmKind {
-    match fault {
-        Fault::Unplugged => AlarmKind::LineUnplugged,
-        Fault::Silent => AlarmKind::LineSilent,
-        Fault::DeadChannel => AlarmKind::LineDeadChannel,
-        Fault::Clipping => AlarmKind::LineClipping,
-        Fault::DcOffset => AlarmKind::LineOffset,
-        Fault::Hum => AlarmKind::LineHum,
-        Fault::MicLevel => AlarmKind::LineMicLevel,
-        Fault::Polarity => AlarmKind::LinePolarity,
-        Fault::Howl => AlarmKind::LineHowl,
-        Fault::Glitches => AlarmKind::LineGlitches,
     }
 }

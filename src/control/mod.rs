@@ -21,6 +21,7 @@ mod rate;
 mod recording;
 mod restart;
 mod settings;
+mod show;
 mod sound;
 mod view;
 
@@ -31,6 +32,7 @@ use std::time::Duration;
 pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
 use crate::alarm::{AlarmKind, Book, Turn};
+use crate::bond::GroupStats;
 use crate::event::{Floor, Tiers};
 use crate::lang::{Text, told};
 use crate::media::{Hold, Layout, Line, OutputId, Slate};
@@ -39,11 +41,12 @@ use crate::time::{Instant, Timestamp};
 use crate::units::Bitrate;
 use judge::Scene;
 use known::Known;
-use ladder::{Ladder, Moved};
+use ladder::{Ladder, Moved, Room};
 use lifecycle::Lifecycle;
 use rate::Rate;
 use recording::Recording;
 use restart::Restarts;
+use show::Show;
 use sound::Sound;
 use view::View;
 
@@ -52,6 +55,9 @@ const NEXT_FAR_END: Duration = Duration::from_secs(8);
 
 /// So many events are kept for slow faces: a minute of a very bad evening.
 const EVENTS: usize = 64;
+
+/// A safe rate of which less than this is used limits nobody.
+const FULL: f64 = 0.6;
 
 /// The one place that decides. After any `handle_*`: look at [`Control::orders`],
 /// [`Control::intent`] and [`Control::status`], then sleep until [`Control::next_timeout`] or the
@@ -68,6 +74,7 @@ pub struct Control {
     tally: Tally,
     floor: Floor,
     sound: Sound,
+    show: Show,
     tiers: Tiers,
     ladder: Ladder,
     /// No link has reached the far end since then.
@@ -94,6 +101,7 @@ impl Control {
             tally: Tally::default(),
             floor: Floor::new(settings.event.split, intent.talk),
             sound: Sound::default(),
+            show: Show::default(),
             tiers: Tiers::default(),
             ladder: Ladder::default(),
             unreached: None,
@@ -238,13 +246,14 @@ impl Control {
     pub fn handle_fact(&mut self, now: Instant, fact: &Fact) {
         let encoder = self.known.encoder;
         self.known.note(now, fact.part, &fact.what);
+        self.show.note(now, &fact.what);
         match &fact.what {
             What::OutputOpened => self.with_phase_told(now, |lifecycle| lifecycle.output(now, true)),
             What::OutputClosed { .. } => self.with_phase_told(now, |lifecycle| lifecycle.output(now, false)),
             What::GroupMeasured(stats) => {
                 self.follow_tier(now, stats.connected.then_some(stats.target));
                 self.turn_to_next(now, stats.connected);
-                self.climb(now, stats.connected.then_some(stats.target));
+                self.climb(now, stats);
                 // the dual image has its share of the bond, and keeps it
                 let apart = self.settings.bonded_apart(&self.orders.media.others);
                 let left = Bitrate::bps(stats.target.as_bps().saturating_sub(apart.as_bps()));
@@ -377,6 +386,7 @@ impl Control {
             tally: self.tally,
             intent: &self.intent,
             floor: &self.floor,
+            show: &self.show,
             tiers: &self.tiers,
             media: &self.orders.media,
             ladder: &self.ladder,
@@ -455,15 +465,21 @@ impl Control {
     }
 
     /// The links carry so much for the bond, and beside it what outputs of their own have reserved.
-    fn climb(&mut self, now: Instant, target: Option<Bitrate>) {
+    fn climb(&mut self, now: Instant, stats: &GroupStats) {
         if !self.lifecycle.on_air() {
             self.ladder.clear();
             return;
         }
-        let Some(target) = target else { return };
+        if !stats.connected {
+            return;
+        }
         let reserved: u64 = self.orders.reserved.values().map(|rate| rate.as_bps()).sum();
         let demand = self.settings.demand(self.rate.need());
-        match self.ladder.update(now, &demand, Bitrate::bps(target.as_bps() + reserved)) {
+        let room = Bitrate::bps(stats.target.as_bps() + reserved);
+        // an easy picture fills little of what it may: then a low target says nothing about the links
+        let proven = stats.limited && stats.offered > stats.target.scaled(FULL);
+        let room = if proven { Room::Proven(room) } else { Room::Untried };
+        match self.ladder.update(now, &demand, room) {
             Some(Moved::Down(ladder::Step::Main, _) | Moved::Up(ladder::Step::Main)) | None => {}
             Some(Moved::Down(step, why)) => self.tell(now, told::reduced(step.name(), &why)),
             Some(Moved::Up(step)) => self.tell(now, told::restored(step.name())),
@@ -501,6 +517,7 @@ impl Control {
             self.intent.sound.switched = true;
             self.tell(now, told::switched(line_name(line)));
         }
+        self.show.follow(now, self.lifecycle.on_air(), &self.known);
         let scene = self.scene();
         judge::judge(now, &mut self.book, &self.settings, &self.known, &scene);
         // main follows the links as ever; that it has too little to live on has an alarm of its own
@@ -521,7 +538,7 @@ impl Control {
         orders.media.line = self.intent.line;
         orders.media.slate = self.intent.slate;
         orders.media.which = self.intent.which;
-        orders.media.sound = self.sound.orders(&self.settings, &self.intent.sound);
+        orders.media.sound = self.sound.orders(&self.settings, &self.intent.sound, self.show.number());
         orders.media.bitrate = self.rate.told();
         orders.media.outputs = self.intent.outputs;
         let dual = self.ladder.has(ladder::Step::Slides);

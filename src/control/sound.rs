@@ -90,7 +90,7 @@ impl Sound {
     }
 
     /// What the pump is told.
-    pub(super) fn orders(&self, settings: &Settings, intent: &SoundIntent) -> SoundOrders {
+    pub(super) fn orders(&self, settings: &Settings, intent: &SoundIntent, show: u32) -> SoundOrders {
         let sound = &settings.media.sound;
         SoundOrders {
             gain: std::array::from_fn(|i| intent.gain[i].unwrap_or(sound.gain[i])),
@@ -100,6 +100,7 @@ impl Sound {
             silent_after_ms: u32::try_from(sound.silent_after.as_millis()).unwrap_or(5000),
             delay: std::array::from_fn(|i| intent.delay[i].unwrap_or(sound.delay[i])),
             lip_sync: self.lip_sync,
+            show,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::outputs;
 use super::rate::Rate;
 use super::recording::{self, Recording};
 use super::settings::Settings;
+use super::show::Show;
 use super::sound;
 use crate::alarm::Book;
 use crate::bond::LinkPhase;
@@ -41,6 +42,7 @@ pub(super) struct View<'c> {
     pub(super) tally: Tally,
     pub(super) intent: &'c Intent,
     pub(super) floor: &'c Floor,
+    pub(super) show: &'c Show,
     pub(super) tiers: &'c Tiers,
     pub(super) media: &'c MediaOrders,
     pub(super) ladder: &'c Ladder,
@@ -142,10 +144,12 @@ impl View<'_> {
             auto_switch: sound::auto(self.settings, &self.intent.sound),
             switched: self.intent.sound.switched,
             lag_ms: stats.lag_ms,
+            wait_ms: stats.wait_ms,
             inverted: stats.inverted,
             lip_sync_running: orders.lip_sync,
             flashes: stats.flashes,
             lip_sync: stats.lip_sync,
+            show: self.show.report().cloned(),
         }
     }
 
@@ -179,8 +183,10 @@ impl View<'_> {
             _ => Verdict::Bad,
         });
         let enough = least.as_mbps() / most.as_mbps();
+        // a low rate is bad news only if more was tried: an easy picture asks the links for little
+        let untried = group.is_some_and(|group| !group.limited);
         let safe_rate = reading(group.map(|g| g.target.as_mbps()), most.as_mbps(), |share| match share {
-            s if s >= 1.0 => Verdict::Good,
+            s if s >= 1.0 || untried => Verdict::Good,
             s if s >= enough => Verdict::Warn,
             _ => Verdict::Bad,
         });

@@ -42,6 +42,14 @@ pub struct LipSync {
     pub spread_ms: f64,
 }
 
+impl LipSync {
+    /// The same for a sound that waits so many milliseconds longer than its picture on the way through the box.
+    #[must_use]
+    pub fn later(self, ms: f64) -> Self {
+        Self { sound_late_ms: self.sound_late_ms + ms, ..self }
+    }
+}
+
 /// Watches flashes and listens for beeps.
 #[derive(Debug, Default)]
 pub struct Clapper {

@@ -38,6 +38,20 @@ impl Levels {
         short_term: None,
         integrated: None,
     };
+
+    /// To a tenth of a decibel, which is all that a meter shows.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        let tenth = |db: f64| (db * 10.0).round() / 10.0;
+        Self {
+            peak: Dbfs(tenth(self.peak.0)),
+            true_peak: Dbfs(tenth(self.true_peak.0)),
+            rms: Dbfs(tenth(self.rms.0)),
+            momentary: self.momentary.map(tenth),
+            short_term: self.short_term.map(tenth),
+            integrated: self.integrated.map(tenth),
+        }
+    }
 }
 
 /// Measures one line, or the programme.

@@ -1,7 +1,8 @@
 //! Reserve: how long pictures and sound wait before their turn, so that a thread may come late.
 //!
 //! It is the box's own share of the way from the lens to the studio: short where threads come in time,
-//! and a picture longer each time the sound on air ran dry only because they did not.
+//! and a picture longer each time the sound on air ran dry only because they did not. Where the sound
+//! waits for the later of two lines, pictures wait with it, in whole pictures.
 
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ const MOST: Duration = Duration::from_millis(200);
 pub struct Reserve {
     period: Duration,
     least: Duration,
-    delay: Duration,
+    /// Pictures by which it grew because a thread was late, and because the sound waits.
+    stutters: u32,
+    waits: u32,
 }
 
 impl Reserve {
@@ -25,27 +28,43 @@ impl Reserve {
     pub fn new(period: Duration, wanted: Duration) -> Self {
         let whole = (wanted.as_micros() / period.as_micros().max(1)).max(1) as u32;
         let least = period * whole + period / 2;
-        Self { period, least, delay: least }
+        Self { period, least, stutters: 0, waits: 0 }
     }
 
-    /// What is waited for now.
+    /// What pictures wait for now.
     #[must_use]
     pub fn delay(&self) -> Duration {
-        self.delay
+        self.least + self.grown()
     }
 
     /// By how much it is longer than it was at first.
     #[must_use]
     pub fn grown(&self) -> Duration {
-        self.delay - self.least
+        self.period * (self.stutters + self.waits)
+    }
+
+    /// By how much the sound waits longer than at first because a thread was late.
+    #[must_use]
+    pub fn late(&self) -> Duration {
+        self.period * self.stutters
+    }
+
+    /// The sound waits so long for the later of two lines; pictures wait with it, to the nearest whole one.
+    pub fn set_wait(&mut self, wait: Duration) {
+        let wait = wait.min(MOST) + self.period / 2;
+        self.waits = (wait.as_micros() / self.period.as_micros().max(1)) as u32;
+    }
+
+    /// By how much pictures wait because the sound does.
+    #[must_use]
+    pub fn waits(&self) -> Duration {
+        self.period * self.waits
     }
 
     /// The sound on air ran dry and came back at once: its thread was late. True if the reserve grew.
     pub fn handle_stutter(&mut self) -> bool {
-        let grows = self.delay + self.period <= MOST.max(self.least);
-        if grows {
-            self.delay += self.period;
-        }
+        let grows = self.delay() + self.period <= MOST.max(self.least);
+        self.stutters += u32::from(grows);
         grows
     }
 }
@@ -74,6 +93,19 @@ mod tests {
 
         assert_eq!(grew, [true, true, true, false, false, false]);
         assert_eq!((reserve.delay(), reserve.grown()), (ms(180), ms(120)));
+    }
+
+    #[test]
+    fn pictures_wait_with_the_sound_to_the_nearest_whole_one() {
+        let mut reserve = Reserve::new(ms(40), ms(60));
+
+        let delays = [0, 19, 20, 23, 61, 999].map(|wait| {
+            reserve.set_wait(ms(wait));
+            reserve.delay().as_millis()
+        });
+
+        assert_eq!(delays, [60, 60, 100, 100, 140, 260]);
+        assert_eq!((reserve.late(), reserve.waits()), (ms(0), ms(200)));
     }
 
     #[test]

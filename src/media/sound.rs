@@ -1,9 +1,11 @@
 //! Sound: one mixer line's store between its capture and the mix of both lines.
 //!
 //! A capture pushes samples as they come, with the time of the last; the pump takes an exact number a
-//! tick. A store that runs dry fades to silence and comes back when it is filled to its target again. A
+//! tick. Which sample is due follows from when it was taken, not from how full the store happens to be:
+//! so a line comes back to its very place after every hole, and two lines keep the distance they were
+//! given. A store that runs dry fades to silence and comes back when what is due is there again. A
 //! card whose clock differs is resampled: the ratio is its measured drift, and a little more or less
-//! until the store is as full as it was when it began.
+//! until the sample that is played is the one that is due.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,21 +23,26 @@ use crate::time::Instant;
 pub const SAMPLE_RATE: u32 = 48_000;
 /// Fade at an edge between sound and silence, samples: 5 ms is no click and no loss.
 const FADE: usize = 240;
-/// Ticks from the first sound until it is known how full a store this capture keeps: its pieces may be long.
-const LEARN: u32 = 64;
 /// Beyond this above the target the surplus is cut out at once, samples: half a second.
 const SURPLUS: usize = 24_000;
 /// The resampler gives pieces of this many samples: 5 ms.
 const PIECE: usize = 240;
 /// Taps of the resampler: flat to 17 kHz, which is all that AAC at 128 kbit/s keeps.
 const TAPS: usize = 32;
-/// Farthest that the ratio is led: a crystal is off by 100 ppm at most, and a full second is 1 cent.
-const REACH: f64 = 0.002;
-/// A store that strays is led back within so many seconds.
+/// Farthest that the ratio is led either way: a line that glides, and a crystal that is off by 1000 ppm.
+const REACH: f64 = 0.004;
+/// A line that strays is led back within so many seconds.
 const BACK_WITHIN: f64 = 10.0;
 /// Most that straying adds to the drift: half a cent of pitch.
 const LEAD: f64 = 0.0003;
-
+/// Straying is smoothed over so many ticks: single stamps jitter.
+const SMOOTH: f64 = 16.0;
+/// A line off the air that is farther astray is set right at once, samples: 5 ms.
+const ASTRAY: f64 = 240.0;
+/// And one on the air, by a fade out and in, samples: 50 ms are no longer led back but heard.
+const FAR: f64 = 2400.0;
+/// A move by so little a tick is a glide, samples: it is stretched in, not cut.
+const GLIDE: i64 = 16;
 /// A capture that goes on within so many samples after the store ran dry was late: 200 ms.
 const STUTTER: usize = 9600;
 
@@ -66,12 +73,18 @@ pub struct Store {
     base: usize,
     extra: i64,
     phase: Phase,
-    // how full it is before a tick, smoothed, and how full this capture keeps it
-    level: f64,
-    usual: f64,
-    ticks: u32,
+    heard: bool,
+    // samples by which it plays too late, smoothed
+    astray: f64,
+    // samples by which it comes later than it should because its pieces came too late for that
+    behind: f64,
+    // samples by which it is moved in the tick that comes
+    glide: i64,
+    late: Lateness,
     // ticks since it ran dry, until it is known why
     dry: Option<u32>,
+    // it was emptied on purpose
+    left: bool,
     stuttered: bool,
     last: Stereo,
 }
@@ -98,15 +111,18 @@ impl Store {
             made: VecDeque::new(),
             input: Vec::new(),
             output: vec![0.0; PIECE * 2],
-            resampler: Async::new_sinc(1.0, 1.0 + REACH, &parameters, PIECE, 2, FixedAsync::Output).ok(),
+            resampler: Async::new_sinc(1.0, 1.0 + 2.0 * REACH, &parameters, PIECE, 2, FixedAsync::Output).ok(),
             drift: Drift::new(),
             base,
             extra: 0,
             phase: Phase::Silent,
-            level: 0.0,
-            usual: 0.0,
-            ticks: 0,
+            heard: false,
+            astray: 0.0,
+            behind: 0.0,
+            glide: 0,
+            late: Lateness::default(),
             dry: None,
+            left: false,
             stuttered: false,
             last: [0.0; 2],
         }
@@ -125,7 +141,7 @@ impl Store {
         self.drift.push(at, self.samples.len() - before);
         if self.filled() > self.target() + SURPLUS {
             self.cut(self.filled() - self.target());
-            (self.ticks, self.usual) = (0, 0.0);
+            self.astray = 0.0;
         }
     }
 
@@ -140,28 +156,51 @@ impl Store {
         self.drift.ppm()
     }
 
-    /// Moves the line by so many samples against the others, later if positive, from now on: what was
-    /// kept is left out or waited for. Where it is heard, the change is a short fade out and in.
+    /// Moves the line by so many samples against the others, later if positive, from now on; `heard` says
+    /// that it is on the air. A little at a time is stretched in; more is left out or waited for, and where it
+    /// is heard, that is a short fade out and in.
     pub fn set_extra(&mut self, extra: i64, heard: bool) {
         let extra = extra.max(FADE as i64 * 2 - self.base as i64);
         let by = extra - self.extra;
-        self.extra = extra;
+        (self.extra, self.heard) = (extra, heard);
         if by == 0 || self.phase == Phase::Silent {
             return;
         }
-        if heard {
-            self.samples.clear();
-            return;
+        // what came too late for its place has waited already
+        let waited = (self.behind.min(by as f64)).max(0.0);
+        self.behind -= waited;
+        let by = by - waited.round() as i64;
+        if by.abs() <= GLIDE && self.resampler.is_some() {
+            self.glide = by;
+        } else if heard {
+            self.leave();
+        } else {
+            self.shift(by);
         }
+    }
+
+    /// By how many samples the line could come earlier than it does unmoved and still be there for every
+    /// tick of `tick` samples; negative if its pieces come too late even so.
+    #[must_use]
+    pub fn room(&self, tick: usize) -> i64 {
+        self.base as i64 - (tick + PIECE) as i64 - self.late.most() as i64
+    }
+
+    // out of what is heard, and back in at its place
+    fn leave(&mut self) {
+        self.samples.clear();
+        self.left = true;
+    }
+
+    // later by so many samples, between one tick and the next
+    fn shift(&mut self, by: i64) {
         match usize::try_from(by) {
             Ok(later) => (0..later).for_each(|_| self.samples.push_front([0.0; 2])),
             Err(_) => {
-                let earlier = (-by) as usize;
+                let earlier = by.unsigned_abs() as usize;
                 self.samples.drain(..earlier.min(self.samples.len()));
             }
         }
-        self.level += by as f64;
-        self.usual += by as f64;
     }
 
     /// By how many samples the line is moved.
@@ -189,21 +228,23 @@ impl Store {
         self.samples.drain(..surplus);
     }
 
-    /// Fills `out` for one tick; silence where there is nothing. True if the line is sounding.
-    pub fn pull(&mut self, out: &mut [Stereo]) -> bool {
+    /// Fills `out` for the tick that is due at `due`; silence where there is nothing. True if the line is sounding.
+    pub fn pull(&mut self, due: Instant, out: &mut [Stereo]) -> bool {
         if self.phase == Phase::Silent {
             self.look_back(out.len());
-            let wanted = self.target().max(out.len() + 2 * PIECE);
-            if self.samples.len() < wanted {
+            let placed = self.target() as f64 + self.drift.ahead(due).unwrap_or_default();
+            let wanted = placed.max((out.len() + PIECE) as f64);
+            let count = wanted.round() as usize;
+            if self.samples.len() < count {
                 self.ring_out(out, 0);
                 return false;
             }
             self.phase = Phase::Playing { faded_in: 0 };
-            // what is beyond the target would only be delay; nobody hears it go, it was silent
-            self.samples.drain(..self.samples.len() - wanted);
-            (self.ticks, self.usual) = (0, 0.0);
+            // what was due before is over; nobody hears it go, it was silent
+            self.samples.drain(..self.samples.len() - count);
+            (self.behind, self.astray, self.glide) = (wanted - placed, 0.0, 0);
         }
-        self.follow();
+        self.follow(due, out.len());
         while self.made.len() < out.len() && self.resample() {}
         if self.made.len() < out.len() {
             let left = self.made.len();
@@ -216,7 +257,8 @@ impl Store {
             self.samples.clear();
             self.ring_out(out, left);
             self.phase = Phase::Silent;
-            self.dry = Some(0);
+            self.dry = (!std::mem::take(&mut self.left)).then_some(0);
+            self.late = Lateness::default();
             if let Some(resampler) = &mut self.resampler {
                 resampler.reset();
             }
@@ -256,23 +298,26 @@ impl Store {
         self.last = [0.0; 2];
     }
 
-    // sets the ratio from the drift and from how full the store is
-    fn follow(&mut self) {
-        self.ticks = self.ticks.saturating_add(1);
-        let now = self.filled() as f64;
-        if self.ticks <= LEARN {
-            let before = if self.ticks == 1 { now } else { self.level };
-            self.level = before + (now - before) / f64::from(self.ticks);
-            self.usual = self.level;
-        } else {
-            self.level += (now - self.level) / 128.0;
-        }
-        let strayed = (self.level - self.usual) / (f64::from(SAMPLE_RATE) * BACK_WITHIN);
-        let faster = self.drift.ppm().unwrap_or(0.0) * 1e-6 + strayed.clamp(-LEAD, LEAD);
-        if let Some(resampler) = &mut self.resampler {
-            // within its reach by the clamp, and its only error is to be out of reach
-            let _ =
-                resampler.set_resample_ratio((1.0 / (1.0 + faster)).clamp(1.0 - REACH / 2.0, 1.0 + REACH / 2.0), true);
+    // sets the ratio from the drift and from how far the line is astray
+    fn follow(&mut self, due: Instant, tick: usize) {
+        let Some(ahead) = self.drift.ahead(due) else { return };
+        self.late.hear(-ahead, tick);
+        let off = self.filled() as f64 - (self.target() as f64 + ahead + self.behind - self.glide as f64);
+        self.astray += (off - self.astray) / SMOOTH;
+        let far = if self.heard { FAR } else { ASTRAY };
+        let Some(resampler) = &mut self.resampler else { return };
+        let strayed = self.astray / (f64::from(SAMPLE_RATE) * BACK_WITHIN);
+        let glide = std::mem::take(&mut self.glide) as f64 / tick.max(1) as f64;
+        let faster = self.drift.ppm().unwrap_or(0.0) * 1e-6 + strayed.clamp(-LEAD, LEAD) - glide;
+        // within its reach by the clamp, and its only error is to be out of reach
+        let _ = resampler.set_resample_ratio((1.0 / (1.0 + faster)).clamp(1.0 - REACH, 1.0 + REACH), true);
+        if self.astray.abs() > far {
+            if self.heard {
+                self.leave();
+            } else {
+                self.shift(-self.astray.round() as i64);
+            }
+            self.astray = 0.0;
         }
     }
 
@@ -309,6 +354,33 @@ impl Store {
                 *faded_in += 1;
             }
         }
+    }
+}
+
+/// How late a capture's samples come, at most, over the last ten seconds in which it did not run dry.
+#[derive(Debug, Clone, Default)]
+struct Lateness {
+    seconds: VecDeque<f64>,
+    most: f64,
+    samples: usize,
+}
+
+impl Lateness {
+    // before a tick of so many samples the newest one was so late
+    fn hear(&mut self, late: f64, tick: usize) {
+        self.most = self.most.max(late);
+        self.samples += tick;
+        if self.samples >= SAMPLE_RATE as usize {
+            if self.seconds.len() == 10 {
+                self.seconds.pop_front();
+            }
+            self.seconds.push_back(self.most);
+            (self.most, self.samples) = (0.0, 0);
+        }
+    }
+
+    fn most(&self) -> f64 {
+        self.seconds.iter().copied().fold(0.0, f64::max)
     }
 }
 
@@ -351,19 +423,21 @@ mod tests {
             made += TICK;
             store.push(at(made), tone(made - TICK, TICK));
             let mut out = vec![[0.0; 2]; TICK];
-            if store.pull(&mut out) {
+            if store.pull(at(made), &mut out) {
                 heard.extend(out);
             }
         }
         assert!(heard.len() > 190 * TICK);
         // what came before the target was reached is left out; the resampler's taps delay a little
-        let heard = &heard[4 * TICK..100 * TICK];
-        let off = |shift: usize| {
-            let given = tone(8 * TICK - store.target() - 80 + shift, heard.len());
-            heard.iter().zip(&given).map(|(h, g)| (h[0] - g[0]).abs()).fold(0.0, f32::max)
+        let heard = &heard[4 * TICK..60 * TICK];
+        let off = |shift: f64| {
+            let first = (8 * TICK - store.target() - 80) as f64 + shift;
+            let given = (0..heard.len()).map(|i| 0.5 * (TAU * 997.0 * (first + i as f64) / 48_000.0).sin());
+            heard.iter().zip(given).map(|(h, g)| (f64::from(h[0]) - g).abs()).fold(0.0, f64::max)
         };
-        let best = (0..160).map(off).fold(1.0, f32::min);
-        assert!(best < 2e-3, "{best}");
+        let best = (0..480).map(|thirds| off(f64::from(thirds) / 3.0)).fold(1.0, f64::min);
+        // stamps are whole microseconds, by which it wanders a fifth of a sample to and fro
+        assert!(best < 0.25 * f64::from(STEEPEST), "{best}");
     }
 
     #[test]
@@ -376,7 +450,7 @@ mod tests {
                 store.push(at(made), tone(made - TICK, TICK));
             }
             let mut out = vec![[0.0; 2]; TICK];
-            sounding += usize::from(store.pull(&mut out));
+            sounding += usize::from(store.pull(at(made), &mut out));
             heard.extend(out);
         }
         assert!((105..125).contains(&sounding), "{sounding}");
@@ -395,15 +469,14 @@ mod tests {
                 store.push(at((tick + 1) * TICK), tone(made, n));
                 made += n;
                 let mut out = vec![[0.0; 2]; TICK];
-                holes += usize::from(!store.pull(&mut out) && tick > 10);
+                holes += usize::from(!store.pull(at((tick + 1) * TICK), &mut out) && tick > 10);
                 if tick > 10 {
                     heard.extend(out);
                 }
             }
             assert_eq!(holes, 0, "{ppm}");
             assert!(roughest(&heard) < STEEPEST * 1.1, "{ppm}: {}", roughest(&heard));
-            let off = store.level - store.usual;
-            assert!(off.abs() < 240.0, "{ppm}: {off}");
+            assert!(store.astray.abs() < 24.0, "{ppm}: {}", store.astray);
             let measured = store.ppm().unwrap();
             assert!((measured - ppm as f64).abs() < 3.0, "{ppm}: {measured}");
         }
@@ -428,7 +501,7 @@ mod tests {
                     store.set_extra(extra, false);
                 }
                 let mut out = vec![[0.0; 2]; TICK];
-                store.pull(&mut out);
+                store.pull(at((tick + 1) * TICK), &mut out);
                 sound.extend(out);
             }
             heard.push(sound);
@@ -444,25 +517,97 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_that_was_late_is_told_from_one_that_fell_silent() {
-        let mut out = [[0.0; 2]; 1920];
-        let mut dry = |pause: usize| {
+    fn a_capture_that_was_late_is_told_from_one_that_fell_silent_and_from_one_that_was_moved() {
+        let dry = |pause: usize, moved: bool| {
             let mut store = Store::new(Duration::from_millis(60));
-            let mut at = Instant::from_millis(1000);
+            let (mut taken, mut due, mut out) = (0, 0, [[0.0; 2]; TICK]);
             let mut push = |store: &mut Store, n: usize| {
-                at += Duration::from_micros(n as u64 * 1_000_000 / 48_000);
-                store.push(at, std::iter::repeat_n([0.1; 2], n));
+                taken += n;
+                store.push(at(taken), std::iter::repeat_n([0.1; 2], n));
             };
-            push(&mut store, 4800);
-            while store.pull(&mut out) {}
+            let mut pull = |store: &mut Store| {
+                due += TICK;
+                store.pull(at(due), &mut out)
+            };
+            push(&mut store, 2 * TICK);
+            while !pull(&mut store) {}
+            if moved {
+                push(&mut store, TICK);
+                store.set_extra(9600, true);
+            }
+            while pull(&mut store) {}
             assert!(!store.take_stutter(), "running dry alone says nothing");
-            (0..pause).for_each(|_| _ = store.pull(&mut out));
+            (0..pause).for_each(|_| _ = pull(&mut store));
             push(&mut store, 480);
-            store.pull(&mut out);
+            pull(&mut store);
             (store.take_stutter(), store.take_stutter())
         };
 
-        assert_eq!(dry(1), (true, false), "told once");
-        assert_eq!(dry(20), (false, false));
+        assert_eq!(dry(1, false), (true, false), "told once");
+        assert_eq!(dry(20, false), (false, false));
+        assert_eq!(dry(1, true), (false, false), "whoever moves a line makes it dry on purpose");
+    }
+
+    /// Plays `seconds` of a ramp from a card whose pieces of 10 ms come up to 3 ms late; `card` may keep pieces
+    /// back and move the line. Gives how late each tick's first sample was, in samples; none of silence.
+    fn lateness(seconds: usize, mut card: impl FnMut(usize, &mut Store) -> bool) -> Vec<Option<f64>> {
+        let mut rng = crate::rng::Rng::simulated(3);
+        let mut store = Store::new(Duration::from_millis(60));
+        let (mut piece, mut out) = (0, [[0.0; 2]; TICK]);
+        (1..=seconds * 25)
+            .map(|tick| {
+                let gives = card(tick, &mut store);
+                while (piece + 1) * 480 + (rng.unit() * 144.0) as usize <= tick * TICK {
+                    if gives {
+                        let ramp = (piece * 480..(piece + 1) * 480).map(|i| [i as f32 * 1e-7; 2]);
+                        store.push(at((piece + 1) * 480), ramp);
+                    }
+                    piece += 1;
+                }
+                let sounding = store.pull(at(tick * TICK), &mut out);
+                // the middle of the tick: no fade reaches so far
+                sounding.then(|| (tick * TICK + TICK / 2) as f64 - f64::from(out[TICK / 2][0]) * 1e7)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_line_comes_back_to_its_very_place_after_every_hole() {
+        // a card that falls silent three times
+        let late = lateness(60, |tick, _| ![400..410, 700..760, 1100..1103].iter().any(|hole| hole.contains(&tick)));
+
+        let heard: Vec<f64> = late.iter().flatten().copied().collect();
+        assert!(late.iter().filter(|tick| tick.is_none()).count() > 60, "it does fall silent");
+        assert!(heard.len() > 1350, "{}", heard.len());
+        // by 60 ms and the resampler's taps; its gain of a few millionths makes the ramp's end look a little later
+        let (least, most) = heard.iter().fold((f64::MAX, f64::MIN), |(l, m), late| (l.min(*late), m.max(*late)));
+        assert!(most - least < 12.0, "between {least} and {most}");
+        assert!((heard[100] - 2880.0).abs() < 40.0, "{}", heard[100]);
+    }
+
+    #[test]
+    fn a_line_that_glides_is_stretched_and_has_no_hole() {
+        let late = lateness(40, |tick, store| {
+            store.set_extra((tick as i64 - 250).clamp(0, 240) * 4, true);
+            true
+        });
+
+        assert!(late[4..].iter().all(Option::is_some), "no hole");
+        let of = |tick: usize| late[tick].unwrap();
+        assert!((of(900) - of(240) - 960.0).abs() < 6.0, "{} {}", of(240), of(900));
+        assert!(late[5..].windows(2).all(|w| (w[1].unwrap() - w[0].unwrap()).abs() < 12.0), "no step");
+    }
+
+    #[test]
+    fn the_room_of_a_line_is_what_its_pieces_leave_of_the_delay() {
+        let mut room = 0;
+        lateness(20, |_, store| {
+            room = store.room(TICK);
+            true
+        });
+
+        // 60 ms less a tick, a piece of the resampler, and pieces of 10 ms that come up to 3 ms late
+        let wanted = 2880 - 1920 - 240;
+        assert!((wanted - 480 - 150..=wanted - 480).contains(&room), "{room}");
     }
 }

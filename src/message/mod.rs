@@ -14,5 +14,5 @@ pub use fact::{Fact, LossCause, Part, What};
 pub use orders::{Held, Intent, MediaOrders, Orders, OutputIntent, RecordOrders, SoundIntent};
 pub use output::{DestinationStatus, OutputState, OutputStatus, ReductionStatus};
 pub use recording::{AgendaStatus, RecordingStatus, TalkStatus, TierStatus};
-pub use sound::{LineFault, LineStatus, SoundStatus};
+pub use sound::{LineFault, LineReport, LineStatus, LoudnessReport, Occurrence, ShowReport, SoundStatus, alarm_of};
 pub use status::{AlarmLine, Event, FarEnd, InputStatus, LinkStatus, Phase, Programme, Reading, Status, Verdict};

@@ -29,6 +29,13 @@ use request::Requests;
 /// Changes are gathered for so long: quick for an eye, and a flapping link cannot flood.
 const GATHER: Duration = Duration::from_millis(200);
 
+/// Meters are told for so long after a console asked; one that still looks asks again.
+const METERS_FOR: Duration = Duration::from_secs(30);
+/// And no oftener than this: they are measured ten times a second.
+const METERS_EVERY: Duration = Duration::from_millis(70);
+/// The verb that asks for them.
+const METERS: &str = "meters";
+
 /// The broker forgets figures after this time at the least: so long may a page think them alive.
 const LEAST_EXPIRY: Duration = Duration::from_secs(60);
 
@@ -45,6 +52,9 @@ pub struct Mqtt {
     told_at: Option<Instant>,
     paced_at: Option<Instant>,
     held: bool,
+    meters_asked: bool,
+    meters_until: Option<Instant>,
+    metered_at: Option<Instant>,
     outbox: Outbox,
     requests: Requests,
 }
@@ -63,6 +73,9 @@ impl Mqtt {
             told_at: None,
             paced_at: None,
             held: false,
+            meters_asked: false,
+            meters_until: None,
+            metered_at: None,
             outbox: Outbox::default(),
             requests: Requests::default(),
         }
@@ -98,10 +111,29 @@ impl Mqtt {
         self.status = Some(status);
         self.held = self.connected && (self.held || self.has_changed());
         self.handle_timeout(now);
+        self.meter(now);
+    }
+
+    /// Meters, while somebody looks at them.
+    fn meter(&mut self, now: Instant) {
+        if std::mem::take(&mut self.meters_asked) {
+            self.meters_until = Some(now + METERS_FOR);
+        }
+        let looked_at = self.connected && self.meters_until.is_some_and(|until| now < until);
+        let due = self.metered_at.is_none_or(|at| now.since(at) >= METERS_EVERY);
+        if let Some(status) = self.status.as_deref().filter(|_| looked_at && due) {
+            self.outbox.put(telemetry::meters(&self.topics, status));
+            self.metered_at = Some(now);
+        }
     }
 
     /// The broker brought a message.
     pub fn handle_message(&mut self, message: Incoming<'_>) {
+        if self.topics.verb(message.topic) == Some(METERS) {
+            // nothing is commanded by it, so nothing is answered
+            self.meters_asked |= !message.retained;
+            return;
+        }
         if let Some(refused) = self.requests.handle_message(&self.topics, message) {
             self.answer(refused);
         }
@@ -370,6 +402,40 @@ mod tests {
         }
 
         assert!((1..=5).contains(&told), "{told} messages in a second");
+    }
+
+    #[test]
+    fn meters_are_told_ten_times_a_second_for_half_a_minute_after_somebody_asked() {
+        let mut face = face();
+        face.handle_status(at(0), Arc::new(fixture::status()));
+        face.handle_connected(at(0));
+        published(&mut face);
+        let told = |face: &mut Mqtt, from: u64, to: u64| {
+            let mut count = 0;
+            // a status twenty times a second
+            for now in (from..to).step_by(50) {
+                face.handle_status(at(now), Arc::new(fixture::status()));
+                count += published(face).iter().filter(|topic| *topic == "meters").count();
+            }
+            count
+        };
+        let ask = |face: &mut Mqtt, retained| {
+            face.handle_message(Incoming {
+                topic: "livebox/v1/hall-1/cmd/meters",
+                payload: b"{}",
+                retained,
+                response_topic: None,
+                correlation: None,
+            });
+        };
+
+        assert_eq!(told(&mut face, 0, 2000), 0, "nobody asked");
+        ask(&mut face, true);
+        assert_eq!(told(&mut face, 2000, 3000), 0, "what the broker kept is no question");
+        ask(&mut face, false);
+        assert_eq!(told(&mut face, 3000, 13_000), 100);
+        assert_eq!(told(&mut face, 13_000, 60_000), 200);
+        assert!(face.peek_publication().is_none());
     }
 
     #[test]

@@ -5,15 +5,19 @@
 
 use serde::Serialize;
 
+use super::outbox::Publication;
 use super::topic::Topics;
 use crate::alarm::{AlarmKind, Severity};
 use crate::bond::LinkPhase;
 use crate::bond::echo::Echo;
 use crate::health::{CPU, DISK_FREE, Limit, MEMORY, Sample, TEMPERATURE};
-use crate::media::{Layout, SourceId};
+use crate::lang::Text;
+use crate::media::line::Fault;
+use crate::media::meter::Levels;
+use crate::media::{Layout, Line, SourceId};
 use crate::message::{
     AgendaStatus, AlarmLine, InputStatus, LinkStatus, OutputStatus, Phase, Programme, Reading, RecordingStatus,
-    SoundStatus, Status, Verdict,
+    SoundStatus, Status, Verdict, alarm_of,
 };
 
 /// Number of the payloads' form; it grows when a field changes its meaning.
@@ -90,8 +94,8 @@ struct Info<'a> {
     slots: Vec<&'a str>,
     inputs: Vec<SourceId>,
     layouts: [Layout; Layout::ALL.len()],
-    lines: [&'static str; 2],
-    verbs: [&'static str; 19],
+    lines: Vec<Line>,
+    verbs: [&'static str; 20],
 }
 
 #[derive(Serialize)]
@@ -104,13 +108,48 @@ struct Health<'a> {
     recording: &'a RecordingStatus,
     agenda: &'a AgendaStatus,
     inputs: &'a [InputStatus],
-    sound: &'a SoundStatus,
+    sound: Sound<'a>,
     outputs: &'a [OutputStatus],
     reductions: Vec<Reduction<'a>>,
     far_end: Option<Far<'a>>,
     machine: Option<Machine>,
     alarms: Vec<Alarm<'a>>,
     events: Vec<Event<'a>>,
+}
+
+/// The sound, and what each finding means to whoever reads it.
+#[derive(Serialize)]
+struct Sound<'a> {
+    #[serde(flatten)]
+    status: &'a SoundStatus,
+    findings: Vec<SoundFinding>,
+}
+
+#[derive(Serialize)]
+struct SoundFinding {
+    line: Line,
+    fault: Fault,
+    since_s: f64,
+    confidence: f64,
+    text: Text,
+    advice: Text,
+}
+
+/// The meters alone, ten times a second.
+#[derive(Serialize)]
+struct Meters {
+    schema: u32,
+    at_s: f64,
+    line: Line,
+    lines: Vec<LineMeters>,
+    programme: Option<Levels>,
+    reduction_db: f64,
+}
+
+#[derive(Serialize)]
+struct LineMeters {
+    line: Line,
+    levels: Option<Levels>,
 }
 
 /// What the gateway hears, and when it last told.
@@ -137,8 +176,8 @@ struct Alarm<'a> {
     subject: &'a str,
     severity: Severity,
     since_s: f64,
-    text: &'a crate::lang::Text,
-    advice: &'a crate::lang::Text,
+    text: &'a Text,
+    advice: &'a Text,
     acknowledged: bool,
 }
 
@@ -147,14 +186,14 @@ struct Alarm<'a> {
 struct Reduction<'a> {
     what: &'a str,
     since_s: f64,
-    why: &'a crate::lang::Text,
+    why: &'a Text,
 }
 
 #[derive(Serialize)]
 struct Event<'a> {
     seq: u64,
     at_s: f64,
-    text: &'a crate::lang::Text,
+    text: &'a Text,
 }
 
 #[derive(Serialize)]
@@ -235,7 +274,7 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
         slots: status.links.iter().map(|link| link.slot.as_str()).collect(),
         inputs: status.inputs.iter().map(|input| input.source).collect(),
         layouts: Layout::ALL,
-        lines: ["a", "b"],
+        lines: status.sound.lines.iter().map(|line| line.line).collect(),
         verbs: [
             "start",
             "stop",
@@ -256,6 +295,7 @@ fn info(topics: &Topics, identity: &Identity, status: &Status) -> Told {
             "activate",
             "hold",
             "dump",
+            "meters",
         ],
     });
     Told { topic: topics.info(), gist: payload.clone(), payload, paced: false, acknowledged: true }
@@ -310,7 +350,7 @@ fn health(topics: &Topics, status: &Status) -> Told {
         recording: &status.recording,
         agenda: &status.agenda,
         inputs: &status.inputs,
-        sound: &status.sound,
+        sound: sound(&status.sound),
         outputs: &status.outputs,
         reductions: status
             .reductions
@@ -323,6 +363,41 @@ fn health(topics: &Topics, status: &Status) -> Told {
         events: status.events.iter().rev().take(EVENTS).rev().map(event).collect(),
     });
     Told { topic: topics.health(), gist, payload, paced: true, acknowledged: true }
+}
+
+fn sound(status: &SoundStatus) -> Sound<'_> {
+    let of = |line: Line| {
+        move |kind: AlarmKind| {
+            let subject = line.source().name();
+            (kind.text(subject, &Text::default()), kind.advice(subject, &Text::default()))
+        }
+    };
+    let findings = status.lines.iter().flat_map(|line| {
+        line.faults.iter().map(move |fault| {
+            let (text, advice) = of(line.line)(alarm_of(fault.fault));
+            let (since_s, confidence) = (fault.since_s, fault.confidence);
+            SoundFinding { line: line.line, fault: fault.fault, since_s, confidence, text, advice }
+        })
+    });
+    Sound { status, findings: findings.collect() }
+}
+
+/// The meters of every line and of the programme, to a tenth of a decibel; never kept, they are of now.
+pub(super) fn meters(topics: &Topics, status: &Status) -> Publication {
+    let sound = &status.sound;
+    let payload = json(&Meters {
+        schema: SCHEMA,
+        at_s: status.at.as_secs_f64(),
+        line: status.programme.line,
+        lines: sound
+            .lines
+            .iter()
+            .map(|line| LineMeters { line: line.line, levels: line.levels.map(Levels::rounded) })
+            .collect(),
+        programme: sound.programme.map(Levels::rounded),
+        reduction_db: (sound.reduction_db * 10.0).round() / 10.0,
+    });
+    Publication { topic: topics.meters(), payload, acknowledged: false, retain: false, expiry: None, correlation: None }
 }
 
 fn link(topics: &Topics, status: &Status, link: &LinkStatus) -> Option<Told> {
@@ -426,6 +501,7 @@ pub(super) fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{LineFault, LineStatus};
     use crate::mqtt::fixture::status;
     use crate::units::{Bytes, Celsius};
     use serde_json::Value;
@@ -466,6 +542,31 @@ mod tests {
 
         assert_eq!(told[2].1["machine"]["temperature"]["verdict"], "bad");
         assert_eq!(told[2].1["machine"]["disk_free"]["verdict"], "bad");
+    }
+
+    #[test]
+    fn each_line_of_the_board_is_told_with_what_is_wrong_and_what_to_do_about_it() {
+        let mut humming = status();
+        let line = |line, faults| LineStatus {
+            line,
+            levels: None,
+            leads: Default::default(),
+            ppm: Some(12.5),
+            gain_db: 0.0,
+            delay_ms: 0,
+            faults,
+        };
+        let hum = LineFault { fault: Fault::Hum, since_s: 4.0, confidence: 0.9 };
+        humming.sound.lines = vec![line(Line::A, vec![]), line(Line::B, vec![hum]), line(Line::Embedded, vec![])];
+
+        let told = told(&humming);
+
+        assert_eq!(told[1].1["lines"], serde_json::json!(["a", "b", "embedded"]));
+        let finding = &told[2].1["sound"]["findings"][0];
+        assert_eq!((&finding["line"], &finding["fault"]), (&"b".into(), &"hum".into()));
+        assert!(finding["advice"]["en"].as_str().is_some_and(|advice| advice.contains("line B")), "{finding}");
+        assert!(finding["advice"]["zh"].as_str().is_some_and(|advice| advice.contains('B')), "{finding}");
+        assert_eq!(told[2].1["sound"]["lines"][1]["ppm"], 12.5);
     }
 
     #[test]

@@ -37,6 +37,12 @@ impl Topics {
         format!("{}/health", self.prefix)
     }
 
+    /// Where the sound is told ten times a second, while a console looks at it.
+    #[must_use]
+    pub fn meters(&self) -> String {
+        format!("{}/meters", self.prefix)
+    }
+
     /// Where one uplink is told; `None` if the slot's name cannot stand in a topic.
     #[must_use]
     pub fn link(&self, slot: &str) -> Option<String> {

@@ -71,8 +71,36 @@ async function drive(page) {
   await answered("done");
   await saw("slides and line b");
 
+  if (!process.argv.includes("--harm")) {
+    // the real box: meters come ten times a second by its own clock, of lines that carry a tone
+    const steps = await page.evaluate(() => new Promise((done) => {
+      const at = [];
+      const timer = setInterval(() => {
+        const now = view.meters?.at_s;
+        if (now !== undefined && now !== at.at(-1)) at.push(now);
+        if (at.length < 30) return;
+        clearInterval(timer);
+        done(at.slice(1).map((s, n) => s - at[n]).sort((a, b) => a - b));
+      }, 20);
+    }));
+    if (steps[0] <= 0 || steps[14] > 0.16) throw new Error(`meters are ${steps[14]} s apart`);
+    await page.waitForFunction(() => ["a", "b", "programme"].every((name) =>
+      Number(document.querySelector(`[data-sound="${name}"] [data-level="true_peak"]`)?.firstChild.textContent) > -40));
+    await shows('[data-sound="b"] .facts', "dual mono");
+    await page.waitForFunction(() => /this show: integrated −?-?\d.*LUFS.*true peak/.test(document.querySelector('[data-sound="programme"] .show')?.textContent ?? ""));
+    await saw("meters");
+  }
+
   if (process.argv.includes("--harm")) {
     console.log("harm the box");
+    await page.waitForSelector('[data-sound="a"].dead');
+    await page.waitForSelector('[data-sound="b"].on.warn [data-fault="hum"]');
+    await shows('[data-sound="b"] [data-fault="hum"]', "isolator");
+    await shows('[data-sound="b"] .facts', "left lead only · clock +12.5 ppm · gain -3.0 dB · delay 80 ms");
+    await shows('[data-sound="b"] [data-level="true_peak"]', "-0.4");
+    await page.waitForSelector('[data-sound="b"] [data-level="true_peak"].bad');
+    await shows('[data-sound="b"] .show', "this show: integrated -21.5 LUFS · true peak -0.4 dBTP · 1 fault");
+    await shows("#sound > p", "line B comes 7.1 ms after line A; aligned");
     await page.waitForSelector("#air.live.alert");
     await page.waitForSelector('[data-alarm="uplink_down"]');
     await shows("#alarms", "check the cable");
@@ -89,6 +117,8 @@ async function drive(page) {
   await press("#lang-zh");
   await shows("#phase", "直播中");
   await shows("#answer", "已在直播");
+  await shows("#sound", "节目");
+  if (process.argv.includes("--harm")) await shows('[data-sound="b"] [data-fault="hum"]', "隔离");
   await saw("refusal in Chinese");
 
   await press("#stop");

@@ -101,7 +101,8 @@ pub(super) struct Row {
     seconds: Vec<f64>,
     /// Trials drawn again: in half a minute there were no two seconds in which the fault could be heard.
     unheard: usize,
-    wrong: BTreeMap<&'static str, usize>,
+    /// Other faults that were told of either line when it was found.
+    pub(super) wrong: BTreeMap<&'static str, usize>,
 }
 
 /// Puts `fault` in `count` times, on either line, as strong as the seed says.

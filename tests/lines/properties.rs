@@ -138,7 +138,7 @@ proptest! {
                 next += 1000 + (rng.unit() * longest as f64 * 10.0) as u64;
             }
             let mut out = vec![[0.0; 2]; TICK];
-            let sounding = store.pull(&mut out);
+            let sounding = store.pull(Instant::from_micros(tick * 40_000), &mut out);
             prop_assert!(sounding || tick < 10, "a hole at tick {tick}");
             if tick > 600 {
                 let taken = f64::from(out[0][0]) * 1e7 / (48_000.0 * (1.0 + ppm * 1e-6));

@@ -124,7 +124,7 @@ fn trial(kind: EncoderKind, size: PictureSize, settings: &Settings) -> anyhow::R
         // the driver's own words, if it has any
         let said = bus.pop_filtered(&[gst::MessageType::Error]);
         match said.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Error(words)) => anyhow::bail!(pipeline::words(words)),
+            Some(gst::MessageView::Error(words)) => anyhow::bail!(pipeline::driver_words(words)),
             _ => return Err(error.into()),
         }
     }
@@ -133,7 +133,7 @@ fn trial(kind: EncoderKind, size: PictureSize, settings: &Settings) -> anyhow::R
     drop(guard);
     match end.as_ref().map(|m| m.view()) {
         Some(gst::MessageView::Eos(_)) => Ok(()),
-        Some(gst::MessageView::Error(error)) => anyhow::bail!(pipeline::words(error)),
+        Some(gst::MessageView::Error(error)) => anyhow::bail!(pipeline::driver_words(error)),
         _ => anyhow::bail!("gave nothing within {} s", limit.seconds()),
     }
 }

@@ -156,6 +156,11 @@ impl Feed {
         self.store().restart(at);
     }
 
+    /// Another live began: its integrated loudness is measured afresh.
+    pub(super) fn new_show(&self) {
+        lock(&self.ear).watch.restart();
+    }
+
     /// The next look at the line that the pump has not seen.
     pub(super) fn next_look(&self) -> Option<Look> {
         lock(&self.ear).looks.pop_front()

@@ -233,8 +233,9 @@ impl Pump {
                 self.tell.state(What::LineJudged { line, findings });
             }
             if due >= levels_due {
-                levels_due = due + LEVELS;
-                self.measure(&mut mixer, &sound);
+                // ten a second on the mean, whatever the pictures' rate; after a stand-still none is owed
+                levels_due = (levels_due + LEVELS).max(due);
+                self.measure(&mut mixer, &sound, &reserve);
             }
         }
         Ok(())
@@ -270,13 +271,15 @@ impl Pump {
         }
     }
 
-    fn measure(&self, mixer: &mut Mixer, sound: &SoundOrders) {
+    fn measure(&self, mixer: &mut Mixer, sound: &SoundOrders, reserve: &Reserve) {
         let ppm = Line::ALL.map(|line| self.feeds[line.place()].store().ppm());
         let mut stats = mixer.measure(sound, ppm);
         if sound.lip_sync {
             let clapper = self.claps.clapper();
             stats.flashes = clapper.flashes();
-            stats.lip_sync = clapper.measured();
+            // what the programme's sound waits longer than its pictures, the test cannot hear at the inputs
+            let later = (mixer.wait().as_secs_f64() - reserve.waits().as_secs_f64()) * 1000.0;
+            stats.lip_sync = clapper.measured().map(|lip| lip.later(later));
         }
         let [a, b, _] = stats.lines.map(|line| line.map(|line| line.levels.peak));
         self.tell.measure(What::AudioMeasured { a, b });
@@ -313,28 +316,34 @@ impl Pump {
                 mixer.handle_look(line, look);
             }
         }
+        if mixer.take_new_show(&wanted.sound) {
+            lines.iter().for_each(|feed| feed.new_show());
+        }
         let mut sounding = [false; 3];
+        let mut room = [None; 3];
         let mut stuttered = false;
-        let longer = (reserve.grown().as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as i64;
+        let longer = (reserve.late().as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as i64;
         let mut bytes = Vec::with_capacity(n * 4);
         let heard = mixer.tick(&wanted.sound, wanted.line, n, |fetch, out| {
             let mut store = lines[fetch.line].store();
             store.set_extra(fetch.extra + longer, fetch.heard);
-            sounding[fetch.line] = store.pull(out);
+            sounding[fetch.line] = store.pull(due, out);
+            room[fetch.line] = sounding[fetch.line].then(|| store.room(n) + longer);
             stuttered |= store.take_stutter() && fetch.heard;
             sounding[fetch.line]
         });
-        if stuttered && reserve.handle_stutter() {
-            tracing::warn!(
-                delay_ms = reserve.delay().as_millis(),
-                "the sound came late: pictures and sound wait longer"
-            );
+        if stuttered {
+            let waits_longer = reserve.handle_stutter();
+            let delay_ms = reserve.delay().as_millis();
+            tracing::warn!(delay_ms, waits_longer, "the sound on air came late, and there was a hole in it");
         }
         for ear in heard.iter().flatten() {
             // what is too loud is clipped, not wrapped: `as` saturates
             bytes.extend_from_slice(&((ear * 32767.0) as i16).to_le_bytes());
         }
+        reserve.set_wait(mixer.wait());
         for (line, sounding) in sounding.into_iter().enumerate() {
+            mixer.set_room(line, room[line]);
             let place = Line::ALL[line].place();
             let before = said[place].arrived;
             self.say_sound(&mut said[place], place, sounding, due, late);

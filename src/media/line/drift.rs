@@ -3,7 +3,8 @@
 //! A card tells how many samples it has taken, and when. Against the process's monotonic clock, on
 //! which the programme runs, the surplus of samples is a straight line; its slope is the drift. Half
 //! seconds are averaged first, which takes the jitter of the interrupt away, and a least-squares line
-//! through the last minute of them is the answer: 2 ms of jitter leave about 1 ppm.
+//! through the last minute of them is the answer: 2 ms of jitter leave about 1 ppm. The same line tells
+//! which sample was taken at which moment, more exactly than any single stamp does.
 
 use std::collections::VecDeque;
 
@@ -16,6 +17,8 @@ const MEAN_OVER: Duration = Duration::from_millis(500);
 const POINTS: usize = 120;
 /// Before so many nothing is said: eight seconds.
 const LEAST: usize = 16;
+/// Before there are so many the newest of them tell by how much the count is ahead: two seconds.
+const NEWEST: usize = 4;
 /// A card that differs by more is no clock but a gap: the line begins afresh. Crystals keep within 100.
 const MOST: f64 = 1500.0;
 /// A surplus that jumps by more than this is a gap, s.
@@ -29,6 +32,15 @@ pub struct Drift {
     /// Of the half second that runs: begin, sum of seconds, sum of surpluses, number.
     running: (f64, f64, f64, u32),
     points: VecDeque<(f64, f64)>,
+    line: Option<Fit>,
+}
+
+/// A straight line: its middle, s after the origin, the surplus there, s, and its slope.
+#[derive(Debug, Clone, Copy)]
+struct Fit {
+    middle: f64,
+    surplus: f64,
+    slope: f64,
 }
 
 impl Drift {
@@ -64,6 +76,7 @@ impl Drift {
             }
             self.points.push_back((*sum / f64::from(*n), *over / f64::from(*n)));
             self.running = (0.0, 0.0, 0.0, 0);
+            self.line = self.fit();
             if self.ppm().is_some_and(|ppm| ppm.abs() > MOST) {
                 self.restart(at);
             }
@@ -78,16 +91,38 @@ impl Drift {
     /// Parts per million by which the card runs faster than the programme; none before eight seconds.
     #[must_use]
     pub fn ppm(&self) -> Option<f64> {
+        self.line.map(|line| line.slope * 1e6)
+    }
+
+    /// By how many samples the newest one is ahead of what a card without lateness has taken by `at`: the less,
+    /// the later its pieces come. None before the first stamp.
+    #[must_use]
+    pub fn ahead(&self, at: Instant) -> Option<f64> {
+        let origin = self.origin?;
+        let seconds = at.since(origin).as_secs_f64() - origin.since(at).as_secs_f64();
+        let (_, _, over, n) = self.running;
+        let surplus = match self.line {
+            Some(line) => line.surplus + (seconds - line.middle) * line.slope,
+            None if self.points.is_empty() => over / f64::from(n.max(1)),
+            None => {
+                let newest = self.points.iter().rev().take(NEWEST);
+                newest.clone().map(|(_, surplus)| surplus).sum::<f64>() / newest.len() as f64
+            }
+        };
+        Some(self.count as f64 - (seconds + surplus) * f64::from(SAMPLE_RATE))
+    }
+
+    fn fit(&self) -> Option<Fit> {
         if self.points.len() < LEAST {
             return None;
         }
         let n = self.points.len() as f64;
         let (t, s) = self.points.iter().fold((0.0, 0.0), |(t, s), point| (t + point.0, s + point.1));
-        let (t, s) = (t / n, s / n);
+        let (middle, surplus) = (t / n, s / n);
         let (over, under) = self.points.iter().fold((0.0, 0.0), |(over, under), point| {
-            (over + (point.0 - t) * (point.1 - s), under + (point.0 - t).powi(2))
+            (over + (point.0 - middle) * (point.1 - surplus), under + (point.0 - middle).powi(2))
         });
-        (under > 0.0).then(|| over / under * 1e6)
+        (under > 0.0).then(|| Fit { middle, surplus, slope: over / under })
     }
 }
 
@@ -113,6 +148,23 @@ mod tests {
             assert!((found - ppm).abs() < 5.0, "{ppm}: {found}");
         }
         assert_eq!(measured(150.0, 4.0, 4), None);
+    }
+
+    #[test]
+    fn which_sample_was_taken_when_is_known_better_than_any_stamp_tells() {
+        let (mut drift, mut rng) = (Drift::new(), Rng::simulated(7));
+        for (seconds, within) in [(2_u64, 48.0), (30, 24.0)] {
+            for n in 0..seconds * 100 {
+                // pieces of 10 ms from a card 100 ppm fast, told 0 to 4 ms late
+                let true_time = 5.0 + n as f64 * 0.01 / (1.0 + 100e-6);
+                drift.push(Instant::from_micros(((true_time + rng.unit() * 0.004) * 1e6) as u64), 480);
+            }
+            let last = 5.0 + (seconds * 100 - 1) as f64 * 0.01 / (1.0 + 100e-6);
+            // 7 ms after the last one; stamps are 2 ms late on the mean
+            let ahead = drift.ahead(Instant::from_micros(((last + 0.009) * 1e6) as u64)).expect("it has stamps");
+            assert!((ahead + 0.007 * 48_000.0).abs() < within, "{seconds} s: {ahead}");
+            drift.restart(Instant::from_millis(5000));
+        }
     }
 
     #[test]

@@ -65,6 +65,10 @@ impl Matrix {
 /// Above this likeness both channels are the same.
 const SAME: f64 = 0.97;
 
+/// A dead channel is told from the living one by this at the least, dB: the finding outlives the fault by half a
+/// second, in which both carry the same again.
+const APART: f64 = 6.0;
+
 /// Follows what the channels carry.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LeadWatch {
@@ -79,10 +83,10 @@ impl LeadWatch {
             let before = self.likeness.unwrap_or(tenth.likeness);
             self.likeness = Some(before + (tenth.likeness - before) / 16.0);
         }
-        let louder_left = tenth.rms[0] >= tenth.rms[1];
+        let apart = if tenth.programme() { tenth.rms[0] - tenth.rms[1] } else { 0.0 };
         self.leads = match (findings.get(Fault::DeadChannel), findings.get(Fault::Polarity), self.likeness) {
-            (Some(_), ..) if tenth.programme() && louder_left => Leads::LeftOnly,
-            (Some(_), ..) if tenth.programme() => Leads::RightOnly,
+            (Some(_), ..) if apart > APART => Leads::LeftOnly,
+            (Some(_), ..) if apart < -APART => Leads::RightOnly,
             (Some(_), ..) => self.leads,
             (None, Some(_), _) => Leads::Inverted,
             (None, None, None) => self.leads,
@@ -93,5 +97,30 @@ impl LeadWatch {
 
     pub(super) fn leads(&self) -> Leads {
         self.leads
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::line::Finding;
+    use crate::time::Instant;
+
+    #[test]
+    fn the_living_lead_feeds_both_ears_until_the_other_one_is_proven_again() {
+        let mut watch = LeadWatch::default();
+        let tenth = |left: f64, right: f64| Tenth { rms: [left, right], level: left.max(right), ..Tenth::default() };
+        let mut dead = Findings::default();
+        dead.put(Finding { fault: Fault::DeadChannel, since: Instant::ZERO, confidence: 1.0 });
+
+        watch.hear(&tenth(-20.0, -75.0), &dead);
+        assert_eq!(watch.leads(), Leads::LeftOnly);
+        // both carry the same again, the right one a hair louder; what is still to be played has no right one
+        watch.hear(&tenth(-20.1, -20.0), &dead);
+        assert_eq!(watch.leads(), Leads::LeftOnly);
+        watch.hear(&tenth(-75.0, -20.0), &dead);
+        assert_eq!(watch.leads(), Leads::RightOnly);
+        watch.hear(&Tenth { likeness: 0.99, ..tenth(-20.0, -20.0) }, &Findings::default());
+        assert_eq!(watch.leads(), Leads::DualMono);
     }
 }

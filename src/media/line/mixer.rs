@@ -1,7 +1,9 @@
 //! Mixer: the lines in, the programme's sound out, and everything that is known of them.
 //!
 //! The line off the air is moved until it agrees with the one on it to the sample, by the lag that
-//! [`Align`] finds; the one on the air is never touched. So a switch repeats and skips nothing.
+//! [`Align`] finds. So a switch repeats and skips nothing. The one on the air is never cut: where the
+//! other one comes so late that it would have to be played before it is there, the whole programme waits
+//! for it, and glides there so slowly that nobody hears it.
 
 use super::align::{Align, Lag};
 use super::bus::{Bus, Strip};
@@ -19,6 +21,13 @@ use crate::time::{Duration, Instant};
 
 /// A lag below this is left as it is, samples: half a millisecond, a step of 17 cm from the loudspeaker.
 const NEAR: f64 = 24.0;
+
+/// The programme glides by this part of a sample a sample: 2.5 ms a second, 4 cents of pitch.
+const GLIDE: f64 = 0.0025;
+/// The programme waits for the later line at most so long, samples: 150 ms.
+const MOST_WAIT: f64 = 7200.0;
+/// A line is moved later at most by so many samples: half a second, as far as a lag is looked for.
+const MOST_LATER: i64 = 24_000;
 
 /// How a line's samples are fetched for one tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +53,15 @@ pub struct Mixer {
     leads: [Leads; 3],
     levels: [Option<Levels>; 3],
     moved: [i64; 3],
+    /// How much earlier than unmoved each line could come, samples; none of one that gives nothing.
+    room: [Option<i64>; 3],
+    /// By how many samples the whole programme waits for the later line, and where that goes.
+    wait: f64,
+    wait_wanted: f64,
     inverted: [bool; 3],
     lag: Option<f64>,
     said: [Findings; 3],
+    show: u32,
     lines: [Vec<Stereo>; 3],
 }
 
@@ -64,9 +79,13 @@ impl Mixer {
             leads: [Leads::default(); 3],
             levels: [None; 3],
             moved: [0; 3],
+            room: [None; 3],
+            wait: 0.0,
+            wait_wanted: 0.0,
             inverted: [false; 3],
             lag: None,
             said: [Findings::default(); 3],
+            show: orders.show,
             lines: Default::default(),
         }
     }
@@ -105,6 +124,28 @@ impl Mixer {
         }
     }
 
+    /// True once after another live began: the integrated loudness of the programme is measured afresh, and
+    /// that of the lines is to be.
+    pub fn take_new_show(&mut self, orders: &SoundOrders) -> bool {
+        let new = self.show != orders.show;
+        if new {
+            self.show = orders.show;
+            self.bus.restart();
+        }
+        new
+    }
+
+    /// A line could come earlier by so many samples than it does unmoved; none if it gives nothing.
+    pub fn set_room(&mut self, line: usize, room: Option<i64>) {
+        self.room[line] = room;
+    }
+
+    /// By how long the whole programme waits for the later line.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        Duration::from_micros((self.wait * 1000.0 / 48.0) as u64)
+    }
+
     /// One tick of `samples`: fetches every line, which says whether each is sounding, and mixes them.
     pub fn tick(
         &mut self,
@@ -117,18 +158,24 @@ impl Mixer {
         self.pair.set_silent_after(self.patience);
         self.bus.select(on_air);
         let settled = self.bus.settled();
+        let glides = self.glide(samples);
         let mut both = true;
         for (line, own) in Line::ALL.into_iter().enumerate() {
             let hold = orders.hold(own.source()).as_micros() as i64 * 48 / 1000;
             let heard = settled.is_none_or(|settled| settled == own) || on_air == own;
             let samples_of = &mut self.lines[line];
             samples_of.resize(samples, [0.0; 2]);
-            let sounds = fetch(Fetch { line, extra: hold + self.moved[line], heard }, samples_of);
+            let waits = self.moved[line] + self.wait.round() as i64;
+            // while the programme still glides, a line off the air comes as early as it can
+            let earliest = self.room[line].filter(|_| !heard).map_or(waits, |room| waits.max(-room));
+            let sounds = fetch(Fetch { line, extra: hold + earliest, heard }, samples_of);
             both &= sounds || own == Line::Embedded;
             self.strips[line].set(self.leads[line], orders.gain_of(own), self.inverted[line]);
             self.strips[line].apply(samples_of);
         }
-        if both && let Some(align) = &mut self.align {
+        if glides {
+            self.restart();
+        } else if both && let Some(align) = &mut self.align {
             align.push(&self.lines[0], &self.lines[1]);
             // nothing moves while both are heard
             if let Some(lag) = align.poll().filter(|_| settled == Some(on_air)) {
@@ -139,13 +186,27 @@ impl Mixer {
         self.bus.mix(orders, [a, b, embedded])
     }
 
+    /// A step of the way to where every line is there in time; true while it goes on.
+    fn glide(&mut self, samples: usize) -> bool {
+        if self.align.is_none() {
+            return false;
+        }
+        let needed = self.room.iter().zip(self.moved).filter_map(|(room, moved)| Some(-(*room)? - moved)).max();
+        // it never shrinks: a card that comes and goes would swing the programme to and fro
+        self.wait_wanted = self.wait_wanted.max(needed.unwrap_or(0).max(0) as f64).min(MOST_WAIT);
+        let left = self.wait_wanted - self.wait;
+        self.wait += left.min(GLIDE * samples as f64);
+        left > 1.0
+    }
+
     /// Moves the mixer's line off the air to the one on it; while the embedded sound is on the air, B to A.
     fn follow(&mut self, lag: Lag, on_air: Line) {
         self.lag = Some(lag.samples + (self.moved[0] - self.moved[1]) as f64);
         let off = if on_air == Line::B { 0 } else { 1 };
         let by = if on_air == Line::B { lag.samples } else { -lag.samples };
         if by.abs() > NEAR {
-            self.moved[off] += by.round() as i64;
+            let earliest = -(MOST_WAIT as i64) - self.room[off].unwrap_or(0).max(0);
+            self.moved[off] = (self.moved[off] + by.round() as i64).clamp(earliest, MOST_LATER);
             self.restart();
         }
         if lag.inverted {
@@ -178,6 +239,7 @@ impl Mixer {
             programme: Some(programme),
             reduction,
             lag_ms: self.lag.map(|lag| lag / 48.0),
+            wait_ms: self.wait / 48.0,
             inverted: self.inverted[0] != self.inverted[1],
             ..SoundStats::default()
         }

@@ -81,7 +81,7 @@ impl Side {
             fine: VecDeque::with_capacity(FINE),
             quiet_since: None,
             nothing_since: None,
-            mic: Evidence::new(Fault::MicLevel, 4.0, 0.1, 30),
+            mic: microphone(),
         }
     }
 
@@ -139,6 +139,11 @@ impl Pair {
     pub fn handle_look(&mut self, line: usize, look: Look) {
         self.sides[line].hear(look);
         let [this, other] = [&self.sides[line], &self.sides[1 - line]];
+        if driven(other) {
+            // what it seemed to tell before that was known is no sign either
+            self.sides[line].mic = microphone();
+            return;
+        }
         let sign = compared(this, other);
         self.sides[line].mic.weigh(look.at.before(TENTH), sign);
     }
@@ -156,6 +161,10 @@ impl Pair {
         let mut findings = look.findings;
         if let Some(mic) = this.mic.finding() {
             findings.put(mic);
+        }
+        if driven(other) {
+            // one fault, one word: beside a line that is cut off or howls every other one is faint
+            findings.drop(Fault::MicLevel);
         }
         let together = match (this.nothing_since, other.nothing_since) {
             (Some(a), Some(b)) => a.since(b).max(b.since(a)) < TOGETHER,
@@ -190,6 +199,11 @@ impl Pair {
         let other_quiet = fresh(now, other).is_none() || other.quiet_since.is_some_and(|s| now.since(s) >= BOTH);
         if quiet >= BOTH && other_quiet { finding(Finding::PROVEN) } else { None }
     }
+}
+
+/// Nothing told yet of a microphone where a mixer should be.
+const fn microphone() -> Evidence {
+    Evidence::new(Fault::MicLevel, 4.0, 0.1, 30)
 }
 
 fn fresh(now: Instant, side: &Side) -> Option<&Look> {

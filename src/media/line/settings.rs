@@ -169,6 +169,8 @@ pub struct SoundOrders {
     pub delay: [Delay; 5],
     /// The lip-sync test listens and looks.
     pub lip_sync: bool,
+    /// Which live it is: the integrated loudness begins afresh with each.
+    pub show: u32,
 }
 
 impl SoundOrders {

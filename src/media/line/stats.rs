@@ -28,6 +28,8 @@ pub struct SoundStats {
     pub reduction: f64,
     /// Milliseconds by which line B came later than line A before both were aligned; none if that is not known.
     pub lag_ms: Option<f64>,
+    /// Milliseconds by which the whole programme waits so that the later line is there in time.
+    pub wait_ms: f64,
     /// Line B is line A upside down; it is turned.
     pub inverted: bool,
     /// Flashes that the lip-sync test has met with their beeps.

@@ -10,7 +10,6 @@ use gstreamer_app as gst_app;
 
 use super::ended::Ended;
 use super::stamps::Stamps;
-use crate::io::clock;
 use crate::io::media::feed::Feed;
 use crate::io::media::pipeline;
 use crate::io::media::stop::Stop;
@@ -123,11 +122,13 @@ fn listen(pipe: &gst::Pipeline, feed: &Arc<Feed>) -> anyhow::Result<()> {
     let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |exit| {
         let sample = exit.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         let Some(buffer) = sample.buffer_owned() else { return Ok(gst::FlowSuccess::Ok) };
+        let base = exit.base_time().unwrap_or_default();
         if feed.source.is_picture() {
-            let base = exit.base_time().unwrap_or_default();
             feed.picture(stamps.of_sample(&sample, base), buffer);
         } else if let Ok(map) = buffer.map_readable() {
-            feed.sound(clock::now(), stereo(&map));
+            // the stamp is of its first sample
+            let long = buffer.duration().map_or(Duration::ZERO, |long| Duration::from_nanos(long.nseconds()));
+            feed.sound(stamps.of_sample(&sample, base) + long, stereo(&map));
         }
         Ok(gst::FlowSuccess::Ok)
     });

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""plot.py OUT SOUNDS: takes the box on air, plays both mixers, looks at it and goes back to line A by hand.
+
+Runs in the guest, with nothing but Python's own library. Seconds are those of the recording that SOUNDS/line-a.wav
+holds; OUT/look-NAME.json is the box's status at those that judge.py asks for.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+OUT, SOUNDS = Path(sys.argv[1]), Path(sys.argv[2])
+SOCKET = "/run/livebox/livebox.sock"
+
+
+def ask(request):
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(10)
+        door.connect(SOCKET)
+        door.sendall(json.dumps(request).encode() + b"\n")
+        return json.loads(door.makefile().readline())
+
+
+def status():
+    return ask({"ask": "status"})["status"]
+
+
+def send(verb, **more):
+    reply = ask({"ask": "send", "command": {"verb": verb, **more}})
+    assert "accepted" in reply, reply
+
+
+def until_phase(phase, seconds):
+    last = None
+    for _ in range(seconds * 2):
+        try:
+            last = status()["phase"]
+        except (OSError, ValueError, KeyError) as wrong:
+            last = wrong
+        if last == phase:
+            return
+        time.sleep(0.5)
+    sys.exit(f"not {phase} after {seconds} s: {last!r}")
+
+
+until_phase("standby", 60)
+send("start")
+until_phase("live", 60)
+print("on air", flush=True)
+time.sleep(2)
+play = lambda line: subprocess.Popen(["aplay", "-q", "-D", f"hw:Mixer{line.upper()},1", SOUNDS / f"line-{line}.wav"])  # noqa: E731
+players = [play("b"), play("a")]
+began = time.monotonic()
+
+
+def at(second):
+    time.sleep(max(0.0, began + second - time.monotonic()))
+
+
+def look(name):
+    (OUT / f"look-{name}.json").write_text(json.dumps(status()))
+    print(f"looked: {name}", flush=True)
+
+
+at(9)
+look("clean")
+at(13.5)
+look("one-lead")
+at(20.5)
+look("inverted")
+at(28.3)
+look("hum")
+at(30.5)
+send("audio", line="a")
+at(33.3)
+look("well")
+at(41)
+look("silent")
+at(42.7)
+send("audio", line="a")
+at(49.5)
+look("pulled")
+at(53)
+send("stop")
+until_phase("standby", 30)
+print("off air", flush=True)
+for player in players:
+    player.kill()

@@ -377,7 +377,11 @@ impl AlarmKind {
     /// What to do.
     #[must_use]
     pub fn advice(self, subject: &str, detail: &Text) -> Text {
-        let line = if subject == "mixer_b" { "B" } else { "A" };
+        let line = match subject {
+            "mixer_b" => "B",
+            "embedded" => "HDMI/SDI",
+            _ => "A",
+        };
         let interface = &detail.en;
         match self {
             Self::SourceLost if subject.starts_with("mixer") => Text::new(

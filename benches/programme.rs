@@ -31,11 +31,11 @@ use livebox::units::Bitrate;
 use tokio::sync::{mpsc, watch};
 
 /// Threads that stand for the camera, the scaler and the encoder, by how their names begin.
-const NOT_OURS: [(&str, &str); 4] = [
+const NOT_OURS: [(&str, &str); 3] = [
     ("camera", "drawing"),
     ("slides", "drawing"),
-    ("pictures", "scaling and encoding"),
-    ("sound", "scaling and encoding"),
+    // an encode runs in the thread of its entrance
+    ("entrance", "scaling and encoding"),
 ];
 
 fn board() -> Board {

@@ -472,7 +472,9 @@ fn srt_in_halves(test: &str, how: Narrow) {
     let mut gateway = cables.inside(&cables.away, &with(&gateway, &theirs));
     gateway.says(&["gateway", "0.0.0.0:5000"]);
     let caller = "srt://127.0.0.1:6000?mode=caller&latency=1250&snddropdelay=-1";
-    let _caller = inside(&cables.home, &["srt-live-transmit", "-loglevel:fatal", "udp://127.0.0.1:6001", caller]);
+    // the caller's own socket must hold what is made at once after the machine stood still
+    let payloads = "udp://127.0.0.1:6001?rcvbuf=4000000";
+    let _caller = inside(&cables.home, &["srt-live-transmit", "-loglevel:fatal", payloads, caller]);
     let flow = flow(&cables, "127.0.0.1:6001");
     let bond = ["bond", "--listen", "127.0.0.1:6000", "--to", "10.77.0.1:5000"];
 

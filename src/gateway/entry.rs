@@ -35,14 +35,14 @@ impl Entries {
                 && entry.is_none()
                 && codec.begins(&packet)
             {
-                entry = Some(self.from(&payload[number * PACKET..]));
+                entry = Some(self.tables_and(&payload[number * PACKET..]));
             }
         }
         if self.video.is_none() { Some(payload.clone()) } else { entry }
     }
 
     /// The tables, and then the rest of a payload.
-    fn from(&self, rest: &[u8]) -> Bytes {
+    fn tables_and(&self, rest: &[u8]) -> Bytes {
         let tables = [&self.pat, &self.pmt].into_iter().flatten();
         tables.map(|table| &table[..]).chain([rest]).collect::<Vec<_>>().concat().into()
     }

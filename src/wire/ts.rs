@@ -203,8 +203,8 @@ impl Codec {
             return packet.starts && packet.marked;
         }
         let data = Pes::parse(packet.payload).map_or(&[][..], |pes| pes.data);
-        let units = data.windows(4).filter(|bytes| bytes[..3] == [0, 0, 1]).map(|bytes| bytes[3]);
-        units.map(|first| self.key(first)).find_map(|key| key).unwrap_or(false)
+        let mut units = data.windows(4).filter(|bytes| bytes[..3] == [0, 0, 1]).map(|bytes| bytes[3]);
+        units.find_map(|first| self.key(first)).unwrap_or(false)
     }
 
     /// Whether a unit of this first byte says that a key picture begins, or that another does.

@@ -76,7 +76,8 @@ impl Rig {
             sender.add_link(now, LinkId(link as u8), LinkConfig { name, metered: false });
         }
         let allow = BTreeMap::from([(key(1).public(), "bench".to_owned())]);
-        let config = ResponderConfig { key: key(2), allow, most_groups: 4, idle: Duration::from_secs(30) };
+        let config =
+            ResponderConfig { key: key(2), allow, most_groups: 4, most_streams: 4, idle: Duration::from_secs(30) };
         let pipes = || (0..links).map(|_| Pipe::default()).collect();
         Self {
             now,

@@ -1,4 +1,5 @@
-//! What the programme costs and how late it is: two made-up 1080p inputs, encoded in software, sent and recorded.
+//! What the programme costs and how late it is: two made-up 1080p inputs, encoded twice in software, sent over two
+//! outputs (main into a channel as towards the engine, backup by SRT to a stock receiver) and both recorded.
 //!
 //! `cargo bench --bench programme [-- SECONDS]` prints, for each size, how long the burnt-in clock takes
 //! from the moment a picture is taken to the first byte of the transport stream that carries it, the
@@ -9,8 +10,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::UdpSocket;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +20,11 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use livebox::board::{Board, Keys, PictureDevice, SoundDevice};
 use livebox::io::media::{self, Exit, judge};
-use livebox::io::reel::Reel;
+use livebox::io::reel::Reels;
 use livebox::io::task::{Ends, Pulse};
 use livebox::io::{clock, record};
 use livebox::media::ts::Scan;
-use livebox::media::{Config, PictureSize};
+use livebox::media::{Backup, Codec, Config, OutputId, PictureSize, Road, Roads, Scheme, Secret};
 use livebox::message::{MediaOrders, Orders, Part};
 use livebox::time::Instant;
 use livebox::units::Bitrate;
@@ -79,10 +81,49 @@ struct Run {
     resident: f64,
 }
 
+/// A stock receiver, ended with the bench.
+struct Receiver(Child);
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn receiver() -> anyhow::Result<(u16, Receiver)> {
+    let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+    let child = Command::new("srt-live-transmit")
+        .args(["-q", "-chunk:1316", &format!("srt://127.0.0.1:{port}?mode=listener"), "file://con"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("srt-live-transmit is installed by scripts/needs.sh test")?;
+    Ok((port, Receiver(child)))
+}
+
+/// The second output: another encode, plain SRT.
+fn backup(port: u16) -> Backup {
+    let road = Road {
+        scheme: Scheme::Srt,
+        uplink: String::new(),
+        to: vec![format!("127.0.0.1:{port}")],
+        stream_id: String::new(),
+        secret: Secret::default(),
+        secret_file: None,
+        latency: Duration::from_millis(200),
+    };
+    Backup { road, bitrate: Bitrate::mbps(3), gop: Duration::from_secs(2), codec: Codec::H264 }
+}
+
 async fn programme(size: PictureSize, seconds: f64, file: &Path, disk: &Path) -> anyhow::Result<Run> {
-    let config = Config { size, ..Config::default() };
+    let (port, _receiver) = receiver()?;
+    let backup = backup(port);
+    let others = BTreeMap::from([(OutputId::Backup, backup.bitrate)]);
+    let roads = Roads { backup: Some(backup), ..Roads::default() };
+    let config = Config { size, roads, ..Config::default() };
     let rate = config.rate;
-    let media_orders = MediaOrders { on_air: true, bitrate: Bitrate::mbps(6), ..MediaOrders::default() };
+    let media_orders = MediaOrders { on_air: true, bitrate: Bitrate::mbps(6), others, ..MediaOrders::default() };
     let mut orders = Orders { media: media_orders, ..Orders::default() };
     (orders.record.on, orders.record.cut) = (true, 1);
     let (command, orders) = watch::channel(Arc::new(orders));
@@ -91,13 +132,13 @@ async fn programme(size: PictureSize, seconds: f64, file: &Path, disk: &Path) ->
     let ends = |part| Ends { orders: orders.clone(), facts: facts.clone(), part, pulse: Pulse::default() };
     let (payloads, mut leaving) = mpsc::channel::<(u8, Bytes)>(1024);
     let (_open, closed) = watch::channel(None);
-    let reel = Arc::new(Reel::default());
+    let reels = Arc::new(Reels::default());
     let keeps = livebox::record::Config::default();
-    let recorder = tokio::spawn(record::run(disk.to_owned(), keeps, Arc::clone(&reel), ends(Part::Record)));
+    let recorder = tokio::spawn(record::run(disk.to_owned(), keeps, Arc::clone(&reels), ends(Part::Record)));
     let (_none, uplinks) = watch::channel(Vec::new());
     let began = clock::now();
     let exit = Exit::Ts { payloads, closed };
-    let task = tokio::spawn(media::run(Arc::new(board()), Arc::new(config), exit, reel, uplinks, ends(Part::Media)));
+    let task = tokio::spawn(media::run(Arc::new(board()), Arc::new(config), exit, reels, uplinks, ends(Part::Media)));
 
     let mut stored = std::fs::File::create(file)?;
     let (mut scan, mut arrivals) = (Scan::new(), Vec::new());

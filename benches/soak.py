@@ -22,6 +22,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# what the box's own unit sets for its memory
+UNIT = (ROOT / "systemd/livebox.service").read_text()
+MEMORY = dict(line.split("=", 2)[1:] for line in UNIT.splitlines() if line.startswith("Environment=MALLOC_"))
 # second of each minute at which something is done
 LOST, BACK, CUT, ENDED, AGAIN = 10, 14, 25, 40, 43
 SETTLED = 5 * 60
@@ -39,6 +42,8 @@ def reading(pid):
     fields = dict(line.split(":", 1) for line in status.splitlines())
     return {
         "rss_kib": int(fields["VmRSS"].split()[0]),
+        # of which the process's own, and not pages of files that it has read once
+        "anon_kib": int(fields["RssAnon"].split()[0]),
         "threads": int(fields["Threads"]),
         "handles": len(os.listdir(f"/proc/{pid}/fd")),
     }
@@ -59,9 +64,10 @@ class House:
         self.port, self.studio = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
         self.others = []
 
-    def start(self, *command, log):
+    def start(self, *command, log, **settings):
         with open(self.folder / log, "ab") as out:
-            return subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+            return subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                    env=os.environ | settings)
 
     def far_end(self):
         self.others = [
@@ -99,7 +105,7 @@ class House:
             f'[media]\nsize = "640x360"\nreserve = "200ms"\nbitrate_max = "2Mbps"\n'
             f'destination = "127.0.0.1:{self.port}"\n[event]\nagenda = "{agenda}"\n')
         return self.start(self.livebox, "run", "--board", str(board), "--config",
-                          str(self.folder / "livebox.toml"), log="box.log")
+                          str(self.folder / "livebox.toml"), log="box.log", **MEMORY)
 
     def send(self, *words):
         done = subprocess.run([self.livebox, "send", *words, "--socket", f"{self.folder}/livebox.sock"],
@@ -140,7 +146,7 @@ def play(house, minutes):
                     reconnects += 1
             if int(now) % 60 == 0:
                 row = rows[-1]
-                print(f"  {int(minute):>2} min  {row['rss_kib'] / 1024:6.1f} MiB  {row['threads']} threads  "
+                print(f"  {int(minute):>2} min  {row['rss_kib'] / 1024:6.1f} MiB ({row['anon_kib'] / 1024:.1f} its own)  {row['threads']} threads  "
                       f"{row['handles']} handles", flush=True)
             time.sleep(1)
         house.send("stop")
@@ -159,11 +165,15 @@ def holes(house):
     with open(joined, "wb") as out:
         for file in files:
             out.write(file.read_bytes())
+    begins = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=flags", "-of", "csv=p=0",
+              "-read_intervals", "%+#1"]
+    odd = [file.name for file in files
+           if not subprocess.run([*begins, file], capture_output=True, text=True).stdout.startswith("K")]
     done = subprocess.run([house.livebox, "judge", str(joined), "--json"], capture_output=True, text=True)
     try:
-        return len(files), json.loads(done.stdout)
+        return len(files), odd, json.loads(done.stdout)
     except ValueError:
-        return len(files), {"error": done.stderr.strip()}
+        return len(files), odd, {"error": done.stderr.strip()}
 
 
 def main():
@@ -177,7 +187,8 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         house = House(args.livebox, folder)
         rows, cuts, reconnects = play(house, args.minutes)
-        files, report = holes(house)
+        files, odd, report = holes(house)
+        (folder / "rows.json").write_text(json.dumps(rows))
     settled = [row for row in rows if row["s"] >= SETTLED] or rows
     grows = slope([(row["s"], row["rss_kib"]) for row in settled]) * 600 / 1000
     half = len(settled) // 2
@@ -188,7 +199,8 @@ def main():
           f"threads {rise['threads']:+.0f}, handles {rise['handles']:+.0f}")
     whole = {key: report.get(key) for key in ("pictures", "missing", "doubled", "pts_irregular", "ts_discontinuities", "error")}
     print(f"{files} recordings joined: {json.dumps(whole)[:300]}")
-    bad = grows >= 1 or any(value > 0 for value in rise.values()) or report.get("error")
+    print(f"{len(odd)} recordings do not begin with a key picture {odd[:5]}")
+    bad = odd or grows >= 1 or any(value > 0 for value in rise.values()) or report.get("error")
     sys.exit(1 if bad or report.get("pts_irregular") or report.get("ts_discontinuities") else 0)
 
 

@@ -146,7 +146,13 @@ mod sides {
     }
 
     pub(super) fn responder(now: Instant, seed: u64) -> Responder {
-        let config = ResponderConfig { key: key(2), allow: allowed(), most_groups: 2, idle: Duration::from_secs(20) };
+        let config = ResponderConfig {
+            key: key(2),
+            allow: allowed(),
+            most_groups: 2,
+            most_streams: 4,
+            idle: Duration::from_secs(20),
+        };
         Responder::new(now, config, Rng::simulated(seed))
     }
 

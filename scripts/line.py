@@ -8,9 +8,11 @@ Everything runs on the loopback and ends with the script. `scripts/tunnel.sh`, `
 """
 import argparse
 import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -20,6 +22,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIVEBOX = os.environ.get("LIVEBOX", str(ROOT / "target/release/livebox"))
@@ -62,10 +65,19 @@ loss = {loss}
 """
 
 
+# below those that the kernel gives to sockets without a port of their own, and of each run's own beginning: what is
+# given out here nobody else takes before it is listened on
+PORTS = itertools.cycle(random.sample(range(10_000, 30_000), 20_000))
+
+
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in PORTS:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def cpu_seconds(pid):
@@ -157,11 +169,37 @@ class Line:
                    *self.keys_of_gateway())
         return port
 
-    def bond(self, to, links, latency=None):
+    def gateway_calling(self, to):
+        """One that passes the stream `main` on to a listener."""
+        port, self.metrics = free_port(), free_port()
+        _, key, _, allowed = self.keys_of_gateway()
+        settings = self.scenario("gateway.toml", f"""
+            listen = "127.0.0.1:{port}"
+            to = "127.0.0.1:9"
+            metrics = "127.0.0.1:{self.metrics}"
+            key_file = "{key}"
+            allow_file = "{allowed}"
+            [[destination]]
+            name = "studio"
+            to = "127.0.0.1:{to}"
+            latency = "{self.latency}ms"
+            """)
+        self.start("receiver", LIVEBOX, "gateway", "--config", settings)
+        return port
+
+    def destination_figures(self):
+        """What the gateway's libsrt gave up towards the listener, and what it sent again."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics") as page:
+            text = page.read().decode()
+        find = lambda what: int(float(re.findall(rf"livebox_destination_{what}_total{{.*}} (\S+)", text)[0]))
+        return {"dropped": find("dropped"), "again": find("resent")}
+
+    def bond(self, to, links, latency=None, ts=False):
         port, self.stats = free_port(), self.folder / "bond.json"
+        entrance = ["--ts", f"main=127.0.0.1:{port}"] if ts else ["--listen", f"127.0.0.1:{port}"]
         uplinks = [word for n in range(1, links + 1) for word in ("--uplink", f"127.0.1.{n}")]
         more = ["--latency", f"{latency}ms"] if latency else []
-        self.start("sender", LIVEBOX, "bond", "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{to}", *uplinks,
+        self.start("sender", LIVEBOX, "bond", *entrance, "--to", f"127.0.0.1:{to}", *uplinks,
                    "--stats-json", self.stats, *self.keys_of_bond(), *more)
         return port
 
@@ -223,10 +261,13 @@ class Line:
         return float(found[-1]) if found else None
 
     def noticed(self):
-        """Kills the listener; seconds until the caller has noticed."""
+        """Kills the listener; seconds until whoever calls it has noticed."""
+        ended = lambda: len(re.findall(r"session(?: ended|:)", self.said("receiver")))
+        calls, before = self.running.get("caller"), ended()
         self.running["listener"].kill()
         began = time.monotonic()
-        while self.running["caller"].poll() is None and time.monotonic() < began + 10:
+        there = lambda: calls.poll() is None if calls else ended() == before
+        while there() and time.monotonic() < began + 10:
             time.sleep(0.02)
         return time.monotonic() - began
 
@@ -251,16 +292,19 @@ LISTENERS = ["srt-live-transmit", "ffmpeg", "gstreamer"]
 
 def through_the_tunnel(kind, latency, loss, seconds, rate, dialect):
     """One listener at one L; the row, and whether all is as it must be."""
-    with Line("tunnel", latency + BEYOND, rate, dialect) as line:
+    # a `ts` stream has no session before the gateway, and one of the gateway's behind it
+    ts = dialect == "ts"
+    with Line("tunnel", BEYOND if ts else latency + BEYOND, rate, "native" if ts else dialect) as line:
         port = line.listener(kind)
         port = line.leg(port, loss)
-        port = line.gateway(port)
+        port = line.gateway_calling(port) if ts else line.gateway(port)
         port = line.emulator("links", line.scenario("links.toml", THREE.format(loss=0.005, wired="")), port)
-        port = line.bond(port, 3)
+        port = line.bond(port, 3, latency if ts else None, ts)
         time.sleep(2)
-        port = line.caller(port)
-        flow = line.flow(port, seconds)
-        bond, caller = line.bond_figures(), line.caller_figures()
+        if not ts:
+            port = line.caller(port)
+        flow = line.flow(port, seconds, within=latency + 2 * BEYOND)
+        bond, caller = line.bond_figures(), line.destination_figures() if ts else line.caller_figures()
         feeding = subprocess.Popen(
             [LIVEBOX, "flow", "--to", f"127.0.0.1:{port}", "--listen", f"127.0.0.1:{free_port()}", "--rate", "1Mbps"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -294,6 +338,7 @@ def attempt(name, run, *args):
     try:
         return run(*args)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        print(error, file=sys.stderr)
         return [name, "BAD", str(error).splitlines()[0]], False
 
 
@@ -384,9 +429,16 @@ def of_the_simulator(scenario, latency, dialect, traces, seed):
     return json.loads(ran.stdout)["rate_mbit"] * 1e6
 
 
+def known_rates(file):
+    """What `livebox sim --limit --json` has found before, by scenario and dialect, bit/s."""
+    lines = [json.loads(line) for line in file.read_text().splitlines()] if file else []
+    return {(line["name"], line["dialect"], line["latency_ms"]): line["rate_mbit"] * 1e6 for line in lines}
+
+
 def on_sockets(scenario, args):
     latency = int(args.latency * 1000)
-    limit = of_the_simulator(scenario, latency, args.dialect, args.traces, args.seed)
+    limit = args.known.get((tomllib.loads(scenario.read_text())["name"], args.dialect, latency))
+    limit = limit or of_the_simulator(scenario, latency, args.dialect, args.traces, args.seed)
     links = len(tomllib.loads(scenario.read_text())["link"])
     with Line("sockets", latency + BEYOND, args.share * limit, args.dialect) as line:
         port = line.listener("srt-live-transmit", "&rcvbuf=100000000&fc=80000")
@@ -414,10 +466,15 @@ def sockets(args):
     scenarios = sorted(p for given in args.scenarios for p in ([given] if given.is_file() else given.glob("*.toml")))
     head = ["scenario", "simulator Mbit/s", "here Mbit/s", "payloads", "missing", "late", "in time %", "dropped late",
             "sender drops", "offset moved ms", "bond CPU %", "gateway CPU %", "emulator p99 ms", ""]
-    rows = []
-    for scenario in scenarios:
-        rows.append(attempt(scenario.stem, on_sockets, scenario, args))
-        print(*rows[-1][0], flush=True)
+    args.known = known_rates(args.rates)
+
+    def one(scenario):
+        row = attempt(scenario.stem, on_sockets, scenario, args)
+        print(*row[0], flush=True)
+        return row
+
+    with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
+        rows = list(pool.map(one, scenarios))
     print()
     return told(head, rows)
 
@@ -492,7 +549,8 @@ def main():
     use.add_argument("--listener", nargs="+", choices=LISTENERS, default=LISTENERS)
     use.add_argument("--loss", type=float, nargs="+", default=[0, 0.01], help="share lost on the studio leg")
     use.add_argument("--rate", default="3Mbps")
-    spoken(use)
+    use.add_argument("--dialect", choices=["srtla", "native", "ts"], default="srtla",
+                     help="ts: a native ts stream, from the gateway to the listener by a session of the gateway's own")
     use.add_argument("--at-once", type=int, default=3, help="lines at a time (3)")
 
     use = uses.add_parser("peers", help=peers.__doc__)
@@ -510,6 +568,9 @@ def main():
     spoken(use)
     use.add_argument("--traces", type=pathlib.Path, help="where recorded traces are")
     use.add_argument("--seed", type=int, default=0)
+    use.add_argument("--rates", type=pathlib.Path, metavar="FILE",
+                     help="what `livebox sim --limit --json` found before; what is not in it is found first")
+    use.add_argument("--at-once", type=int, default=1, help="lines at a time (1)")
 
     use = uses.add_parser("flood", help=flood.__doc__)
     use.set_defaults(run=flood)

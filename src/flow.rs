@@ -1,7 +1,8 @@
 //! Flow: numbered payloads with the moment they were made, and what a far end has of them.
 //!
-//! A payload is seven packets of a transport stream, so it passes whatever passes a programme. The first
-//! is a null packet that holds number and stamp; they are judged where they come out again, by one clock.
+//! A payload is seven packets of a transport stream, so it passes whatever passes a programme. Each is a null packet that
+//! holds number, stamp and its place among the seven: a payload has come when all have, in whatever datagrams. They are
+//! judged where they come out again, by one clock.
 
 use std::time::Duration;
 
@@ -11,8 +12,11 @@ use crate::time::Instant;
 use crate::units::Bitrate;
 
 /// Bytes of a payload: seven packets of a transport stream.
-pub const PAYLOAD: usize = 7 * PACKET;
+pub const PAYLOAD: usize = PACKETS * PACKET;
+const PACKETS: usize = 7;
 const PACKET: usize = 188;
+/// All packets of a payload have come.
+const WHOLE: u8 = (1 << PACKETS) - 1;
 /// Head of a null packet, and a word by which ours are told from other null packets.
 const HEAD: [u8; 8] = [0x47, 0x1f, 0xff, 0x10, b'f', b'l', b'o', b'w'];
 /// Payloads judged at most: an hour of 40 Mbit/s; later ones are made and not judged.
@@ -27,22 +31,39 @@ const SETTLED: u64 = 5;
 #[must_use]
 pub fn payload(number: u32, made: Instant) -> [u8; PAYLOAD] {
     let mut payload = [0xff; PAYLOAD];
-    for packet in payload.chunks_mut(PACKET) {
-        packet[..4].copy_from_slice(&HEAD[..4]);
+    for (place, packet) in (0_u8..).zip(payload.chunks_mut(PACKET)) {
+        packet[..8].copy_from_slice(&HEAD);
+        packet[8..12].copy_from_slice(&number.to_be_bytes());
+        packet[12..20].copy_from_slice(&made.as_micros().to_be_bytes());
+        packet[20] = place;
     }
-    payload[4..8].copy_from_slice(&HEAD[4..]);
-    payload[8..12].copy_from_slice(&number.to_be_bytes());
-    payload[12..20].copy_from_slice(&made.as_micros().to_be_bytes());
     payload
 }
 
-/// The number and the moment in a payload, if it is one of ours.
+/// The number and the moment in a packet, if it is one of ours, and its place in its payload.
 #[must_use]
-pub fn stamp(payload: &[u8]) -> Option<(u32, Instant)> {
-    let rest = payload.strip_prefix(&HEAD)?;
+pub fn stamp(packet: &[u8]) -> Option<(u32, Instant, u8)> {
+    let rest = packet.strip_prefix(&HEAD)?;
     let number = u32::from_be_bytes(rest.get(..4)?.try_into().ok()?);
     let made = u64::from_be_bytes(rest.get(4..12)?.try_into().ok()?);
-    Some((number, Instant::from_micros(made)))
+    let place = rest.get(12).copied().filter(|place| usize::from(*place) < PACKETS)?;
+    Some((number, Instant::from_micros(made), place))
+}
+
+/// What became of one payload.
+#[derive(Debug, Clone, Copy)]
+struct Journey {
+    made: Instant,
+    /// Which of its packets have come.
+    have: u8,
+    /// How long the last of them took, µs.
+    took: u32,
+}
+
+impl Journey {
+    fn took(&self) -> Option<u32> {
+        (self.have == WHOLE).then_some(self.took)
+    }
 }
 
 /// What is made, when, and what of it has come.
@@ -58,8 +79,8 @@ pub struct Flow {
     opened: Option<Instant>,
     began: Instant,
     made: u32,
-    /// Of each payload that counts: when it was made and how long it took to come, µs.
-    journeys: Vec<(Instant, Option<u32>)>,
+    /// Of each payload that counts.
+    journeys: Vec<Journey>,
     /// The number of the first that counts.
     first: u32,
     newest: Option<u32>,
@@ -107,7 +128,7 @@ impl Flow {
             if self.journeys.is_empty() {
                 self.first = number;
             }
-            self.journeys.push((due, None));
+            self.journeys.push(Journey { made: due, have: 0, took: 0 });
             self.made_late = self.made_late.max(now.since(due).as_micros() as u64);
         }
         Some(payload(number, due))
@@ -136,25 +157,26 @@ impl Flow {
         self.counted().is_some_and(|(_, to)| at >= to + self.within)
     }
 
-    /// A datagram has come out at the far end; it may hold several payloads.
+    /// A datagram has come out at the far end: any packets, of one payload or several.
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
-        for payload in datagram.chunks(PAYLOAD) {
-            let Some((number, made)) = stamp(payload) else {
+        for packet in datagram.chunks(PACKET) {
+            let Some((number, made, place)) = stamp(packet) else {
                 self.strange += 1;
                 continue;
             };
             self.opened.get_or_insert(now);
             let Some(at) = number.checked_sub(self.first) else { continue };
-            let Some((wanted, took)) = self.journeys.get_mut(at as usize) else { continue };
-            if *wanted != made {
+            let Some(journey) = self.journeys.get_mut(at as usize) else { continue };
+            if journey.made != made {
                 self.strange += 1;
                 continue;
             }
-            if took.is_some() {
+            if journey.have >> place & 1 == 1 {
                 self.doubled += 1;
                 continue;
             }
-            *took = Some(u32::try_from(now.since(made).as_micros()).unwrap_or(u32::MAX));
+            journey.have |= 1 << place;
+            journey.took = u32::try_from(now.since(made).as_micros()).unwrap_or(u32::MAX);
             if self.newest.is_some_and(|newest| newest > number) {
                 self.misordered += 1;
             } else {
@@ -173,14 +195,14 @@ impl Flow {
     #[must_use]
     pub fn is_over(&self, now: Instant) -> bool {
         let Some((_, end)) = self.counted() else { return false };
-        now >= end && (now >= end + self.within || self.journeys.iter().rev().take(256).all(|(_, took)| took.is_some()))
+        now >= end && (now >= end + self.within || self.journeys.iter().rev().take(256).all(|j| j.took().is_some()))
     }
 
     /// What became of the payloads that count.
     #[must_use]
     pub fn report(&self) -> Report {
         let within = self.within.as_micros() as u64;
-        let mut delays: Vec<u32> = self.journeys.iter().filter_map(|(_, took)| *took).collect();
+        let mut delays: Vec<u32> = self.journeys.iter().filter_map(Journey::took).collect();
         let late = delays.iter().filter(|delay| u64::from(**delay) > within).count();
         let (offset_ms, drift_ms) = self.drift();
         let made = self.journeys.len();
@@ -210,8 +232,8 @@ impl Flow {
     /// The longest run of payloads that never came, and in which second it began.
     fn hole(&self) -> (usize, f64) {
         let (mut longest, mut run) = ((0, 0), (0, 0));
-        for (at, (_, took)) in self.journeys.iter().enumerate() {
-            run = if took.is_some() { (0, at + 1) } else { (run.0 + 1, run.1) };
+        for (at, journey) in self.journeys.iter().enumerate() {
+            run = if journey.took().is_some() { (0, at + 1) } else { (run.0 + 1, run.1) };
             longest = longest.max((run.0, run.1));
         }
         let second = self.every.as_secs_f64() * longest.1 as f64;
@@ -220,12 +242,12 @@ impl Flow {
 
     /// The least delay of the five seconds from when playout must have settled, and how far that of any later five is from it.
     fn drift(&self) -> (Option<f64>, Option<f64>) {
-        let Some((begin, _)) = self.journeys.first().copied() else { return (None, None) };
+        let Some(Journey { made: begin, .. }) = self.journeys.first().copied() else { return (None, None) };
         let mut spans: Vec<Vec<u32>> = Vec::new();
-        for (made, took) in &self.journeys {
-            let span = (made.since(begin).as_secs() / SETTLED) as usize;
+        for journey in &self.journeys {
+            let span = (journey.made.since(begin).as_secs() / SETTLED) as usize;
             spans.resize(spans.len().max(span + 1), Vec::new());
-            spans[span].extend(took);
+            spans[span].extend(journey.took());
         }
         let whole = (self.lasts.as_secs() / SETTLED) as usize;
         let lows: Vec<f64> = spans
@@ -257,11 +279,11 @@ pub struct Report {
     pub missing: usize,
     /// Came after the time allowed.
     pub late: usize,
-    /// Came once more.
+    /// Packets of them that came once more.
     pub doubled: u64,
-    /// Came after a later one.
+    /// Packets of them that came after one of a later payload.
     pub misordered: u64,
-    /// What came and was none of ours.
+    /// Packets that came and were none of ours.
     pub strange: u64,
     /// Share that came in time, 0 to 1.
     pub in_time: f64,
@@ -297,7 +319,7 @@ mod tests {
         for ms in 0..(lasts + 5) * 1000 {
             let now = Instant::from_millis(ms);
             while let Some(payload) = flow.poll_payload(now) {
-                let (number, _) = stamp(&payload).expect("a stamp");
+                let (number, ..) = stamp(&payload).expect("a stamp");
                 if let Some(took) = line(number) {
                     under_way.insert((ms + took, number), payload);
                 }
@@ -323,7 +345,7 @@ mod tests {
 
         assert_eq!((report.made, report.missing, report.late), (200, 2, 1));
         assert_eq!((report.hole, report.hole_at_s), (2, 0.48));
-        assert_eq!(report.misordered, 2, "160 and 170 came after later ones");
+        assert_eq!(report.misordered, 14, "160 and 170 came after later ones");
         assert!((report.in_time - 197.0 / 200.0).abs() < 1e-9);
         assert_eq!(report.p50_ms, Some(20.0));
     }
@@ -342,7 +364,8 @@ mod tests {
         let one = payload(7, Instant::from_millis(3));
 
         assert!(one.chunks(PACKET).all(|packet| packet[0] == 0x47));
-        assert_eq!(stamp(&one), Some((7, Instant::from_millis(3))));
+        assert_eq!(stamp(&one), Some((7, Instant::from_millis(3), 0)));
+        assert_eq!(stamp(&one[6 * PACKET..]), Some((7, Instant::from_millis(3), 6)));
         assert_eq!(stamp(&one[..12]), None);
         let mut flow = Flow::new(Instant::ZERO, Bitrate::mbps(1), SECOND, Duration::ZERO, SECOND);
         flow.handle_datagram(Instant::ZERO, &[0; 100]);
@@ -351,5 +374,26 @@ mod tests {
             [0, 1].into_iter().flat_map(|_| flow.poll_payload(Instant::from_millis(20)).unwrap()).collect();
         flow.handle_datagram(Instant::from_millis(20), &two);
         assert!(flow.is_open());
+    }
+
+    #[test]
+    fn a_payload_has_come_when_all_its_packets_have_in_whatever_datagrams() {
+        let mut flow = Flow::new(Instant::ZERO, Bitrate::mbps(1), SECOND, Duration::ZERO, SECOND);
+        flow.handle_datagram(Instant::ZERO, &payload(9, Instant::ZERO));
+        let mut all: Vec<u8> = Vec::new();
+        while let Some(payload) = flow.poll_payload(Instant::from_millis(500)) {
+            all.extend(payload);
+        }
+        let made = all.len() / PAYLOAD;
+
+        // in sixes, and the last but one packet of all is missing
+        let missing = all.len() - 2 * PACKET;
+        for piece in all[..missing].chunks(6 * PACKET).chain([&all[missing + PACKET..]]) {
+            flow.handle_datagram(Instant::from_millis(600), piece);
+        }
+
+        let report = flow.report();
+        assert_eq!((report.made, report.missing, report.doubled, report.misordered), (made, 1, 0, 0));
+        assert_eq!(report.max_ms, Some(600.0));
     }
 }

@@ -1,5 +1,6 @@
 //! One stream over many links: what is lost, what is late, and what the SRT caller hears.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
@@ -149,6 +150,9 @@ struct Rig {
     now: Instant,
     group: GroupId,
     next: u32,
+    /// How long an echo takes, and those on their way.
+    away: Duration,
+    echoes: VecDeque<(Instant, Transmit)>,
 }
 
 impl Rig {
@@ -158,7 +162,7 @@ impl Rig {
         for at in 0..links {
             sender.add_link(now, LinkId(at), LinkConfig { name: format!("link{at}"), metered: false });
         }
-        Self { sender, now, group: GroupId([7; 256]), next: 0 }
+        Self { sender, now, group: GroupId([7; 256]), next: 0, away: Duration::ZERO, echoes: VecDeque::new() }
     }
 
     /// All links let in, an SRT session opened, nothing under way.
@@ -215,7 +219,7 @@ impl Rig {
         sent
     }
 
-    /// Lets time pass while the far end echoes keepalives on every link at once.
+    /// Lets time pass while the far end echoes keepalives on every link.
     fn answer(&mut self, ms: u64) -> Vec<Transmit> {
         self.answer_but(ms, &[])
     }
@@ -227,8 +231,11 @@ impl Rig {
             for transmit in &sent {
                 let keepalive = matches!(srtla::parse(&transmit.payload), Ok(Repr::Keepalive(_)));
                 if keepalive && !silent.contains(&transmit.link.0) {
-                    self.sender.handle_datagram(self.now, transmit.link, &transmit.payload);
+                    self.echoes.push_back((self.now + self.away, transmit.clone()));
                 }
+            }
+            while let Some((_, echo)) = self.echoes.pop_front_if(|(at, _)| *at <= self.now) {
+                self.sender.handle_datagram(self.now, echo.link, &echo.payload);
             }
             all.extend(sent);
         }
@@ -380,21 +387,8 @@ fn naks_for_what_the_engine_holds_never_reach_the_caller() {
 
 #[test]
 fn what_the_far_end_took_in_is_sent_again_when_the_listener_misses_it_for_longer_than_it_takes_to_acknowledge() {
-    let mut rig = Rig::connected(1);
-    let ten = |rig: &mut Rig, first: u32, acked: u32| {
-        for _ in 0..10 {
-            let packet = rig.data();
-            rig.caller(packet);
-        }
-        rig.answer(10);
-        rig.far(0, &srtla::emit_ack(&std::array::from_fn::<_, 10, _>(|n| Seq::new(first + n as u32))));
-        // the listener's own word comes 20 ms after the link's
-        rig.answer(20);
-        rig.far(0, &srt::emit_ack(Ack { seq: Seq::new(acked), number: Some(acked) }, acked, CALLER));
-    };
+    let mut rig = acknowledged_without_the_13th(10);
     let nak = |stamp: u32| srt::emit_nak(&[(Seq::new(13), Seq::new(13))], stamp, CALLER);
-    ten(&mut rig, 0, 10);
-    ten(&mut rig, 10, 13);
 
     rig.far(0, &nak(1));
     let early = seqs(&rig.answer(20));
@@ -406,6 +400,41 @@ fn what_the_far_end_took_in_is_sent_again_when_the_listener_misses_it_for_longer
     let late = seqs(&rig.answer(5));
 
     assert_eq!((early, copy, late), (vec![], vec![], vec![13]));
+}
+
+#[test]
+fn what_the_listener_missed_before_it_came_is_not_sent_again_for_that() {
+    let mut rig = acknowledged_without_the_13th(100);
+    let nak = |stamp: u32| srt::emit_nak(&[(Seq::new(13), Seq::new(13))], stamp, CALLER);
+
+    rig.answer(60);
+    rig.far(0, &nak(1));
+    let under_way = seqs(&rig.answer(50));
+    rig.answer(50);
+    rig.far(0, &nak(2));
+    let since = seqs(&rig.answer(5));
+
+    assert_eq!((under_way, since), (vec![], vec![13]));
+}
+
+/// The far end has taken in twenty packets, the listener acknowledges what stands before the 13th; `turn` ms there and back.
+fn acknowledged_without_the_13th(turn: u64) -> Rig {
+    let mut rig = Rig::connected(1);
+    rig.away = Duration::from_millis(turn);
+    // until the quicker way of the beginning is forgotten
+    rig.answer(11_000);
+    for (first, acked) in [(0, 10), (10, 13)] {
+        for _ in 0..10 {
+            let packet = rig.data();
+            rig.caller(packet);
+        }
+        rig.answer(turn);
+        rig.far(0, &srtla::emit_ack(&std::array::from_fn::<_, 10, _>(|n| Seq::new(first + n as u32))));
+        // the listener's own word comes 20 ms after the link's
+        rig.answer(20);
+        rig.far(0, &srt::emit_ack(Ack { seq: Seq::new(acked), number: Some(acked) }, acked, CALLER));
+    }
+    rig
 }
 
 #[test]

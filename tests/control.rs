@@ -76,7 +76,7 @@ impl House {
         self.says(Part::Bond, What::GroupMeasured(group(target, LinkPhase::Up)));
     }
 
-    fn asks(&mut self, ask: Ask) -> Result<(), Refusal> {
+    pub(crate) fn asks(&mut self, ask: Ask) -> Result<(), Refusal> {
         self.control.handle_command(self.now, Command { origin: Origin::Panel, ask })
     }
 
@@ -102,7 +102,7 @@ impl House {
         self.now = until;
     }
 
-    fn goes_live(&mut self) {
+    pub(crate) fn goes_live(&mut self) {
         self.asks(Ask::Start).unwrap();
         self.says(Part::Media, What::OutputOpened);
     }
@@ -141,7 +141,7 @@ fn uplink(slot: &str) -> Uplink {
     }
 }
 
-fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
+pub(crate) fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
     let link = |(n, slot): (usize, &&str)| LinkStats {
         id: LinkId(u8::try_from(n).unwrap()),
         name: (*slot).into(),
@@ -165,6 +165,7 @@ fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
         offered: target,
         delivered: target,
         target,
+        limited: true,
         latency: Duration::from_secs(1),
         waiting: Duration::ZERO,
         packets: 0,
@@ -793,14 +794,15 @@ fn a_full_disk_a_read_only_one_and_a_wrong_agenda_are_alarms_with_a_mend_and_not
     house.goes_live();
     let kinds = |house: &House| house.alarms().into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
 
-    let stopped = |cause| What::RecordingStopped { cause, why: Text::raw("/media/ssd: no space") };
+    let stopped =
+        |cause| What::RecordingStopped { stream: "main".into(), cause, why: Text::raw("/media/ssd: no space") };
     house.says(Part::Record, stopped(StopCause::DiskFull));
     assert_eq!((kinds(&house), house.phase()), (vec![AlarmKind::RecordDiskFull], Phase::Live));
     house.says(Part::Record, stopped(StopCause::Unwritable));
     house.passes(3_000);
     assert_eq!(kinds(&house), [AlarmKind::RecordFailed]);
     assert!(house.status().recording.trouble.is_some());
-    house.says(Part::Record, What::SegmentOpened { file: "1.ts".into() });
+    house.says(Part::Record, What::SegmentOpened { stream: "main".into(), file: "1.ts".into() });
     house.passes(3_000);
     assert_eq!(kinds(&house), []);
 

@@ -114,13 +114,8 @@ impl Plain {
 
     /// The next seven packets of the programme.
     fn payload(&mut self) {
-        let mut payload = Vec::new();
-        for _ in 0..7 {
-            payload.extend([0x47, 0x01, 0x01, 0x10 | (self.packet & 15) as u8]);
-            payload.extend(self.packet.to_be_bytes());
-            payload.resize(payload.len() + PACKET - 8, 0x55);
-            self.packet += 1;
-        }
+        let payload = numbered(self.packet);
+        self.packet += 7;
         let stamp = clock::now().as_micros() as u32;
         let data = Data { stream: 0, seq: self.seq & 0xff_ffff, stamp, kind: DataKind::Ts, payload: &payload };
         self.send(&Frame::Data(data), self.seq as usize % self.links.len());
@@ -136,6 +131,17 @@ impl Plain {
             pause(2);
         }
     }
+}
+
+/// Seven packets with numbers from `first` on.
+fn numbered(first: u32) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for number in first..first + 7 {
+        payload.extend([0x47, 0x01, 0x01, 0x10 | (number & 15) as u8]);
+        payload.extend(number.to_be_bytes());
+        payload.resize(payload.len() + PACKET - 8, 0x55);
+    }
+    payload
 }
 
 fn socket() -> UdpSocket {
@@ -181,16 +187,21 @@ impl Studio {
 
     /// Waits for the last of `packets`, and finds that none was missing and no counter jumped.
     fn has_all(&self, packets: u32) {
+        self.has(0..packets);
+    }
+
+    /// The same of these numbers, and no others.
+    fn has(&self, packets: std::ops::Range<u32>) {
         for _ in 0..PATIENCE.as_millis() / 50 {
-            if self.packets.lock().unwrap().last().is_some_and(|(_, number)| *number == packets - 1) {
+            if self.packets.lock().unwrap().last().is_some_and(|(_, number)| *number == packets.end - 1) {
                 break;
             }
             pause(50);
         }
         let seen = self.packets.lock().unwrap();
-        let wanted: Vec<_> = (0..packets).map(|n| ((n & 15) as u8, n)).collect();
+        let wanted: Vec<_> = packets.clone().map(|n| ((n & 15) as u8, n)).collect();
         let missing: Vec<_> = wanted.iter().filter(|packet| !seen.contains(packet)).take(20).collect();
-        assert!(missing.is_empty(), "{} of {packets} came, missing {missing:?} …", seen.len());
+        assert!(missing.is_empty(), "{} of {packets:?} came, missing {missing:?} …", seen.len());
         assert_eq!(*seen, wanted, "in order and each once");
     }
 }
@@ -286,6 +297,9 @@ fn a_programme_reaches_a_stock_listener_whole_though_a_link_changes_its_address(
     let way = format!("to = \"127.0.0.1:{studio_port}\"\npassphrase_file = {secret:?}");
     let mut cloud = Cloud::starts(&[(&own, "hall-1")], &to("studio", &way));
     let mut plain = cloud.ts(own, 2).comes();
+    // one sealed datagram proves the box, and its destinations are opened
+    plain.send(&Frame::Probe { padding: 9 }, 0);
+    cloud.gateway.says(&["session open", "studio"]);
 
     plain.plays(1500, |plain, n| {
         if n == 700 {
@@ -293,7 +307,6 @@ fn a_programme_reaches_a_stock_listener_whole_though_a_link_changes_its_address(
         }
     });
 
-    cloud.gateway.says(&["session open", "studio"]);
     studio.has_all(1500 * 7);
     cloud.gateway.says(&["link moved", "link=1"]);
     plain.until("told", |plain| plain.echoes.iter().any(|echo| echo.destinations[0].session == Session::Open));
@@ -315,9 +328,11 @@ fn two_boxes_share_the_port_and_each_reaches_its_own_places_also_by_being_called
     // one sealed datagram proves the box, and its destinations are opened
     second.send(&Frame::Probe { padding: 9 }, 0);
     let puller = Studio::takes(&format!("srt://127.0.0.1:{}?mode=caller&latency=300", ports[1]));
-    second.until("called", |plain| {
-        plain.echoes.iter().any(|echo| echo.destinations.iter().any(|d| d.session == Session::Open))
-    });
+    let is_open =
+        |plain: &Plain| plain.echoes.iter().any(|echo| echo.destinations.iter().any(|d| d.session == Session::Open));
+    second.until("called", is_open);
+    first.send(&Frame::Probe { padding: 9 }, 0);
+    first.until("open", is_open);
 
     first.plays(600, |_, _| {
         second.payload();
@@ -433,15 +448,102 @@ loss = 0.01
 "#;
 
 #[test]
-fn the_box_itself_sends_its_programme_and_is_told_that_picture_and_sound_arrive() {
-    let (own, studio, dir) = (key(2), free_port(), tempfile::tempdir().unwrap());
-    let cloud = Cloud::starts(&[(&own, "hall-1")], &to("studio", &format!("to = \"127.0.0.1:{studio}\"")));
+fn main_slides_and_backup_of_one_box_share_its_links_and_each_reaches_its_own_place() {
+    const PAYLOADS: u32 = 700;
+    let (own, folder, names) = (key(2), tempfile::tempdir().unwrap(), ["main", "slides", "backup"]);
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(file("box"), own.to_file_text()).unwrap();
+    permissions(Path::new(&file("box")));
+    let studios: Vec<_> = names.iter().map(|_| free_port()).map(|port| (port, Studio::listens(port, ""))).collect();
+    let ways = names.iter().zip(&studios).map(|(name, (port, _))| {
+        to(&format!("{name}-studio"), &format!("stream = \"{name}\"\nto = \"127.0.0.1:{port}\""))
+    });
+    let cloud = Cloud::starts(&[(&own, "hall-1")], &ways.collect::<String>());
+    let emulator = Emulator::start(LOSING, cloud.port);
+    let (emulated, peer) = (at(emulator.port).to_string(), cloud.public.to_string());
+    let ports = names.map(|_| free_port());
+    let streams = names.iter().zip(ports).flat_map(|(name, port)| ["--ts".to_owned(), format!("{name}={}", at(port))]);
+    let streams: Vec<_> = streams.collect();
+    let (key, stats) = (file("box"), file("stats"));
+    let mut args = vec!["bond", "--to", &emulated, "--stats-json", &stats, "--latency", "800ms", "--dialect", "native"];
+    args.extend(["--key", &key, "--peer", &peer, "--uplink", "127.0.1.1", "--uplink", "127.0.1.2"]);
+    args.extend(streams.iter().map(String::as_str));
+    let bond = Process::start(LIVEBOX, &args);
+    figures(Path::new(&stats), |f| f["connected"] == true && links_up(f, 2));
+    for name in names {
+        cloud.until_figure(&["livebox_destination_open", &format!("\"{name}-studio\"")], |open| open == 1.0);
+    }
+
+    // each stream has numbers of its own, about 2.6 Mbit/s of each
+    let (encoder, first) = (socket(), |stream: u32| stream << 24);
+    for n in 0..PAYLOADS {
+        for (stream, port) in (0..).zip(ports) {
+            encoder.send_to(&numbered(first(stream) + 7 * n), at(port)).unwrap();
+        }
+        if n == 300 {
+            // what is no transport stream is left out, and the next is taken
+            encoder.send_to(&[0x48; 188], at(ports[1])).unwrap();
+        }
+        pause(4);
+    }
+
+    for (stream, (_, studio)) in (0..).zip(&studios) {
+        studio.has(first(stream)..first(stream) + 7 * PAYLOADS);
+    }
+    for number in 0..names.len() {
+        let stream = format!("stream=\"{number}\"");
+        let bytes = f64::from(7 * PAYLOADS * 188);
+        cloud.until_figure(&["livebox_stream_bytes_total", &stream], |came| came == bytes);
+        assert_eq!(cloud.figure(&["livebox_stream_missing_total", &stream]), Some(0.0), "{number}");
+    }
+    assert_eq!(cloud.figure(&["livebox_gateway_groups "]), Some(1.0), "one group, one scheduler");
+    let (code, said) = bond.ends();
+    assert_eq!((code, said.matches("no transport stream").count()), (Some(0), 1), "{said}");
+}
+
+/// A stock SRT peer that puts what it gets out by UDP, and where that comes.
+fn tapped(uri: &str) -> (Process, UdpSocket) {
     let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
     let _ = socket2::SockRef::from(&sink).set_recv_buffer_size(4 << 20);
     sink.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    let (from, out) =
-        (format!("srt://127.0.0.1:{studio}?mode=listener"), format!("udp://{}", sink.local_addr().unwrap()));
-    let _studio = Process::start(LIVE_TRANSMIT, &["-q", "-loglevel:fatal", "-a:yes", &from, &out]);
+    let out = format!("udp://{}", sink.local_addr().unwrap());
+    (Process::start(LIVE_TRANSMIT, &["-q", "-loglevel:fatal", "-a:yes", uri, &out]), sink)
+}
+
+/// What comes first in a session: that it begins with both tables, and the packets of picture and sound behind them.
+fn begins_with_a_key_picture(who: &str, sink: &UdpSocket) {
+    let (mut scan, mut room, mut packets) = (livebox::media::ts::Scan::new(), [0; 2048], Vec::new());
+    let end = clock::now() + PATIENCE;
+    while scan.video.len() < 60 {
+        assert!(clock::now() < end, "{who}: {} pictures came", scan.video.len());
+        if let Ok(len) = sink.recv(&mut room) {
+            scan.push(&room[..len]);
+            packets.extend(room[..len].chunks_exact(PACKET).map(<[u8]>::to_vec));
+        }
+    }
+
+    // a session that we call opens with stuffing
+    let pid = |packet: &Vec<u8>| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
+    let first: Vec<_> = packets.iter().filter(|packet| pid(packet) != 0x1fff).take(3).collect();
+    assert_eq!(pid(first[0]), 0, "{who}: the first table");
+    assert!(first.iter().all(|packet| packet[1] & 0x40 != 0), "{who}: something begins in each of {first:?}");
+    assert!(scan.video[0].key, "{who}: {:?}", &scan.video[..3]);
+    // the picture's own first packet is the third of all: nothing of an earlier one comes before it
+    let marked = first[2][3] & 0x20 != 0 && first[2][5] & 0x40 != 0;
+    assert!(marked, "{who}: {:?}", first[2]);
+    let keys: Vec<_> = scan.video.iter().enumerate().filter(|(_, picture)| picture.key).map(|(at, _)| at).collect();
+    assert_eq!(keys[..2], [0, 50], "{who}: whole from its beginning");
+    assert_eq!((scan.discontinuities, scan.garbage), (0, 0), "{who}");
+}
+
+#[test]
+fn the_box_itself_sends_its_programme_and_is_told_that_picture_and_sound_arrive() {
+    let (own, dir, [studio, late, pull]) = (key(2), tempfile::tempdir().unwrap(), [0; 3].map(|_| free_port()));
+    let ways = to("studio", &format!("to = \"127.0.0.1:{studio}\""))
+        + &to("late", &format!("to = \"127.0.0.1:{late}\""))
+        + &to("pull", &format!("box = \"hall-1\"\nlisten = \"127.0.0.1:{pull}\""));
+    let cloud = Cloud::starts(&[(&own, "hall-1")], &ways);
+    let (_studio, sink) = tapped(&format!("srt://127.0.0.1:{studio}?mode=listener"));
     let path = |name: &str| dir.path().join(name);
     std::fs::write(path("key"), own.to_file_text()).unwrap();
     permissions(&path("key"));
@@ -492,4 +594,16 @@ fn the_box_itself_sends_its_programme_and_is_told_that_picture_and_sound_arrive(
     let steps: std::collections::BTreeSet<_> = scan.video.windows(2).map(|w| w[1].pts - w[0].pts).collect();
     assert_eq!(steps, [3600].into(), "not a picture is missing");
     assert_eq!(status["phase"], "live", "{status:#}");
+    // who comes while the box is on air has a key picture first, called or calling, and again when he comes again
+    let (listener, sink) = tapped(&format!("srt://127.0.0.1:{late}?mode=listener"));
+    begins_with_a_key_picture("late", &sink);
+    drop(listener);
+    let (_listener, sink) = tapped(&format!("srt://127.0.0.1:{late}?mode=listener"));
+    begins_with_a_key_picture("late again", &sink);
+    for who in ["pull", "pull again"] {
+        let (player, sink) = tapped(&format!("srt://127.0.0.1:{pull}?mode=caller&latency=300"));
+        begins_with_a_key_picture(who, &sink);
+        player.ends();
+        cloud.until_figure(&["livebox_destination_open", "\"pull\""], |open| open == 0.0);
+    }
 }

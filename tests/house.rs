@@ -41,6 +41,8 @@ const IO_ALSO: &[(&str, &[&str])] = &[
     ("netem", &["sim"]),
     // an output of its own is bound to one uplink
     ("media", &["uplink"]),
+    // transport streams that come by UDP are told apart from SRT by their bytes
+    ("bond", &["wire"]),
     // a socket is bound to one uplink
     ("udp", &["uplink"]),
 ];

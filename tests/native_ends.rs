@@ -122,7 +122,7 @@ impl Ends {
                 path.back.push_back((arrives, transmit.payload));
             }
             while let Some(release) = self.gateway.poll_release() {
-                self.given.push(release.payload);
+                self.given.push(release.laid.payload);
             }
             while self.gateway.poll_opened().is_some() {}
         }

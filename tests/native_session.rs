@@ -23,7 +23,7 @@ fn session() -> (Initiator, Responder, Vec<(&'static str, Vec<u8>)>) {
     let config = InitiatorConfig { key: key(1), peer: key(2).public(), offer };
     let mut a_box = Initiator::new(NOW, config, Rng::simulated(3));
     let allow = BTreeMap::from([(key(1).public(), "hall".to_owned())]);
-    let config = ResponderConfig { key: key(2), allow, most_groups: 4, idle: Duration::from_secs(30) };
+    let config = ResponderConfig { key: key(2), allow, most_groups: 4, most_streams: 4, idle: Duration::from_secs(30) };
     let mut gateway = Responder::new(NOW, config, Rng::simulated(4));
     let (mut room, mut tape) = (vec![0; 2048], Vec::new());
     a_box.set_links(NOW, &[LinkId(0)]);

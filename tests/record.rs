@@ -10,12 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use livebox::event::Permissions;
 use livebox::io::record::folder::{Folder, INDEX};
-use livebox::io::reel::{ROOM, Reel};
+use livebox::io::reel::{ROOM, Reel, Reels};
 use livebox::io::task::{Ends, Pulse};
 use livebox::media::ts::Scan;
 use livebox::message::{Fact, Orders, Part, What};
 use livebox::record::sample::Stream;
-use livebox::record::{Config, Label, Segment, StopCause};
+use livebox::record::{Config, Label, PROGRAMME, Segment, StopCause};
 use livebox::units;
 use tokio::sync::{mpsc, watch};
 
@@ -28,6 +28,7 @@ struct Studio {
     orders: watch::Sender<Arc<Orders>>,
     facts: Arc<Mutex<Vec<What>>>,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
+    reels: Arc<Reels>,
     reel: Arc<Reel>,
     stream: Stream,
     sent: Vec<u8>,
@@ -46,10 +47,11 @@ impl Studio {
             }
         });
         let ends = Ends { orders: listen, facts: send, part: Part::Record, pulse: Pulse::default() };
-        let reel = Arc::new(Reel::default());
-        let run = livebox::io::record::run(folder.to_owned(), config, Arc::clone(&reel), ends);
+        let reels = Arc::new(Reels::default());
+        let reel = reels.of(PROGRAMME);
+        let run = livebox::io::record::run(folder.to_owned(), config, Arc::clone(&reels), ends);
         let task = runtime.spawn(run);
-        let studio = Self { runtime, orders, facts, task, reel, stream: Stream::default(), sent: Vec::new() };
+        let studio = Self { runtime, orders, facts, task, reels, reel, stream: Stream::default(), sent: Vec::new() };
         studio.hear("it runs", |what| {
             matches!(what, What::RecordingMeasured { .. } | What::RecordingStopped { .. }) || !folder.is_dir()
         });
@@ -482,12 +484,12 @@ mod programme {
             Arc::make_mut(orders).media =
                 MediaOrders { on_air: true, bitrate: Bitrate::mbps(1), ..MediaOrders::default() };
         });
-        let reel = Arc::clone(&studio.reel);
+        let reels = Arc::clone(&studio.reels);
         let media = studio.runtime.spawn(livebox::io::media::run(
             Arc::new(board()),
             Arc::new(shape),
             livebox::io::media::Exit::Srt(port),
-            reel,
+            reels,
             watch::channel(Vec::new()).1,
             ends,
         ));

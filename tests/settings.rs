@@ -168,6 +168,58 @@ fn a_wrong_settings_file_tells_every_fault_at_once_with_its_line_and_the_mend() 
 }
 
 #[test]
+fn check_reads_the_boxs_key_says_what_is_wrong_with_it_and_never_shows_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let livebox = |args: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_livebox")).args(args).current_dir(root()).output().unwrap();
+        let said = [out.stdout, out.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
+        (out.status.code(), said)
+    };
+    let (file, settings) = (path("box.key"), path("box.toml"));
+    let (key, settings_file) = (file.display().to_string(), settings.display().to_string());
+    let (made, public) = livebox(&["keys", "new", &key]);
+    assert_eq!(made, Some(0), "{public}");
+    let private = fs::read_to_string(&file).unwrap();
+    let text = format!("[bond]\nkey_file = {key:?}\npeer = \"{}\"\n", public.trim());
+    fs::write(&settings, text).unwrap();
+    let put = |text: &str, mode: u32| {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let check = || livebox(&["check", &settings_file]);
+    let half = &private.trim()[..62];
+
+    let good = check();
+    put(&private, 0o644);
+    let open_to_all = check();
+    put(half, 0o600);
+    let short = check();
+    put(&format!("{half}zz\n"), 0o600);
+    let garbage = check();
+    fs::remove_file(&file).unwrap();
+    let missing = check();
+
+    assert_eq!(good.0, Some(0), "{}", good.1);
+    assert!(good.1.contains(": good: "), "{}", good.1);
+    let faults = [
+        (&open_to_all, "chmod 600"),
+        (&short, "holds no key; `livebox keys new FILE` makes one"),
+        (&garbage, "holds no key; `livebox keys new FILE` makes one"),
+        (&missing, "cannot be read; `livebox keys new"),
+    ];
+    for ((code, said), mend) in faults {
+        assert_eq!(*code, Some(1), "{said}");
+        let line = said.lines().find(|line| line.contains("box.toml:2: bond.key_file: "));
+        assert!(line.is_some_and(|line| line.contains(&key) && line.contains(mend)), "{mend} is not in {said}");
+    }
+    for said in [&good.1, &open_to_all.1, &short.1, &garbage.1, &missing.1] {
+        assert!(!said.contains(half), "the key is shown: {said}");
+    }
+}
+
+#[test]
 fn check_exits_with_one_and_tells_every_file() {
     let folder = tempfile::tempdir().unwrap();
     let wrong = folder.path().join("box.toml");

@@ -32,6 +32,8 @@ mod loopback;
 /// Pictures and sound, from the devices to a stock receiver.
 #[cfg(feature = "gstreamer")]
 mod media;
+/// Sound in step with its picture, for an hour of virtual time.
+mod media_in_step;
 /// The box and a real mosquitto: will, retained topics, commands, lost brokers, TLS.
 mod mqtt;
 mod native;
@@ -41,6 +43,11 @@ mod native_ends;
 mod native_session;
 /// The native dialect, byte by byte.
 mod native_wire;
+/// The box's own ways out, bound to their uplinks, and the dual image through a gateway.
+#[cfg(feature = "gstreamer")]
+mod outputs;
+/// What control makes of the box's own ways out.
+mod outputs_decided;
 /// The front panel: pictures, hands, displays.
 mod panel;
 /// Who they speak with.
@@ -49,6 +56,9 @@ mod peers;
 mod pictures;
 /// What is recorded, byte by byte, and what a killed box or a full disk costs.
 mod record;
+/// Every stream is recorded, from the bytes that are sent.
+#[cfg(feature = "gstreamer")]
+mod record_streams;
 /// What the bonding reaches, beside what is kept of it.
 mod score;
 /// Every file that ships loads, the reference explains every key, and wrong files tell everything.

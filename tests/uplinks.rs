@@ -367,3 +367,159 @@ fn how_long_a_datagram_each_path_carries_is_found_whether_its_own_end_says_so_or
     };
     figures(&stats, |f| links_up(f, 2) && near(f, 0, 1400) && near(f, 1, 1320));
 }
+
+/// How long the datagrams of all links were on average between two looks.
+fn mean(before: &serde_json::Value, after: &serde_json::Value) -> f64 {
+    let sum = |f: &serde_json::Value, what: &str| -> f64 {
+        f["links"].as_array().into_iter().flatten().filter_map(|link| link[what].as_f64()).sum()
+    };
+    let grown = |what| sum(after, what) - sum(before, what);
+    grown("sent_bytes") / grown("sent_packets")
+}
+
+/// Who says that a path has become narrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Narrow {
+    /// The box's own end refuses what is too long.
+    Told,
+    /// Nobody: what is too long vanishes on the way.
+    Silent,
+}
+
+/// Both cables become too narrow for seven packets of transport stream while a line carries 12 s of payloads, and nothing
+/// is lost by that. Returns how long the datagrams were on average before, and after it was known.
+fn narrows(cables: &Cables, how: Narrow, bond: &[&str], stats: &std::path::Path, mut flow: Process) -> [f64; 2] {
+    let (stats_json, uplinks) = (stats.display().to_string(), ["--uplink", "eth0", "--uplink", "eth1"]);
+    let _bond = cables.inside(&cables.home, &with(&with(bond, &uplinks), &["--stats-json", &stats_json]));
+    let longest = |f: &serde_json::Value, at: usize| f["links"][at]["datagram"].as_u64();
+    let packets = |f: &serde_json::Value| f["packets"].as_u64().unwrap_or(0);
+    let began = figures(stats, |f| {
+        links_up(f, 2) && longest(f, 0) >= Some(1348) && longest(f, 1) >= Some(1348) && packets(f) > 100
+    });
+    let before = figures(stats, |f| packets(f) > packets(&began) + 300);
+
+    for n in 0..2 {
+        match how {
+            Narrow::Told => cables.home(&["link", "set", &format!("eth{n}"), "mtu", "1300"]),
+            Narrow::Silent => cables.away(&["link", "set", &format!("far{n}"), "mtu", "1300"]),
+        }
+    }
+    // the one that carries finds out; nobody knows of the other before it is used. A cable carries four bytes more
+    // than its far end says, for VLANs
+    let fits = |found: Option<u64>| found.is_some_and(|found| found <= 1300 - 28 + 4);
+    let known = figures(stats, |f| (0..2).any(|at| fits(longest(f, at))) && packets(f) > packets(&before) + 300);
+    let after = figures(stats, |f| packets(f) > packets(&known) + 300);
+    let (code, said) = flow.ended();
+
+    assert_eq!(code, Some(0), "{said}");
+    let report: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert!(report["made"].as_u64() > Some(1800), "{report}");
+    let end = figures(stats, |_| true);
+    assert_eq!([&report["missing"], &report["late"], &report["misordered"]], [0, 0, 0], "{report}\n{end:#}");
+    assert_eq!(end["dropped_late"], 0, "{end:#}");
+    [mean(&began, &before), mean(&known, &after)]
+}
+
+/// Payloads into a line from the box's namespace, and out of it at the end of a cable of its own.
+fn flow(cables: &Cables, to: &str) -> Process {
+    assert!(ip(&[
+        "-n",
+        &cables.home,
+        "link",
+        "add",
+        "out",
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "in",
+        "netns",
+        &cables.away
+    ]));
+    for (namespace, device, address) in [(&cables.home, "out", "10.99.0.1/24"), (&cables.away, "in", "10.99.0.2/24")] {
+        assert!(ip(&["-n", namespace, "addr", "add", address, "dev", device]));
+        assert!(ip(&["-n", namespace, "link", "set", device, "up"]));
+    }
+    let judged = ["flow", "--json", "--rate", "2Mbps", "--lasts", "12s", "--warmup", "0s", "--within", "3s"];
+    cables.inside(&cables.home, &with(&judged, &["--to", to, "--listen", "10.99.0.1:7001"]))
+}
+
+#[test]
+fn paths_that_become_narrow_under_way_and_say_so_cost_no_payload_and_srt_goes_on_in_halves() {
+    srt_in_halves(
+        "paths_that_become_narrow_under_way_and_say_so_cost_no_payload_and_srt_goes_on_in_halves",
+        Narrow::Told,
+    );
+}
+
+#[test]
+fn paths_that_become_narrow_under_way_in_silence_cost_no_payload_and_srt_goes_on_in_halves() {
+    srt_in_halves(
+        "paths_that_become_narrow_under_way_in_silence_cost_no_payload_and_srt_goes_on_in_halves",
+        Narrow::Silent,
+    );
+}
+
+fn srt_in_halves(test: &str, how: Narrow) {
+    let Some(cables) = Cables::lay(test, 2) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let (theirs, ours) = keys(folder.path());
+    let inside = |namespace: &str, args: &[&str]| Process::start("ip", &[&["netns", "exec", namespace], args].concat());
+    let listener = "srt://127.0.0.1:7000?mode=listener&latency=1250";
+    let _studio = inside(&cables.away, &["srt-live-transmit", "-loglevel:fatal", listener, "udp://10.99.0.1:7001"]);
+    let gateway = ["gateway", "--listen", "0.0.0.0:5000", "--to", "127.0.0.1:7000"];
+    let mut gateway = cables.inside(&cables.away, &with(&gateway, &theirs));
+    gateway.says(&["gateway", "0.0.0.0:5000"]);
+    let caller = "srt://127.0.0.1:6000?mode=caller&latency=1250&snddropdelay=-1";
+    let _caller = inside(&cables.home, &["srt-live-transmit", "-loglevel:fatal", "udp://127.0.0.1:6001", caller]);
+    let flow = flow(&cables, "127.0.0.1:6001");
+    let bond = ["bond", "--listen", "127.0.0.1:6000", "--to", "10.77.0.1:5000"];
+
+    let [before, after] = narrows(&cables, how, &with(&bond, &ours), &stats, flow);
+
+    // what is no payload is shorter, and counts too
+    assert!(before > 900.0, "whole, 1348 bytes each: {before}");
+    assert!(after > 400.0 && after < 720.0, "in halves of some 690 bytes: {after}, before {before}");
+}
+
+#[cfg(feature = "gstreamer")]
+#[test]
+fn paths_that_become_narrow_under_way_and_say_so_cost_no_payload_and_ts_goes_on_in_six_packets() {
+    let test = "paths_that_become_narrow_under_way_and_say_so_cost_no_payload_and_ts_goes_on_in_six_packets";
+    ts_in_sixes(test, Narrow::Told);
+}
+
+#[cfg(feature = "gstreamer")]
+#[test]
+fn paths_that_become_narrow_under_way_in_silence_cost_no_payload_and_ts_goes_on_in_six_packets() {
+    let test = "paths_that_become_narrow_under_way_in_silence_cost_no_payload_and_ts_goes_on_in_six_packets";
+    ts_in_sixes(test, Narrow::Silent);
+}
+
+#[cfg(feature = "gstreamer")]
+fn ts_in_sixes(test: &str, how: Narrow) {
+    let Some(cables) = Cables::lay(test, 2) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let (theirs, ours) = keys(folder.path());
+    let inside = |namespace: &str, args: &[&str]| Process::start("ip", &[&["netns", "exec", namespace], args].concat());
+    let listener = "srt://127.0.0.1:7000?mode=listener&latency=250";
+    let _studio = inside(&cables.away, &["srt-live-transmit", "-loglevel:fatal", listener, "udp://10.99.0.1:7001"]);
+    let settings = folder.path().join("gateway.toml");
+    let [_, key, _, allowed] = &theirs;
+    let text = format!(
+        "listen = \"0.0.0.0:5000\"\nto = \"127.0.0.1:9\"\nkey_file = {key:?}\nallow_file = {allowed:?}\n\
+         [[destination]]\nname = \"studio\"\nto = \"127.0.0.1:7000\"\nlatency = \"250ms\"\n"
+    );
+    std::fs::write(&settings, text).unwrap();
+    let mut gateway = cables.inside(&cables.away, &["gateway", "--config", settings.to_str().unwrap()]);
+    gateway.says(&["gateway", "0.0.0.0:5000"]);
+    let flow = flow(&cables, "127.0.0.1:6001");
+    let bond = ["bond", "--ts", "main=127.0.0.1:6001", "--to", "10.77.0.1:5000", "--latency", "1s"];
+
+    let [before, after] = narrows(&cables, how, &with(&bond, &ours), &stats, flow);
+
+    assert!(before > 1100.0, "seven packets: {before}");
+    assert!(after > 900.0 && after < 1165.0, "six packets, 1160 bytes with all that is around them: {after}");
+}

@@ -203,6 +203,10 @@ impl Core {
     pub(super) fn target(&self) -> Bitrate {
         self.target.rate(self.config.ceiling)
     }
+
+    pub(super) fn is_limited(&self, now: Instant) -> bool {
+        self.target.is_limited(now)
+    }
     pub(super) fn find(&self, id: LinkId) -> Option<usize> {
         self.links.iter().position(|link| link.id == id)
     }

@@ -133,7 +133,10 @@ impl Sender {
         }
         match packet {
             Packet::Ack(ack) => return self.take_ack(now, at, *ack, datagram),
-            Packet::Nak(list) => self.take_nak(now, *list, datagram),
+            Packet::Nak(list) => {
+                let returned = Duration::from_micros(self.core.links[at].rtt.least_us() as u64);
+                self.take_nak(now, *list, datagram, returned);
+            }
             Packet::Handshake(handshake) => {
                 if !self.session.is_copy(now, datagram) {
                     let answer = self.agree(now, handshake, datagram);
@@ -164,7 +167,7 @@ impl Sender {
                     self.tell_caller(Bytes::copy_from_slice(packet));
                 }
             }
-            Ok(Packet::Nak(list)) => self.take_nak(now, list, packet),
+            Ok(Packet::Nak(list)) => self.take_nak(now, list, packet, Duration::ZERO),
             Ok(_) => self.tell_caller(Bytes::copy_from_slice(packet)),
             Err(_) => self.core.counters.strange_packets += 1,
         }
@@ -221,8 +224,8 @@ impl Sender {
         true
     }
 
-    /// What we hold we also bring; only of the rest the caller hears.
-    pub(super) fn take_nak(&mut self, now: Instant, list: srt::LossList<'_>, datagram: &[u8]) {
+    /// What we hold we also bring; only of the rest the caller hears. The word was under way for `returned` at most.
+    pub(super) fn take_nak(&mut self, now: Instant, list: srt::LossList<'_>, datagram: &[u8], returned: Duration) {
         let copy = self.session.is_copy(now, datagram);
         let mut left = MOST_NAKED;
         let mut pass: Vec<(Seq, Seq)> = Vec::new();
@@ -238,7 +241,7 @@ impl Sender {
                     // it came through the tunnel and was lost behind it: the caller sends it again
                     pass_on(&mut pass, seq);
                 } else if held.is_some() {
-                    self.core.is_missed(now, seq, copy);
+                    self.core.is_missed(now, seq, copy, returned);
                 } else if self.is_for_caller(seq) {
                     pass_on(&mut pass, seq);
                 }

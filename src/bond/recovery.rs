@@ -136,11 +136,11 @@ impl Core {
     /// The listener misses a packet that we hold. On seven links that is mostly early: it counts only
     /// for copies of which their link has proved, a while ago, that they have arrived or are lost. What the far end has
     /// taken in was lost behind it, if the listener still says so when it should have acknowledged it; a late `copy` of
-    /// what it said tells nothing about that.
-    pub(super) fn is_missed(&mut self, now: Instant, seq: Seq, copy: bool) {
+    /// what it said tells nothing about that, nor does a word that may have been under way for `returned` since before.
+    pub(super) fn is_missed(&mut self, now: Instant, seq: Seq, copy: bool, returned: Duration) {
         let spread = self.links.iter().filter(|l| l.usable()).map(Link::one_way).fold(0.0, f64::max);
         let spread = TOLD_WITHIN + Duration::from_micros(spread as u64);
-        let behind = self.behind.map(|behind| (behind + BEHIND).min(LOCAL));
+        let behind = self.behind.map(|behind| (behind + BEHIND).min(LOCAL) + returned);
         let Some(held) = self.store.get_mut(seq) else { return };
         if held.queued {
             return;

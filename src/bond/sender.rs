@@ -279,6 +279,7 @@ impl Sender {
             offered: self.core.offered(now),
             delivered: self.core.delivered(now),
             target: self.core.target(),
+            limited: self.core.is_limited(now),
             latency: self.core.config.latency,
             waiting: self.core.waiting(now),
             packets: self.core.counters.packets,

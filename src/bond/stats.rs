@@ -78,6 +78,9 @@ pub struct GroupStats {
     pub delivered: Bitrate,
     /// What an encoder may send now, all of it: the engine's measured safe rate.
     pub target: Bitrate,
+    /// More was offered than the links carried, not long ago: the target is what they carry. Else nobody has tried
+    /// more, and it is a guess that grows with what is sent.
+    pub limited: bool,
     /// L: so long after it came a packet is worth sending.
     #[serde(rename = "latency_ms", serialize_with = "millis")]
     pub latency: Duration,
@@ -186,6 +189,7 @@ mod tests {
             offered: Bitrate::mbps(2),
             delivered: Bitrate::mbps(2),
             target: Bitrate::mbps(5),
+            limited: false,
             latency: Duration::from_secs(1),
             waiting: Duration::from_millis(12),
             packets: 1,
@@ -205,7 +209,7 @@ mod tests {
                 "sent_bytes": 5, "sent_packets": 6, "lost_packets": 7, "strange_datagrams": 8, "datagram": 1472,
             }],
             "connected": true,
-            "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "latency_ms": 1000.0, "waiting_ms": 12.0,
+            "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "limited": false, "latency_ms": 1000.0, "waiting_ms": 12.0,
             "packets": 1, "dropped_late": 2, "resent": 3, "caller_retransmits_dropped": 4,
             "naks_swallowed": 5, "ack_copies_dropped": 6, "strange_packets": 7,
         });

@@ -13,6 +13,9 @@ const LEAST: f64 = 500e3;
 const STEP: Duration = Duration::from_millis(20);
 /// No rise so soon after a fall.
 const HOLD: Duration = Duration::from_millis(300);
+/// So long after too much was offered the target counts as what the links carry: a stream that follows it comes back
+/// to the limit sooner, since it rises by 16 % per second.
+const LIMITED: Duration = Duration::from_secs(10);
 /// Packets that wait longer than this for a link (µs): too much is offered.
 const OVERLOAD: f64 = 50_000.0;
 /// And below this there is room.
@@ -58,6 +61,7 @@ pub(super) struct Target {
     /// Where it stood before the last fall.
     before: f64,
     delivered: f64,
+    crowded_at: Option<Instant>,
     held_until: Instant,
     last: Instant,
     pending: u64,
@@ -66,11 +70,25 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(now: Instant) -> Self {
-        Self { bps: START, before: START, delivered: 0.0, held_until: now, last: now, pending: 0, lost_link: false }
+        Self {
+            bps: START,
+            before: START,
+            delivered: 0.0,
+            crowded_at: None,
+            held_until: now,
+            last: now,
+            pending: 0,
+            lost_link: false,
+        }
     }
 
     pub(super) fn rate(&self, ceiling: Bitrate) -> Bitrate {
         Bitrate::bps((self.bps as u64).min(ceiling.as_bps()))
+    }
+
+    /// Too much was offered within the last ten seconds.
+    pub(super) fn is_limited(&self, now: Instant) -> bool {
+        self.crowded_at.is_some_and(|at| now.since(at) < LIMITED)
     }
 
     /// Looks again; a decision is made every 20 ms, and at once when a link was lost.
@@ -87,6 +105,9 @@ impl Target {
         self.pending = 0;
         self.last = now;
         let crowded = view.overload_us > OVERLOAD || view.waiting > view.latency.mul_f64(0.35);
+        if crowded {
+            self.crowded_at = Some(now);
+        }
         if (self.lost_link || crowded) && now >= self.held_until {
             self.before = self.bps.max(KNOWN * self.before);
         }
@@ -188,5 +209,6 @@ mod tests {
         let low = after(&mut target, 40_000, 30, crowded);
 
         assert!(low < Bitrate::mbps(4), "{low}");
+        assert!(target.is_limited(Instant::from_millis(50_000)) && !target.is_limited(Instant::from_millis(51_000)));
     }
 }

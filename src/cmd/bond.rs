@@ -1,4 +1,4 @@
-//! `livebox bond`: the bonding sender alone, in place of an SRTLA sender, for any SRT encoder.
+//! `livebox bond`: the bonding sender alone, in place of an SRTLA sender, for any encoder of SRT or transport stream.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use crate::io;
 use crate::io::bond::{Load, News, Road};
 use crate::units::parse_duration;
 use crate::uplink::Kernel;
+use crate::wire::native::{Label, MOST_STREAMS};
 
 /// How often the figures are written.
 const WRITE: Duration = Duration::from_secs(1);
@@ -27,12 +28,17 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The longest L. A gateway that is told of it takes what each SRT session negotiates, as this side does.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Takes an SRT caller's datagrams on a UDP port and sends them over all uplinks to a gateway or SRTLA receiver.
+/// Takes an SRT caller's datagrams on a UDP port, or transport streams, and sends them over all uplinks to a gateway or
+/// SRTLA receiver.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where the SRT caller sends to, such as 127.0.0.1:6000
-    #[arg(long, value_name = "ADDR:PORT")]
-    listen: SocketAddr,
+    #[arg(long, value_name = "ADDR:PORT", required_unless_present = "ts", conflicts_with = "ts")]
+    listen: Option<SocketAddr>,
+    /// A transport stream by its name and where an encoder sends it, by UDP in whole packets, such as
+    /// main=127.0.0.1:6001; once for each. Needs --dialect native; the gateway passes it to its destinations
+    #[arg(long, value_name = "NAME=ADDR:PORT", value_parser = ts)]
+    ts: Vec<Ts>,
     /// The livebox gateway or SRTLA receiver, such as gateway.example:5000
     #[arg(long, value_name = "HOST:PORT")]
     to: String,
@@ -66,6 +72,22 @@ enum Dialect {
     Native,
 }
 
+/// A transport stream and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ts {
+    name: String,
+    listen: SocketAddr,
+}
+
+fn ts(text: &str) -> Result<Ts, String> {
+    let (name, listen) = text.split_once('=').ok_or("write NAME=ADDR:PORT, such as main=127.0.0.1:6001")?;
+    if name.is_empty() || name.len() > Label::LONGEST || name.chars().any(char::is_control) {
+        return Err(format!("\"{name}\" is not a name; at most {} bytes", Label::LONGEST));
+    }
+    let listen = listen.parse().map_err(|_| format!("\"{listen}\" is not an address with its port"))?;
+    Ok(Ts { name: name.to_owned(), listen })
+}
+
 fn latency(text: &str) -> Result<Duration, String> {
     let span = parse_duration(text).map_err(|wrong| wrong.to_string())?;
     if (Duration::from_millis(50)..=LONGEST).contains(&span) {
@@ -84,11 +106,23 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// With which gateway, and as whom, in the native dialect.
 fn session(args: &Args) -> anyhow::Result<Option<InitiatorConfig>> {
     match (args.dialect, &args.key, args.peer) {
-        (Dialect::Srtla, None, None) => Ok(None),
+        (Dialect::Srtla, None, None) if args.ts.is_empty() => Ok(None),
+        (Dialect::Srtla, None, None) => anyhow::bail!(
+            "--ts belongs to the native dialect; add --dialect native, or let the encoder call --listen with SRT"
+        ),
         (Dialect::Srtla, ..) => anyhow::bail!("--key and --peer belong to the native dialect; add --dialect native"),
         (Dialect::Native, Some(key), Some(peer)) => {
             let key = io::keys::private(key).context("--key")?;
-            Ok(Some(InitiatorConfig { key, peer, offer: Offer::srt(args.latency.unwrap_or(LONGEST), "srt") }))
+            let names: Vec<_> = args.ts.iter().map(|ts| ts.name.as_str()).collect();
+            let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+            anyhow::ensure!(twice.is_none(), "--ts names \"{}\" twice", twice.map_or("", |(_, name)| name));
+            anyhow::ensure!(names.len() <= MOST_STREAMS, "--ts is given too often; a group has {MOST_STREAMS} streams");
+            let offer = if names.is_empty() {
+                Offer::srt(args.latency.unwrap_or(LONGEST), "srt")
+            } else {
+                Offer::ts(bonding(args.latency).latency, &names)
+            };
+            Ok(Some(InitiatorConfig { key, peer, offer }))
         }
         (Dialect::Native, ..) => anyhow::bail!(
             "--dialect native needs --key FILE and --peer KEY: livebox keys new FILE makes a key here, livebox keys \
@@ -113,8 +147,17 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
         }
         warn_if_absent(&kernel, slot);
     }
-    let listener = UdpSocket::bind(args.listen)
-        .with_context(|| format!("cannot listen on UDP {}; is another sender running?", args.listen))?;
+    let listened = |address: SocketAddr| {
+        UdpSocket::bind(address).with_context(|| format!("cannot listen on UDP {address}; is another sender running?"))
+    };
+    let load = match (args.listen, session) {
+        (Some(listen), session) => Load::Srt { listener: listened(listen)?, session },
+        (None, Some(session)) => {
+            let sources = (0..).zip(&args.ts).map(|(stream, ts)| anyhow::Ok((stream, listened(ts.listen)?)));
+            Load::Udp { session, sources: sources.collect::<Result<_, _>>()? }
+        }
+        (None, None) => return refused("--listen or --ts is missing"),
+    };
     let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be heard")?;
     let stop = stopped()?;
     tokio::pin!(stop);
@@ -125,13 +168,13 @@ async fn bond(args: Args) -> anyhow::Result<ExitCode> {
         },
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
-    tracing::info!(listen = %args.listen, to = %destination, uplinks = slots.len(), "bonding");
+    let listen: Vec<_> = args.listen.into_iter().chain(args.ts.iter().map(|ts| ts.listen)).collect();
+    tracing::info!(?listen, to = %destination, uplinks = slots.len(), "bonding");
 
     let (wanted, slots) = watch::channel(slots);
     let (told, uplinks) = watch::channel(Vec::new());
     let (_settings, config) = watch::channel(bonding(args.latency));
     let (stats, mut measured) = watch::channel(None::<GroupStats>);
-    let load = Load::Srt { listener, session };
     let road = Road { config, destination, load, uplinks, farewell: FAREWELL };
     let drive = io::bond::drive(
         road,

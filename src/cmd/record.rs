@@ -119,6 +119,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "gstreamer")]
         What::Mp4 { to, numbers } => {
             let chosen = named(&numbers)?;
+            if let Some(pair) = chosen.windows(2).find(|pair| pair[0].segment.stream != pair[1].segment.stream) {
+                let [a, b] = [&pair[0].segment, &pair[1].segment];
+                bail!(
+                    "segment {} is of {} and {} of {}; make one film of each stream",
+                    a.number,
+                    a.stream,
+                    b.number,
+                    b.stream
+                );
+            }
             for kept in chosen.iter().filter(|kept| !kept.segment.label.allowed.publish) {
                 let number = kept.segment.number;
                 eprintln!("livebox: segment {number}: the speaker does not allow it to be published");

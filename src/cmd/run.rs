@@ -18,7 +18,7 @@ use crate::config::{Config, DEFAULT_BOARD, DEFAULT_FILE};
 use crate::io;
 use crate::io::bond::Source;
 use crate::io::media::{Exit, STREAMS};
-use crate::io::reel::Reel;
+use crate::io::reel::Reels;
 use crate::io::task::{Commander, Ends, Pulse, supervise};
 use crate::lang::said;
 use crate::media::OutputId;
@@ -126,24 +126,24 @@ async fn house(args: Args, config: Arc<Config>, board: Arc<Board>) -> anyhow::Re
     };
 
     // what is sent is what is recorded
-    let reel = Arc::new(Reel::default());
+    let reels = Arc::new(Reels::default());
 
     // the parts, in the order of the journey
     let mut parts = JoinSet::new();
     parts.spawn(supervise(ends(Part::Media), {
-        let (board, settings, reel) = (board.clone(), settings_out.clone(), reel.clone());
+        let (board, settings, reels) = (board.clone(), settings_out.clone(), reels.clone());
         let uplinks = uplinks_out.clone();
         move |ends| {
             let media = Arc::new(settings.borrow().media.clone());
-            io::media::run(board.clone(), media, exit.clone(), reel.clone(), uplinks.clone(), ends)
+            io::media::run(board.clone(), media, exit.clone(), reels.clone(), uplinks.clone(), ends)
         }
     }));
     parts.spawn(supervise(ends(Part::Record), {
-        let (settings, reel, state) = (settings_out.clone(), reel.clone(), config.state_dir.clone());
+        let (settings, reels, state) = (settings_out.clone(), reels.clone(), config.state_dir.clone());
         move |ends| {
             let record = settings.borrow().record.clone();
             let folder = record.folder.clone().unwrap_or_else(|| state.join(RECORDINGS));
-            io::record::run(folder, record, reel.clone(), ends)
+            io::record::run(folder, record, reels.clone(), ends)
         }
     }));
     parts.spawn(supervise(ends(Part::Event), {

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Sound is never on it. One step at a time, the cheapest to miss first; a step that frees nothing is passed
-//! over. The rate of main follows the links at once whatever the ladder says ([`super::rate`]); what the ladder
+//! over. A safe rate that nobody has tried to exceed is no shortage, however low. The rate of main follows the links at once whatever the ladder says ([`super::rate`]); what the ladder
 //! decides is who goes before it, so that main comes back.
 
 use std::time::Duration;
@@ -19,6 +19,9 @@ use crate::units::Bitrate;
 const SHORT: Duration = Duration::from_secs(1);
 /// There must be room for so long, and a tenth more than is needed, before a step is given back.
 const HOLD: Duration = Duration::from_secs(10);
+/// What is short again so soon was given back in vain: the next time takes twice as long, up to the most.
+const IN_VAIN: Duration = Duration::from_secs(30);
+const MOST_HOLD: Duration = Duration::from_secs(160);
 const MARGIN: f64 = 1.10;
 /// The slides leave a fifth of their pictures, the backup a third of its bitrate.
 pub(super) const SLIDES_EVERY: u8 = 5;
@@ -104,6 +107,15 @@ pub(super) fn lowered(backup: Bitrate) -> Bitrate {
     backup.scaled(BACKUP_SHARE).max(BACKUP_LEAST).min(backup)
 }
 
+/// What the uplinks carry for all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// More was tried and did not pass.
+    Proven(Bitrate),
+    /// Nobody knows how much: what is sent passes.
+    Untried,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Taken {
     step: Step,
@@ -119,18 +131,28 @@ pub(super) enum Moved {
 }
 
 /// What is taken back now.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Ladder {
     taken: Vec<Taken>,
     short_since: Option<Instant>,
     room_since: Option<Instant>,
+    given_back: Option<Instant>,
+    hold: Duration,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self { taken: Vec::new(), short_since: None, room_since: None, given_back: None, hold: HOLD }
+    }
 }
 
 impl Ladder {
-    /// The uplinks carry `room` for all of it. At most one step.
-    pub(super) fn update(&mut self, now: Instant, demand: &Demand, room: Bitrate) -> Option<Moved> {
+    /// At most one step.
+    pub(super) fn update(&mut self, now: Instant, demand: &Demand, room: Room) -> Option<Moved> {
         let wanted = demand.after(&self.taken);
-        if wanted > room.as_bps() {
+        if let Room::Proven(room) = room
+            && wanted > room.as_bps()
+        {
             self.room_since = None;
             let since = *self.short_since.get_or_insert(now);
             let next = Step::ALL
@@ -140,20 +162,29 @@ impl Ladder {
                 return None;
             }
             self.short_since = Some(now);
+            if let Some(at) = self.given_back.take() {
+                self.hold = if now.since(at) < IN_VAIN { (2 * self.hold).min(MOST_HOLD) } else { HOLD };
+            }
             let why = said::short_of(Bitrate::bps(wanted), room);
             self.taken.push(Taken { step: next, since: now, why: why.clone() });
             return Some(Moved::Down(next, why));
         }
         self.short_since = None;
         let before = self.taken.split_last().map(|(_, before)| demand.after(before));
-        if before.is_none_or(|before| before as f64 * MARGIN > room.as_bps() as f64) {
+        let fits = |before: u64| match room {
+            Room::Proven(room) => before as f64 * MARGIN <= room.as_bps() as f64,
+            // it can only be found out by sending more
+            Room::Untried => true,
+        };
+        if !before.is_some_and(fits) {
             self.room_since = None;
             return None;
         }
-        if now.since(*self.room_since.get_or_insert(now)) < HOLD {
+        if now.since(*self.room_since.get_or_insert(now)) < self.hold {
             return None;
         }
         self.room_since = Some(now);
+        self.given_back = Some(now);
         self.taken.pop().map(|taken| Moved::Up(taken.step))
     }
 
@@ -197,7 +228,7 @@ mod tests {
     };
 
     /// Ten times a second for so long; every step with its second.
-    fn play(ladder: &mut Ladder, from: u64, seconds: u64, demand: &Demand, room: Bitrate) -> Vec<(u64, Moved)> {
+    fn play(ladder: &mut Ladder, from: u64, seconds: u64, demand: &Demand, room: Room) -> Vec<(u64, Moved)> {
         (0..seconds * 10)
             .filter_map(|n| {
                 let now = Instant::from_millis(from * 1000 + n * 100);
@@ -218,7 +249,7 @@ mod tests {
     #[test]
     fn what_matters_least_goes_first_and_sound_never() {
         let mut ladder = Ladder::default();
-        let moves = play(&mut ladder, 0, 60, &DEMAND, Bitrate::kbps(100));
+        let moves = play(&mut ladder, 0, 60, &DEMAND, Room::Proven(Bitrate::kbps(100)));
 
         assert_eq!(names(&moves), ["preview", "upload", "slides", "backup", "main", "backup"]);
         assert!(moves.windows(2).all(|w| w[1].0 - w[0].0 >= 1), "one step a second: {moves:?}");
@@ -229,7 +260,7 @@ mod tests {
     fn no_more_is_taken_than_the_links_are_short_of() {
         let mut ladder = Ladder::default();
         // 8.4 wanted; without preview and upload 7.1
-        let moves = play(&mut ladder, 0, 60, &DEMAND, Bitrate::kbps(7200));
+        let moves = play(&mut ladder, 0, 60, &DEMAND, Room::Proven(Bitrate::kbps(7200)));
 
         assert_eq!(names(&moves), ["preview", "upload"]);
     }
@@ -237,9 +268,9 @@ mod tests {
     #[test]
     fn it_comes_back_in_the_other_order_when_there_has_been_room_for_long() {
         let mut ladder = Ladder::default();
-        play(&mut ladder, 0, 10, &DEMAND, Bitrate::kbps(5700));
+        play(&mut ladder, 0, 10, &DEMAND, Room::Proven(Bitrate::kbps(5700)));
         let taken = ladder.taken.len();
-        let moves = play(&mut ladder, 10, 100, &DEMAND, Bitrate::mbps(20));
+        let moves = play(&mut ladder, 10, 100, &DEMAND, Room::Proven(Bitrate::mbps(20)));
 
         assert_eq!((taken, names(&moves)), (4, vec!["backup", "slides", "upload", "preview"]));
         assert!(moves[0].0 >= 20 && moves.windows(2).all(|w| w[1].0 - w[0].0 >= 9), "{moves:?}");
@@ -248,11 +279,11 @@ mod tests {
     #[test]
     fn room_that_trembles_around_the_need_moves_nothing_to_and_fro() {
         let mut ladder = Ladder::default();
-        play(&mut ladder, 0, 10, &DEMAND, Bitrate::kbps(8150));
+        play(&mut ladder, 0, 10, &DEMAND, Room::Proven(Bitrate::kbps(8150)));
         assert_eq!(ladder.taken.len(), 1);
         let mut moves = 0;
         for n in 0..600_u64 {
-            let room = Bitrate::kbps(if n % 2 == 0 { 8200 } else { 8600 });
+            let room = Room::Proven(Bitrate::kbps(if n % 2 == 0 { 8200 } else { 8600 }));
             moves += usize::from(ladder.update(Instant::from_millis(10_000 + n * 100), &DEMAND, room).is_some());
         }
         assert_eq!(moves, 0);
@@ -264,6 +295,35 @@ mod tests {
             Demand { preview: Bitrate::default(), upload: Bitrate::default(), slides: Bitrate::default(), ..DEMAND };
         let mut ladder = Ladder::default();
 
-        assert_eq!(names(&play(&mut ladder, 0, 3, &bare, Bitrate::mbps(1))), ["backup", "main"]);
+        assert_eq!(names(&play(&mut ladder, 0, 3, &bare, Room::Proven(Bitrate::mbps(1)))), ["backup", "main"]);
+    }
+
+    #[test]
+    fn a_low_rate_that_nobody_tried_to_exceed_takes_nothing_back_and_gives_back() {
+        let mut ladder = Ladder::default();
+        assert_eq!(play(&mut ladder, 0, 60, &DEMAND, Room::Untried), []);
+
+        play(&mut ladder, 60, 4, &DEMAND, Room::Proven(Bitrate::mbps(6)));
+        let back = play(&mut ladder, 64, 60, &DEMAND, Room::Untried);
+        assert!(ladder.taken.is_empty() && back.len() >= 3, "{back:?}");
+    }
+
+    #[test]
+    fn what_was_given_back_in_vain_is_tried_less_and_less_often() {
+        let mut ladder = Ladder::default();
+        let mut tries = Vec::new();
+        // links that carry everything but the preview, and do not show it while less is sent
+        for n in 0..6000_u64 {
+            let now = Instant::from_millis(n * 100);
+            let room = match ladder.taken.is_empty() {
+                true => Room::Proven(Bitrate::kbps(8200)),
+                false => Room::Untried,
+            };
+            if let Some(Moved::Up(_)) = ladder.update(now, &DEMAND, room) {
+                tries.push(n / 10);
+            }
+        }
+        let pauses: Vec<u64> = tries.windows(2).map(|w| w[1] - w[0]).collect();
+        assert!((4..8).contains(&tries.len()) && pauses.windows(2).all(|w| w[1] >= w[0]), "{tries:?}");
     }
 }

@@ -32,6 +32,7 @@ use std::time::Duration;
 pub use settings::{EFFECTS, Effect, Settings, effect, restarts};
 
 use crate::alarm::{AlarmKind, Book, Turn};
+use crate::bond::GroupStats;
 use crate::event::{Floor, Tiers};
 use crate::lang::{Text, told};
 use crate::media::{Hold, Layout, Line, OutputId, Slate};
@@ -40,7 +41,7 @@ use crate::time::{Instant, Timestamp};
 use crate::units::Bitrate;
 use judge::Scene;
 use known::Known;
-use ladder::{Ladder, Moved};
+use ladder::{Ladder, Moved, Room};
 use lifecycle::Lifecycle;
 use rate::Rate;
 use recording::Recording;
@@ -54,6 +55,9 @@ const NEXT_FAR_END: Duration = Duration::from_secs(8);
 
 /// So many events are kept for slow faces: a minute of a very bad evening.
 const EVENTS: usize = 64;
+
+/// A safe rate of which less than this is used limits nobody.
+const FULL: f64 = 0.6;
 
 /// The one place that decides. After any `handle_*`: look at [`Control::orders`],
 /// [`Control::intent`] and [`Control::status`], then sleep until [`Control::next_timeout`] or the
@@ -249,7 +253,7 @@ impl Control {
             What::GroupMeasured(stats) => {
                 self.follow_tier(now, stats.connected.then_some(stats.target));
                 self.turn_to_next(now, stats.connected);
-                self.climb(now, stats.connected.then_some(stats.target));
+                self.climb(now, stats);
                 // the dual image has its share of the bond, and keeps it
                 let apart = self.settings.bonded_apart(&self.orders.media.others);
                 let left = Bitrate::bps(stats.target.as_bps().saturating_sub(apart.as_bps()));
@@ -461,15 +465,21 @@ impl Control {
     }
 
     /// The links carry so much for the bond, and beside it what outputs of their own have reserved.
-    fn climb(&mut self, now: Instant, target: Option<Bitrate>) {
+    fn climb(&mut self, now: Instant, stats: &GroupStats) {
         if !self.lifecycle.on_air() {
             self.ladder.clear();
             return;
         }
-        let Some(target) = target else { return };
+        if !stats.connected {
+            return;
+        }
         let reserved: u64 = self.orders.reserved.values().map(|rate| rate.as_bps()).sum();
         let demand = self.settings.demand(self.rate.need());
-        match self.ladder.update(now, &demand, Bitrate::bps(target.as_bps() + reserved)) {
+        let room = Bitrate::bps(stats.target.as_bps() + reserved);
+        // an easy picture fills little of what it may: then a low target says nothing about the links
+        let proven = stats.limited && stats.offered > stats.target.scaled(FULL);
+        let room = if proven { Room::Proven(room) } else { Room::Untried };
+        match self.ladder.update(now, &demand, room) {
             Some(Moved::Down(ladder::Step::Main, _) | Moved::Up(ladder::Step::Main)) | None => {}
             Some(Moved::Down(step, why)) => self.tell(now, told::reduced(step.name(), &why)),
             Some(Moved::Up(step)) => self.tell(now, told::restored(step.name())),

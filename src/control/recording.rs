@@ -3,12 +3,13 @@
 //! Every cut is one number in Orders, and with it goes a key picture asked of the encoder: the
 //! recorder begins the new segment there.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::event::Floor;
 use crate::lang::Text;
 use crate::message::{Intent, Reading, RecordOrders, RecordingStatus, Verdict, What};
-use crate::record::{Config, Label, StopCause, When};
+use crate::record::{Config, Label, PROGRAMME, StopCause, When};
 use crate::time::Instant;
 use crate::units::{Bitrate, Bytes};
 
@@ -45,7 +46,8 @@ pub(super) struct Recording {
     running: Option<(Instant, String)>,
     closed: u32,
     measured: Option<(Instant, Measured)>,
-    trouble: Option<(StopCause, Text)>,
+    /// By stream.
+    trouble: BTreeMap<String, (StopCause, Text)>,
     gap: Option<(Instant, Bytes)>,
     removed: Option<(Instant, String)>,
 }
@@ -54,11 +56,13 @@ impl Recording {
     /// The recorder states something.
     pub(super) fn note(&mut self, now: Instant, what: &What) {
         match what {
-            What::SegmentOpened { file } => {
-                self.running = Some((now, file.clone()));
-                self.trouble = None;
+            What::SegmentOpened { stream, file } => {
+                if stream == PROGRAMME {
+                    self.running = Some((now, file.clone()));
+                }
+                self.trouble.remove(stream);
             }
-            What::SegmentRenamed { file } => {
+            What::SegmentRenamed { stream, file } if stream == PROGRAMME => {
                 if let Some((_, running)) = &mut self.running {
                     running.clone_from(file);
                 }
@@ -75,9 +79,11 @@ impl Recording {
                 self.measured = Some((now, measured));
             }
             What::RecordingGap { lost } => self.gap = Some((now, *lost)),
-            What::RecordingStopped { cause, why } => {
-                self.running = None;
-                self.trouble = Some((*cause, why.clone()));
+            What::RecordingStopped { stream, cause, why } => {
+                if stream == PROGRAMME {
+                    self.running = None;
+                }
+                self.trouble.insert(stream.clone(), (*cause, why.clone()));
             }
             _ => {}
         }
@@ -124,7 +130,7 @@ impl Recording {
 
     /// Why nothing is recorded though it is wanted.
     pub(super) fn trouble(&self, cause: StopCause) -> Option<Text> {
-        self.trouble.as_ref().filter(|(is, _)| self.on && *is == cause).map(|(_, why)| why.clone())
+        self.trouble.values().find(|(is, _)| self.on && *is == cause).map(|(_, why)| why.clone())
     }
 
     /// Bytes that the disk was too slow for.
@@ -163,7 +169,7 @@ impl Recording {
             room_min: Reading { measured: minutes, wanted: Some(ROOM_WANTED), verdict },
             free_bytes: measured.map_or(0, |m| m.free.0),
             total_bytes: measured.map_or(0, |m| m.total.0),
-            trouble: self.trouble.as_ref().filter(|_| self.on).map(|(_, why)| why.clone()),
+            trouble: self.trouble.values().next().filter(|_| self.on).map(|(_, why)| why.clone()),
         }
     }
 }

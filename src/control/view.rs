@@ -183,8 +183,10 @@ impl View<'_> {
             _ => Verdict::Bad,
         });
         let enough = least.as_mbps() / most.as_mbps();
+        // a low rate is bad news only if more was tried: an easy picture asks the links for little
+        let untried = group.is_some_and(|group| !group.limited);
         let safe_rate = reading(group.map(|g| g.target.as_mbps()), most.as_mbps(), |share| match share {
-            s if s >= 1.0 => Verdict::Good,
+            s if s >= 1.0 || untried => Verdict::Good,
             s if s >= enough => Verdict::Warn,
             _ => Verdict::Bad,
         });

@@ -13,6 +13,7 @@ mod backlog;
 mod config;
 mod destination;
 mod echo;
+mod entry;
 mod field;
 mod group;
 mod metrics;
@@ -28,10 +29,11 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-pub use backlog::Backlog;
+pub use backlog::{Backlog, Laid};
 pub use config::{Config, Limits, Passphrase};
 pub use destination::{Destination, Way};
 pub use echo::{Opaque, Programme, Watch};
+pub use entry::Entries;
 pub use metrics::page;
 pub use native::Registry;
 pub use outlet::{GroupKey, Opened, Release, Transmit};
@@ -62,7 +64,7 @@ impl Gateway {
     /// A gateway without groups; it speaks the native dialect if there is a registry.
     #[must_use]
     pub fn new(now: Instant, limits: Limits, registry: Option<Registry>, mut rng: Rng) -> Self {
-        let native = registry.map(|registry| Native::new(now, registry, limits.clone(), rng.split()));
+        let native = registry.map(|registry| Native::new(now, registry, &limits, rng.split()));
         Self { field: Field::new(now, limits, rng), native, keyless: 0, out: Outlet::default() }
     }
 
@@ -148,7 +150,6 @@ impl Gateway {
         if let Some(native) = &self.native {
             stats.groups += native.groups();
             stats.links += native.links();
-            stats.refused += native.refused();
             stats.native = native.drops();
         }
         stats

@@ -10,8 +10,10 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::backlog::Laid;
 use super::config::Limits;
 use super::echo::Watch;
+use super::entry::Entries;
 use super::outlet::{GroupKey, Opened, Outlet, Release};
 use super::stats::{GroupFigures, LinkFigures, Speaks};
 use crate::bond::native::{
@@ -46,18 +48,18 @@ struct Member {
     name: String,
     receiver: Receiver,
     streams: BTreeMap<u8, (StreamKind, Watch)>,
+    /// Where receivers may begin, of each `ts` stream.
+    entries: BTreeMap<u8, Entries>,
     echoes: BTreeMap<u8, Echo>,
     due: Option<Instant>,
 }
 
 /// All of them.
 pub(super) struct Native {
-    limits: Limits,
     responder: Responder,
     members: BTreeMap<Group, Member>,
     groups: BTreeMap<GroupKey, Group>,
     room: Box<[u8; ROOM]>,
-    refused: u64,
 }
 
 impl std::fmt::Debug for Native {
@@ -67,20 +69,19 @@ impl std::fmt::Debug for Native {
 }
 
 impl Native {
-    pub(super) fn new(now: Instant, registry: Registry, limits: Limits, rng: Rng) -> Self {
+    pub(super) fn new(now: Instant, registry: Registry, limits: &Limits, rng: Rng) -> Self {
         let config = ResponderConfig {
             key: registry.key,
             allow: registry.allow,
             most_groups: limits.groups,
+            most_streams: limits.streams,
             idle: limits.group_timeout,
         };
         Self {
-            limits,
             responder: Responder::new(now, config, rng),
             members: BTreeMap::new(),
             groups: BTreeMap::new(),
             room: Box::new([0; ROOM]),
-            refused: 0,
         }
     }
 
@@ -183,10 +184,6 @@ impl Native {
         }
     }
 
-    pub(super) fn refused(&self) -> u64 {
-        self.refused
-    }
-
     pub(super) fn drops(&self) -> Drops {
         *self.responder.drops()
     }
@@ -226,21 +223,12 @@ impl Native {
         while let Some(event) = self.responder.poll_event() {
             match event {
                 ResponderEvent::Opened { group, name, offer, .. } => {
-                    if offer.streams.len() > self.limits.streams {
-                        tracing::warn!(
-                            from = name,
-                            streams = offer.streams.len(),
-                            "more streams than a group may have"
-                        );
-                        self.refused += 1;
-                        self.responder.dismiss(group, Closed::Bye);
-                        continue;
-                    }
                     let key = out.key();
                     tracing::info!(group = key.0, from = name, latency = ?offer.latency, "box has come");
                     let streams: Vec<_> = offer.streams.iter().map(|stream| (stream.number, stream.kind)).collect();
                     let ts = offer.streams.iter().filter(|stream| stream.kind == StreamKind::Ts);
                     let ts: Vec<_> = ts.map(|stream| (stream.number, stream.name.clone())).collect();
+                    let entries = ts.iter().map(|(number, _)| (*number, Entries::default())).collect();
                     if !ts.is_empty() {
                         out.opened.push_back(Opened { group: key, name: name.clone(), streams: ts });
                     }
@@ -253,6 +241,7 @@ impl Native {
                         name,
                         streams: streams.iter().map(|(number, kind)| (*number, (*kind, watch(*kind)))).collect(),
                         receiver: Receiver::new(now, ReceiverConfig { latency: offer.latency, streams }),
+                        entries,
                         echoes: BTreeMap::new(),
                         due: None,
                     };
@@ -288,7 +277,8 @@ impl Native {
                 Output::Payload { stream, payload, number, .. } => match member.streams.get_mut(&stream) {
                     Some((_, Watch::Ts(watch))) => {
                         watch.take(&payload);
-                        out.released.push_back(Release { group: member.key, stream, payload });
+                        let entry = member.entries.get_mut(&stream).and_then(|entries| entries.take(&payload));
+                        out.released.push_back(Release { group: member.key, stream, laid: Laid { payload, entry } });
                     }
                     Some((_, Watch::Srt(watch))) => {
                         watch.take(Seq::new(number as u32), payload.len().saturating_sub(srt::HEADER));

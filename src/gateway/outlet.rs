@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
+use super::backlog::Laid;
+
 /// This gateway's own number of a group; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupKey(pub u64);
@@ -39,8 +41,8 @@ pub struct Release {
     pub group: GroupKey,
     /// Of which of its streams.
     pub stream: u8,
-    /// Whole packets of 188 bytes.
-    pub payload: Bytes,
+    /// What is passed on.
+    pub laid: Laid,
 }
 
 /// What the machines have made and nobody has fetched yet.

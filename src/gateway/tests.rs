@@ -467,17 +467,18 @@ fn a_ts_stream_is_opened_by_name_released_at_l_and_echoed() {
 fn more_streams_than_a_group_may_have_are_refused_and_a_box_taken_out_is_out() {
     let limits = Limits { streams: 2, ..Limits::default() };
     let l = Duration::from_millis(300);
-    let mut many = Native::new(limits.clone(), Offer::ts(l, &["a", "b", "c"]));
+    let many = Native::new(limits.clone(), Offer::ts(l, &["a", "b", "c"]));
     let mut few = Native::new(limits, Offer::ts(l, &["a", "b"]));
 
-    many.sends(0);
+    assert!(!many.initiator.is_up() && few.initiator.is_up());
     few.sends(0);
     let came = (many.gateway.stats().groups, few.gateway.stats().groups);
     let group = few.gateway.poll_opened().unwrap().group;
     few.gateway.handle_allowed(few.now, std::collections::BTreeMap::new());
 
     assert_eq!(came, (0, 1));
-    assert_eq!(many.gateway.stats().refused, 1);
+    let unfit = many.gateway.stats().dropped().into_iter().find(|(reason, _)| reason == "native_unfit");
+    assert_eq!(unfit, Some(("native_unfit".to_owned(), 1)));
     assert_eq!((few.gateway.stats().groups, few.gateway.poll_closed()), (0, Some(group)));
 }
 

@@ -25,6 +25,7 @@ use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 use crate::units::Bitrate;
 use crate::uplink::Uplink;
+use crate::wire::ts;
 
 /// While a stream flows the sockets are looked at so often, and slept in between: that is small beside the jitter of any
 /// uplink, and one wakeup a millisecond costs half of what one for every datagram does.
@@ -75,6 +76,13 @@ pub enum Load {
         session: InitiatorConfig,
         /// Where they come from.
         payloads: OwnedMutexGuard<mpsc::Receiver<Payload>>,
+    },
+    /// Transport streams as other encoders send them, over a native session.
+    Udp {
+        /// With which gateway, and which streams.
+        session: InitiatorConfig,
+        /// Each stream's number, and where its datagrams of whole packets come to.
+        sources: Vec<(u8, UdpSocket)>,
     },
 }
 
@@ -200,12 +208,22 @@ pub async fn drive(
 ) -> anyhow::Result<()> {
     let now = clock::now();
     let config = road.config.borrow_and_update().clone();
-    let (caller, session, mut payloads) = match road.load {
+    let (mut caller, mut payloads, mut sources) = (None, None, Vec::new());
+    let session = match road.load {
         Load::Srt { listener, session } => {
-            let caller = Socket::from_std(listener).context("the socket for the SRT caller cannot be used")?;
-            (Some(caller), session, None)
+            caller = Some(Socket::from_std(listener).context("the socket for the SRT caller cannot be used")?);
+            session
         }
-        Load::Ts { session, payloads } => (None, Some(session), Some(payloads)),
+        Load::Ts { session, payloads: from } => {
+            payloads = Some(from);
+            Some(session)
+        }
+        Load::Udp { session, sources: from } => {
+            for (stream, socket) in from {
+                sources.push((stream, Socket::from_std(socket).context("the socket for a stream cannot be used")?));
+            }
+            Some(session)
+        }
     };
     let native = session.is_some();
     let mut driver = Driver {
@@ -214,6 +232,8 @@ pub async fn drive(
             None => Sender::new(now, config, rng),
         },
         caller,
+        sources,
+        strange: false,
         cutter: Cutter::default(),
         destination: road.destination,
         native,
@@ -366,6 +386,10 @@ impl Link {
 struct Driver {
     sender: Sender,
     caller: Option<Socket>,
+    /// Where the datagrams of each stream come to.
+    sources: Vec<(u8, Socket)>,
+    /// Told that a source sends something else.
+    strange: bool,
     /// Makes payloads of the mux as long as the narrowest path carries.
     cutter: Cutter,
     destination: SocketAddr,
@@ -466,6 +490,9 @@ impl Driver {
         poll_fn(|cx| {
             // every socket is asked, so that every one will wake us
             let mut ready = self.caller.as_ref().is_some_and(|caller| caller.poll_readable(cx).is_ready());
+            for (_, socket) in &self.sources {
+                ready |= socket.poll_readable(cx).is_ready();
+            }
             for socket in self.links.iter().filter_map(|link| link.socket.as_ref()) {
                 ready |= socket.poll_readable(cx).is_ready();
             }
@@ -504,6 +531,28 @@ impl Driver {
             }
             if received == Received::Drained {
                 break;
+            }
+        }
+        for (stream, source) in &self.sources {
+            for _ in 0..TURN {
+                let received = take(source, batch);
+                for (payload, _) in batch.owned() {
+                    if !ts::is_whole(&payload) {
+                        if !std::mem::replace(&mut self.strange, true) {
+                            tracing::warn!(
+                                stream,
+                                "what comes is no transport stream in whole packets; it is left out"
+                            );
+                        }
+                        continue;
+                    }
+                    moves = true;
+                    let limit = sender.payload_limit();
+                    self.cutter.take(*stream, payload, limit, |piece| sender.handle_ts(now, *stream, piece));
+                }
+                if received == Received::Drained {
+                    break;
+                }
             }
         }
         if sender.next_timeout().is_some_and(|at| at <= now) {

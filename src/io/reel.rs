@@ -1,11 +1,11 @@
-//! Reel: the bytes of a mux on their way to the recorder, never waited for.
+//! Reel: the bytes of a mux on their way to the recorder, never waited for; one for each stream that is recorded.
 //!
 //! Whoever sends leaves references to what it sends anyway; nothing is copied. A recorder that stands
 //! still, because its disk does, costs at most [`ROOM`] of memory; what does not fit is counted and
 //! told at its place, and the sender never knows.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -98,6 +98,39 @@ impl Reel {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         // a thread that panicked leaves plain data behind, which stays usable
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The reels of all streams, by the streams' names. Who sends asks for his; the recorder takes from each there is.
+#[derive(Debug, Default)]
+pub struct Reels(Mutex<BTreeMap<&'static str, Arc<Reel>>>);
+
+impl Reels {
+    /// The reel of this stream; from now on it is recorded.
+    #[must_use]
+    pub fn of(&self, stream: &'static str) -> Arc<Reel> {
+        Arc::clone(self.reels().entry(stream).or_default())
+    }
+
+    /// Every reel there is.
+    #[must_use]
+    pub fn all(&self) -> Vec<(&'static str, Arc<Reel>)> {
+        self.reels().iter().map(|(stream, reel)| (*stream, Arc::clone(reel))).collect()
+    }
+
+    /// Other muxes begin, whichever streams they have: what was open ends.
+    pub fn fresh(&self) {
+        self.reels().values().for_each(|reel| reel.fresh());
+    }
+
+    /// Key pictures were asked for in all streams, for this cut.
+    pub fn cut(&self, number: u32) {
+        self.reels().values().for_each(|reel| reel.cut(number));
+    }
+
+    fn reels(&self) -> MutexGuard<'_, BTreeMap<&'static str, Arc<Reel>>> {
+        // a thread that panicked leaves plain data behind, which stays usable
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -67,7 +67,8 @@ pub fn order(board: &[EncoderKind]) -> Vec<EncoderKind> {
     order
 }
 
-/// The first encoder of the board's order that the machine `has` and whose `trial` succeeds.
+/// The first encoder of the board's order that the machine `has` and whose `trial` succeeds, and what deserves a
+/// look: who was refused, and, where only the processor is left of a board with encoders, who is missing.
 ///
 /// # Errors
 /// Why each of them was refused, if none is left.
@@ -76,20 +77,22 @@ pub fn choose(
     codec: Codec,
     has: impl Fn(EncoderKind) -> bool,
     mut trial: impl FnMut(EncoderKind) -> Result<(), String>,
-) -> Result<EncoderKind, Vec<String>> {
-    let mut why = Vec::new();
+) -> Result<(EncoderKind, Vec<String>), Vec<String>> {
+    let (mut missing, mut refused) = (Vec::new(), Vec::new());
     for kind in order(board) {
         let name = element(kind, codec);
         if !has(kind) {
-            why.push(format!("{name} is not on this machine"));
+            missing.push(format!("{name} is not on this machine"));
             continue;
         }
         match trial(kind) {
-            Ok(()) => return Ok(kind),
-            Err(error) => why.push(format!("{name}: {error}")),
+            Ok(()) if kind == EncoderKind::X264enc => return Ok((kind, [missing, refused].concat())),
+            // a board lists what its models may have: one of them is enough
+            Ok(()) => return Ok((kind, refused)),
+            Err(error) => refused.push(format!("{name}: {error}")),
         }
     }
-    Err(why)
+    Err([missing, refused].concat())
 }
 
 /// So long may an encoder's trial take. Hardware that works answers within a second, and four
@@ -321,9 +324,18 @@ mod tests {
                 if kind == X264enc { Ok(()) } else { Err("no such device".into()) }
             },
         );
-        assert_eq!(chosen, Ok(X264enc));
+        let why = ["mpph264enc is not on this machine", "v4l2h264enc: no such device", "vah264lpenc: no such device"];
+        assert_eq!(
+            chosen,
+            Ok((
+                X264enc,
+                [&why[..], &["vah264enc: no such device"]].concat().iter().map(|s| (*s).to_owned()).collect()
+            ))
+        );
         assert_eq!(tried, [V4l2h264enc, Vah264lpenc, Vah264enc, X264enc]);
-        assert_eq!(choose(&[X264enc, Vah264enc], Codec::H264, |_| true, |_| Ok(())), Ok(Vah264enc));
+        assert_eq!(choose(&[X264enc, Vah264enc], Codec::H264, |_| true, |_| Ok(())), Ok((Vah264enc, vec![])));
+        let one = choose(&[Vah264lpenc, Vah264enc], Codec::H264, |kind| kind != Vah264lpenc, |_| Ok(()));
+        assert_eq!(one, Ok((Vah264enc, vec![])), "a board lists what its models may have");
     }
 
     #[test]

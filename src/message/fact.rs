@@ -246,11 +246,15 @@ pub enum What {
     },
     /// The recorder began a file.
     SegmentOpened {
+        /// The stream it is of.
+        stream: String,
         /// Its name, below the folder of the recordings.
         file: String,
     },
     /// The running file got another name.
     SegmentRenamed {
+        /// The stream it is of.
+        stream: String,
         /// Its name from now on.
         file: String,
     },
@@ -263,9 +267,9 @@ pub enum What {
     },
     /// Once a second while something is recorded, and now and then otherwise.
     RecordingMeasured {
-        /// Size of the running file.
+        /// Size of the running file of the programme.
         bytes: Bytes,
-        /// To the disk in the last second.
+        /// To the disk in the last second, all streams together.
         rate: Bitrate,
         /// Room left on the disk of the recordings.
         free: Bytes,
@@ -277,8 +281,10 @@ pub enum What {
         /// How many, since the last such fact.
         lost: Bytes,
     },
-    /// Nothing is recorded any more; it is tried again by itself.
+    /// Nothing of a stream is recorded any more; it is tried again by itself.
     RecordingStopped {
+        /// Which stream.
+        stream: String,
         /// Which way out there is.
         cause: StopCause,
         /// The system's words.

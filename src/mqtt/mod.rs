@@ -410,7 +410,7 @@ mod tests {
         face.handle_status(at(0), Arc::new(fixture::status()));
         face.handle_connected(at(0));
         published(&mut face);
-        let mut told = |face: &mut Mqtt, from: u64, to: u64| {
+        let told = |face: &mut Mqtt, from: u64, to: u64| {
             let mut count = 0;
             // a status twenty times a second
             for now in (from..to).step_by(50) {

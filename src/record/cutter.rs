@@ -2,14 +2,14 @@
 //!
 //! In goes a transport stream in any pieces; out come its bytes, every one once and in order, with
 //! [`Out::Cut`] between two packets where a cut was asked for: before the tables that stand directly
-//! before a key picture, so that the new segment can be played from its first packet. A mux writes its
-//! tables there whenever a key picture is asked for. Where it does not, the cut goes before the latest
+//! before a key picture, so that the new segment can be played from its first packet. Our mux writes its
+//! tables there. Where one does not, the cut goes before the latest
 //! tables all the same: then the new segment begins with the last moments of the picture before, and
 //! still nothing is lost or doubled.
 
 use std::collections::BTreeMap;
 
-use crate::wire::ts::{H264, H265, NULL, OTHER_PICTURES, PACKET, PAT, Packet, Pes, program, streams};
+use crate::wire::ts::{H264, H265, NULL, OTHER_PICTURES, PACKET, PAT, Packet, Pes, programs, streams};
 
 /// So many key pictures without tables directly before them are let pass, waiting for the one that
 /// was asked for: it comes within a tick or two, the others with the GOP.
@@ -49,7 +49,10 @@ pub enum Out<'b> {
 pub struct Cutter {
     /// Less than a packet, from the end of the last piece.
     rest: Vec<u8>,
+    /// Of the first programme: its pictures are those that are cut at.
     table: Option<u16>,
+    /// Of the other programmes.
+    others: Vec<u16>,
     video: Option<u16>,
     counters: BTreeMap<u16, u8>,
     /// A cut is wanted, and so many key pictures were let pass.
@@ -181,12 +184,17 @@ impl Cutter {
             // a packet may come twice in a row
             seen.missing = if packet.jumps || step == 0 { 0 } else { u64::from(step) - 1 };
         }
-        seen.table = packet.pid == PAT || Some(packet.pid) == self.table;
+        seen.table = packet.pid == PAT || Some(packet.pid) == self.table || self.others.contains(&packet.pid);
         if !packet.starts || packet.scrambled {
             return seen;
         }
         if packet.pid == PAT {
-            self.table = program(packet.payload).or(self.table);
+            let mut tables = programs(packet.payload);
+            if let Some(first) = tables.next() {
+                self.table = Some(first);
+                self.others.clear();
+                self.others.extend(tables);
+            }
         } else if Some(packet.pid) == self.table {
             let picture = |kind| [H264, H265].contains(&kind) || OTHER_PICTURES.contains(&kind);
             self.video = streams(packet.payload).find(|(_, kind)| picture(*kind)).map(|(pid, _)| pid).or(self.video);

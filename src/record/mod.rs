@@ -14,6 +14,6 @@ pub use config::{Config, RECORDINGS, When};
 pub use cutter::{Cutter, Out, Tally};
 pub use index::{Entry, Index, Kept};
 pub use label::Label;
-pub use name::file_name;
+pub use name::{PROGRAMME, file_name};
 pub use room::{Room, Verdict};
 pub use segment::{Segment, StopCause};

@@ -6,8 +6,8 @@ use super::label::Label;
 /// that every file system takes. A Chinese character has three.
 const PARTS: [usize; 4] = [36, 36, 54, 90];
 
-/// The stream whose name is not worth a place in file names.
-const MAIN: &str = "main";
+/// Name of the programme's stream: the one whose name is not worth a place in file names.
+pub const PROGRAMME: &str = "main";
 
 /// Name of a segment: its number, then event, hall, speaker and title as far as they are known.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn file_name(number: u64, label: &Label, stream: &str) -> String {
         name.push('_');
         name.push_str(&part);
     }
-    if stream != MAIN {
+    if stream != PROGRAMME {
         name.push('_');
         name.push_str(&safe(stream, 10));
     }

@@ -133,6 +133,7 @@ pub struct World {
     warmup: Instant,
     source: Source,
     sender: Sender,
+    config: Config,
     paths: Vec<Path>,
     far: Far,
     arrived: Vec<Option<Instant>>,
@@ -167,11 +168,11 @@ impl World {
         let session = play.latency + SESSION_EXTRA;
         let (mut sender, far) = match play.dialect {
             Dialect::Srtla => {
-                let sender = Sender::new(Instant::ZERO, config, rng.split());
+                let sender = Sender::new(Instant::ZERO, config.clone(), rng.split());
                 (sender, Far::Field(Box::new(FarEnd::new(session, rng.split()))))
             }
             Dialect::Native => {
-                let sender = Sender::plain(Instant::ZERO, config, rng.split());
+                let sender = Sender::plain(Instant::ZERO, config.clone(), rng.split());
                 (sender, Far::Native(Box::new(NativeFarEnd::new(play.latency, session, play.without))))
             }
         };
@@ -201,6 +202,7 @@ impl World {
             warmup: Instant::ZERO + scenario.warmup,
             source,
             sender,
+            config,
             paths,
             far,
             arrived: Vec::new(),
@@ -234,6 +236,12 @@ impl World {
     /// From now on the source makes so many bits of payload a second.
     pub fn set_rate(&mut self, rate: Bitrate) {
         self.source.set_rate(self.now, rate);
+    }
+
+    /// From now on so much of what the link of this name carries is left to others.
+    pub fn reserve(&mut self, name: &str, rate: Bitrate) {
+        self.config.reserved.insert(name.to_owned(), rate);
+        self.sender.handle_config(self.now, self.config.clone());
     }
 
     /// When each payload was made so far, and when it came.

@@ -40,6 +40,8 @@ pub struct Packet<'a> {
     pub counter: u8,
     /// The counter may jump here.
     pub jumps: bool,
+    /// The encoder says that a receiver may begin here.
+    pub marked: bool,
     /// Empty if there is none.
     pub payload: &'a [u8],
 }
@@ -53,11 +55,12 @@ impl<'a> Packet<'a> {
         }
         let control = bytes[3];
         let mut from = 4;
-        let mut jumps = false;
+        let (mut jumps, mut marked) = (false, false);
         if control & 0x20 != 0 {
             let length = usize::from(bytes[4]);
             from += 1 + length;
             jumps = length > 0 && bytes[5] & 0x80 != 0;
+            marked = length > 0 && bytes[5] & 0x40 != 0;
         }
         let payload = if control & 0x10 == 0 { None } else { bytes.get(from..) };
         Some(Self {
@@ -66,17 +69,29 @@ impl<'a> Packet<'a> {
             scrambled: control & 0xc0 != 0,
             counter: control & 0x0f,
             jumps,
+            marked,
             payload: payload.unwrap_or_default(),
         })
     }
 }
 
+/// True if these are whole packets, and some: what a payload of a `ts` stream is.
+#[must_use]
+pub fn is_whole(payload: &[u8]) -> bool {
+    !payload.is_empty() && payload.len().is_multiple_of(PACKET) && payload.iter().step_by(PACKET).all(|b| *b == SYNC)
+}
+
 /// Where the first programme's table is, of a payload that [`Packet::starts`] with pid [`PAT`].
 #[must_use]
 pub fn program(payload: &[u8]) -> Option<u16> {
-    let section = section(payload, 0x00)?;
+    programs(payload).next()
+}
+
+/// Where the tables of all programmes are, of a payload that [`Packet::starts`] with pid [`PAT`].
+pub fn programs(payload: &[u8]) -> impl Iterator<Item = u16> + '_ {
+    let entries = section(payload, 0x00).and_then(|section| section.get(8..)).unwrap_or_default();
     // programme 0 names the network table
-    section.get(8..)?.chunks_exact(4).find(|entry| u16_at(entry, 0) != 0).map(|entry| u16_at(entry, 2) & 0x1fff)
+    entries.chunks_exact(4).filter(|entry| u16_at(entry, 0) != 0).map(|entry| u16_at(entry, 2) & 0x1fff)
 }
 
 /// The streams of a programme, `(pid, stream type)`, of a payload that starts with its table.
@@ -156,6 +171,64 @@ impl Nal {
     }
 }
 
+/// A codec whose key pictures can be told by the first bytes of their units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// H.262, the MPEG-2 of broadcasting; MPEG-1 alike.
+    H262,
+    /// H.264.
+    H264,
+    /// H.265.
+    H265,
+}
+
+impl Codec {
+    /// By the stream type in the table.
+    #[must_use]
+    pub const fn of(stream_type: u8) -> Option<Self> {
+        match stream_type {
+            0x01 | 0x02 => Some(Self::H262),
+            H264 => Some(Self::H264),
+            H265 => Some(Self::H265),
+            _ => None,
+        }
+    }
+
+    /// True if a receiver may begin at the picture that starts in this packet: it is marked so, or parameter sets or a key
+    /// slice come before any other slice. What is not in the packet any more is not looked for: encoders write parameters
+    /// first.
+    #[must_use]
+    pub fn begins(self, packet: &Packet<'_>) -> bool {
+        if !packet.starts || packet.marked || packet.scrambled {
+            return packet.starts && packet.marked;
+        }
+        let data = Pes::parse(packet.payload).map_or(&[][..], |pes| pes.data);
+        let units = data.windows(4).filter(|bytes| bytes[..3] == [0, 0, 1]).map(|bytes| bytes[3]);
+        units.map(|first| self.key(first)).find_map(|key| key).unwrap_or(false)
+    }
+
+    /// Whether a unit of this first byte says that a key picture begins, or that another does.
+    const fn key(self, first: u8) -> Option<bool> {
+        match self {
+            Self::H262 => match first {
+                0xb3 => Some(true),
+                0x00 => Some(false),
+                _ => None,
+            },
+            Self::H264 => match (first & 0x1f, Nal::of(H264, first)) {
+                (7, _) | (_, Nal::Key) => Some(true),
+                (_, Nal::Between) => Some(false),
+                _ => None,
+            },
+            Self::H265 => match (first >> 1 & 0x3f, Nal::of(H265, first)) {
+                (32 | 33, _) | (_, Nal::Key) => Some(true),
+                (_, Nal::Between) => Some(false),
+                _ => None,
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +256,15 @@ mod tests {
         assert_eq!(read.payload, b"payload");
         assert_eq!(Packet::parse(&bytes[1..]), None);
         assert_eq!(Packet::parse(&bytes[..187]), None);
+    }
+
+    #[test]
+    fn a_payload_is_whole_packets_and_nothing_else() {
+        let two = [packet([SYNC, 0x41, 0x01, 0x07], b"one"), packet([SYNC, 0x41, 0x01, 0x08], b"two")].concat();
+
+        assert!(is_whole(&two) && is_whole(&two[..PACKET]));
+        assert!(!is_whole(&[]) && !is_whole(&two[1..]) && !is_whole(&two[..PACKET + 1]));
+        assert!(!is_whole(&[&two[..PACKET], &[0; PACKET]].concat()));
     }
 
     #[test]

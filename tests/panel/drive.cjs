@@ -40,6 +40,7 @@ async function drive(page) {
   };
   // a real press where the key is, until something is so; a machine under load takes its time
   const hold = async (key, until) => {
+    await page.locator(`#${key}`).scrollIntoViewIfNeeded();
     const at = await page.locator(`#${key}`).boundingBox();
     await page.mouse.move(at.x + at.width / 2, at.y + at.height / 2);
     await page.mouse.down();
@@ -86,12 +87,41 @@ async function drive(page) {
   await saw("next speaker");
   await press("ack");
 
+  // once says what will happen, twice does it; and the same way back
+  const carries = (name) => (s) => s.outputs.some((o) => o.name === name && o.active);
+  await told("both encodes are open", (s) => ["backup", "programme"].every((name) => s.outputs.some((o) => o.name === name && o.state === "open")));
+  for (const [from, to] of [["main", "backup"], ["backup", "main"]]) {
+    await press("backup");
+    await pause(1000);
+    await told("armed, nothing done", carries(from));
+    await saw(`${to} armed`);
+    await press("backup");
+    await told(`${to} on air`, carries(to));
+    await (to === "backup" ? lit : dark)("backup");
+    await pause(6000);
+  }
+  await told("nothing taken back: an easy picture is no shortage", (s) => s.reductions.length === 0);
+  await saw("backup and back");
+
   const home = await picture();
   await press("right");
   await page.waitForFunction((h) => document.getElementById("glass").src !== h, home);
   await press("right");
   await pause(500);
   await saw("audio");
+
+  // locked since it is on air: ON AIR alone, however long, stops nothing
+  await hold("on_air", () => pause(4000));
+  await told("live still", (s) => s.phase === "live");
+  await saw("locked");
+  const stopped = () => status().phase !== "live";
+  for (let tries = 0; tries < 5 && !stopped(); tries++) {
+    await hold("knob", () => pause(1500));
+    await hold("on_air", async () => { for (const until = Date.now() + 6000; Date.now() < until && !stopped();) await pause(200); });
+  }
+  await told("standing by", (s) => s.phase === "standby");
+  await dark("on_air");
+  await saw("off air");
   if (wrong.length) throw new Error(`errors in the page: ${wrong.join("; ")}`);
   console.log("all seen");
 }

@@ -37,6 +37,8 @@ pub struct ResponderConfig {
     pub allow: BTreeMap<PublicKey, String>,
     /// Groups that it carries at once.
     pub most_groups: usize,
+    /// Streams that it takes of one box.
+    pub most_streams: usize,
     /// A group that is silent for so long is closed.
     pub idle: Duration,
 }
@@ -348,7 +350,8 @@ impl Responder {
         let Some(peer) = peer.filter(|peer| self.config.allow.contains_key(peer)) else {
             return self.refuse(now, token, Reason::NotAllowed, Refusal::WrongKey, room);
         };
-        let Ok(hello) = Hello::parse(&payload[..len]) else {
+        let hello = Hello::parse(&payload[..len]).ok();
+        let Some(hello) = hello.filter(|hello| hello.streams.iter().count() <= self.config.most_streams) else {
             return self.refuse(now, token, Reason::Unfit, Refusal::Unfit, room);
         };
         let known = self.by_key.get(&peer).copied();

@@ -7,6 +7,7 @@ use super::super::stats::LinkId;
 use super::drops::Reason;
 use super::initiator::{Heard, Initiator, InitiatorConfig, InitiatorEvent, Renewal};
 use super::keys::PrivateKey;
+use super::noise;
 use super::offer::Offer;
 use super::responder::{Closed, Group, Received, Responder, ResponderConfig, ResponderEvent};
 use crate::rng::Rng;
@@ -51,7 +52,7 @@ fn key(seed: u64) -> PrivateKey {
 
 fn responder(now: Instant, seed: u64) -> Responder {
     let allow = BTreeMap::from([(key(1).public(), "one".to_owned()), (key(3).public(), "three".to_owned())]);
-    let config = ResponderConfig { key: key(2), allow, most_groups: 1, idle: Duration::from_secs(30) };
+    let config = ResponderConfig { key: key(2), allow, most_groups: 1, most_streams: 3, idle: Duration::from_secs(30) };
     Responder::new(now, config, Rng::simulated(seed))
 }
 
@@ -288,6 +289,111 @@ fn a_full_gateway_says_so_and_a_later_version_is_told_ours() {
     };
     let step = Opening::Refusal(Refusal::UnknownVersion(1));
     assert_eq!(Clear::parse(answer), Ok(Clear::Opening { token: [1; 8], step }));
+}
+
+/// What the gateway answers to a hello with this inside, after its cookie.
+fn greeted(gateway: &mut Responder, now: Instant, payload: &[u8]) -> Option<Refusal> {
+    let (token, mut room, mut ask) = ([7; 8], [0; 2048], Vec::new());
+    let from = ([192, 0, 2, 1], 5000).into();
+    Opening::Ask.emit(token, &mut ask);
+    let Received::Answer(cookie) = gateway.handle_datagram(now, from, &ask, &mut room) else { panic!("a cookie") };
+    let Ok(Clear::Opening { step: Opening::Cookie(cookie), .. }) = Clear::parse(cookie) else { panic!("a cookie") };
+    let bound = [&token[..], &cookie[..]].concat();
+    let mut noise = noise::initiator(&key(1), key(2).public(), &bound, &mut Rng::simulated(8)).unwrap();
+    let (mut message, mut hello) = ([0; 1100], Vec::new());
+    let len = noise.write_message(payload, &mut message).unwrap();
+    Opening::Hello { cookie, noise: &message[..len] }.emit(token, &mut hello);
+    let Received::Answer(answer) = gateway.handle_datagram(now, from, &hello, &mut room) else { panic!("an answer") };
+    match Clear::parse(answer) {
+        Ok(Clear::Opening { step: Opening::Refusal(refusal), .. }) => Some(refusal),
+        Ok(Clear::Opening { step: Opening::Welcome { .. }, .. }) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_hello_that_asks_for_what_this_version_does_not_know_is_refused_and_nothing_is_kept_of_it() {
+    let now = Instant::from_millis(50_000);
+    let good = Offer::ts(ms(500), &["main", "slides"]).payload(None, [0; 16]);
+    // latency 2, session 4, count 1, then number, kind, length, name
+    let with = |at: usize, byte: u8| {
+        let mut hello = good.clone();
+        hello[at] = byte;
+        hello
+    };
+    assert_eq!((good[6], good[7], good[8], good[14], good[15]), (2, 0, 1, 1, 1));
+    let cases = [
+        ("a kind of stream of a later version", with(8, 2)),
+        ("an srt stream beside another", with(8, 0)),
+        ("no stream", with(6, 0)),
+        ("a number that no datagram can name", with(7, 16)),
+        ("one number twice", with(14, 0)),
+        ("a name that is no text", with(10, 0xff)),
+        ("a name longer than the hello", with(9, 200)),
+        ("more streams than it says", with(6, 3)),
+        ("nothing", Vec::new()),
+        ("more streams than a box may have", Offer::ts(ms(500), &["a", "b", "c", "d"]).payload(None, [0; 16])),
+    ];
+    for (what, hello) in cases {
+        let mut gateway = responder(now, 1);
+        assert_eq!(greeted(&mut gateway, now, &hello), Some(Refusal::Unfit), "{what}");
+        assert_eq!(gateway.drops().of(Reason::Unfit), 1, "{what}");
+        assert_eq!((gateway.groups(), gateway.sessions_known()), (0, 0), "{what}");
+    }
+    // what a later version appends is passed over, and every latency that fits is kept
+    for hello in [[&good[..], b"later"].concat(), with(0, 0xff), good.clone()] {
+        let mut gateway = responder(now, 1);
+        assert_eq!(greeted(&mut gateway, now, &hello), None);
+        assert_eq!(gateway.sessions_known(), 1);
+    }
+}
+
+#[test]
+fn what_the_hello_says_of_latency_and_streams_is_what_the_gateway_keeps_and_answers() {
+    for offer in [Offer::srt(ms(1750), "srt"), Offer::ts(ms(60_000), &["main", "slides", "日本"])] {
+        let mut pair = Pair::new(1, 2);
+        let config = InitiatorConfig { key: key(1), peer: key(2).public(), offer: offer.clone() };
+        pair.boxes = Initiator::new(pair.now, config, Rng::simulated(5));
+
+        pair.links();
+        pair.run(Duration::from_secs(1));
+
+        let opened = pair.gateway_events.iter().find_map(|event| match event {
+            ResponderEvent::Opened { offer, .. } => Some(offer),
+            _ => None,
+        });
+        assert_eq!(opened, Some(&offer));
+        let Some(InitiatorEvent::Up { welcome, continued: false }) = pair.box_events.first() else {
+            panic!("{:?}", pair.box_events)
+        };
+        assert_eq!((u128::from(welcome.latency_ms), welcome.links), (offer.latency.as_millis(), 16));
+    }
+}
+
+#[test]
+fn a_gateway_of_a_later_version_is_understood_when_it_refuses_and_in_nothing_else() {
+    let mut pair = Pair::new(1, 2);
+    pair.links();
+    let mut room = [0; 2048];
+    let (link, ask) = pair.boxes.poll_transmit().unwrap();
+    let Ok(Clear::Opening { token, step: Opening::Ask }) = Clear::parse(&ask) else { panic!("an ask") };
+    let later = |step: Opening<'_>| {
+        let mut datagram = Vec::new();
+        step.emit(token, &mut datagram);
+        datagram[1] = 2;
+        datagram
+    };
+
+    // its cookie may be of another kind, and a sealed datagram of another shape
+    pair.boxes.handle_datagram(pair.now, link, &later(Opening::Cookie([3; 16])), &mut room);
+    pair.boxes.handle_datagram(pair.now, link, &[0xd0; 100], &mut room);
+    assert_eq!(pair.boxes.drops().of(Reason::UnknownVersion), 2);
+    assert_eq!(pair.boxes.poll_event(), None);
+    let refusal = Opening::Refusal(Refusal::UnknownVersion(2));
+    pair.boxes.handle_datagram(pair.now, link, &later(refusal), &mut room);
+
+    assert_eq!(pair.boxes.poll_event(), Some(InitiatorEvent::Refused(Refusal::UnknownVersion(2))));
+    assert!(pair.boxes.next_timeout().is_some(), "it asks again, later: a gateway can be renewed");
 }
 
 #[test]

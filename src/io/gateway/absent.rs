@@ -1,8 +1,7 @@
 //! In place of `session.rs` in a build without GStreamer: there are no destinations.
 
-use bytes::Bytes;
-
-use crate::gateway::{Destination, DestinationEcho};
+use crate::gateway::{Destination, DestinationEcho, Laid};
+use crate::time::Instant;
 
 /// Nobody can make one.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ impl Outlet {
         Err(absent())
     }
 
-    pub(super) fn push(&self, _: impl Iterator<Item = Bytes>) {
+    pub(super) fn push(&self, _: Instant, _: impl Iterator<Item = Laid>) {
         match *self {}
     }
 

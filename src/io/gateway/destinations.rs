@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 #[cfg(not(feature = "gstreamer"))]
 use super::absent::Outlet;
 #[cfg(feature = "gstreamer")]
 use super::session::Outlet;
-use crate::gateway::{Destination, DestinationEcho, GroupKey, Opened};
+use crate::gateway::{Destination, DestinationEcho, GroupKey, Laid, Opened, Release};
+use crate::time::Instant;
 
 /// A stream of a group.
 type Stream = (GroupKey, u8);
@@ -19,7 +18,7 @@ pub(super) struct Destinations {
     settings: Vec<Destination>,
     open: BTreeMap<Stream, Vec<Outlet>>,
     /// What came since the last delivery, so that each session is woken once.
-    fresh: BTreeMap<Stream, Vec<Bytes>>,
+    fresh: BTreeMap<Stream, Vec<Laid>>,
 }
 
 impl Destinations {
@@ -55,14 +54,14 @@ impl Destinations {
         self.open.retain(|(of, _), _| *of != group);
     }
 
-    pub(super) fn lay(&mut self, group: GroupKey, stream: u8, payload: Bytes) {
-        self.fresh.entry((group, stream)).or_default().push(payload);
+    pub(super) fn lay(&mut self, release: Release) {
+        self.fresh.entry((release.group, release.stream)).or_default().push(release.laid);
     }
 
-    pub(super) fn deliver(&mut self) {
+    pub(super) fn deliver(&mut self, now: Instant) {
         for (stream, payloads) in &mut self.fresh {
             for outlet in self.open.get(stream).into_iter().flatten() {
-                outlet.push(payloads.iter().cloned());
+                outlet.push(now, payloads.iter().cloned());
             }
             payloads.clear();
         }

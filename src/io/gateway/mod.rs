@@ -229,19 +229,19 @@ impl Driver {
                 page.send_replace(gateway::page(uptime, &self.gateway.stats(), &groups).into());
             }
         }
-        self.deliver();
+        self.deliver(now);
         self.tell(now);
         taken
     }
 
-    fn deliver(&mut self) {
+    fn deliver(&mut self, now: Instant) {
         while let Some(opened) = self.gateway.poll_opened() {
             self.destinations.open(&opened);
         }
         while let Some(release) = self.gateway.poll_release() {
-            self.destinations.lay(release.group, release.stream, release.payload);
+            self.destinations.lay(release);
         }
-        self.destinations.deliver();
+        self.destinations.deliver(now);
         let mut local: BTreeMap<GroupKey, Vec<Bytes>> = BTreeMap::new();
         while let Some((group, datagram)) = self.gateway.poll_local() {
             local.entry(group).or_default().push(datagram);

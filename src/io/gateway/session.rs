@@ -13,7 +13,7 @@ use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-use crate::gateway::{Backlog, Destination, DestinationEcho, Sense, Session, Way};
+use crate::gateway::{Backlog, Destination, DestinationEcho, Laid, Sense, Session, Way};
 use crate::io::clock;
 use crate::time::Instant;
 
@@ -62,12 +62,12 @@ impl Shared {
     /// Waits for a payload or the end, at most `span`.
     fn wait(&self, span: Duration) -> Option<Bytes> {
         let mut inner = self.lock();
-        let payload = inner.backlog.pop();
+        let payload = inner.backlog.pop(clock::now());
         if payload.is_some() || inner.ended {
             return payload;
         }
         let (mut inner, _) = self.news.wait_timeout(inner, span).unwrap_or_else(PoisonError::into_inner);
-        inner.backlog.pop()
+        inner.backlog.pop(clock::now())
     }
 
     /// Waits for the end alone; true if it has come.
@@ -110,9 +110,9 @@ impl Outlet {
     }
 
     /// Lays payloads down for it; never blocks.
-    pub(super) fn push(&self, payloads: impl Iterator<Item = Bytes>) {
+    pub(super) fn push(&self, now: Instant, payloads: impl Iterator<Item = Laid>) {
         let mut inner = self.shared.lock();
-        payloads.for_each(|payload| inner.backlog.push(payload));
+        payloads.for_each(|payload| inner.backlog.push(now, payload));
         drop(inner);
         self.shared.news.notify_one();
     }
@@ -168,7 +168,8 @@ impl Call {
     /// One session from opening to end: whether it ever was open, and why it is not any more.
     fn session(&self) -> Result<bool, (bool, anyhow::Error)> {
         let made = self.pipeline().map_err(|error| (false, error))?;
-        let mut look = Look { opened: false, acks: 0, dropped: 0, at: clock::now(), began: clock::now() };
+        let now = clock::now();
+        let mut look = Look { opened: false, open: false, acks: 0, dropped: 0, at: now, began: now };
         let end = self.feed(&made, &mut look);
         let _ = made.pipe.set_state(gst::State::Null);
         end.map(|()| look.opened).map_err(|error| (look.opened, error))
@@ -188,7 +189,7 @@ impl Call {
                 }
                 self.look(made, look, now)?;
                 if !look.opened && self.calls() {
-                    // libsrt only tells of a session once something was sent: a packet of stuffing, so that
+                    // libsrt only tells of a session once something was sent: a payload of stuffing, so that
                     // nothing of the programme is lost with a session that does not come about
                     let _ = made.entrance.push_buffer(gst::Buffer::from_slice(stuffing()));
                 }
@@ -199,8 +200,8 @@ impl Call {
                 }
                 continue;
             }
-            // a session that is not open yet would throw away what it is given
-            if !look.opened && self.calls() {
+            // a session that is not open would throw away what it is given, and so would one without a player
+            if !look.open {
                 if self.shared.rest(FULL * 4) {
                     return Ok(());
                 }
@@ -232,6 +233,12 @@ impl Call {
         let mut inner = self.shared.lock();
         let left_out = inner.backlog.dropped() + figures.dropped;
         let open = figures.open > 0;
+        if open && !look.open {
+            inner.backlog.begin(now);
+        } else if !open && !self.calls() {
+            inner.backlog.rest();
+        }
+        look.open = open;
         inner.echo.session = match open {
             true if left_out > look.dropped && look.opened => Session::Slow,
             true => Session::Open,
@@ -255,6 +262,8 @@ impl Call {
         if open && !look.opened {
             tracing::info!(destination = self.destination.name, "session open");
             look.opened = true;
+            // the next session is to begin at a key picture: it is ours to open
+            made.sink.set_property("auto-reconnect", false);
         }
         if self.calls() {
             anyhow::ensure!(open || !look.opened, "the far end closed it");
@@ -294,16 +303,20 @@ impl Call {
     }
 }
 
-/// One packet that every receiver passes over.
-fn stuffing() -> [u8; 188] {
-    let mut packet = [0xff; 188];
-    packet[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
-    packet
+/// One payload that every receiver passes over.
+fn stuffing() -> [u8; 1316] {
+    let mut payload = [0xff; 1316];
+    for packet in payload.chunks_exact_mut(188) {
+        packet[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
+    }
+    payload
 }
 
 /// What was seen of the session at the last look.
 struct Look {
     opened: bool,
+    /// It is open now: to the far end that was called, or to one player at least.
+    open: bool,
     acks: u64,
     dropped: u64,
     at: Instant,

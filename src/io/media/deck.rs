@@ -25,7 +25,7 @@ use super::tell::Tell;
 use super::{encoder, pipeline};
 use crate::board::Board;
 use crate::io::clock;
-use crate::io::reel::Reel;
+use crate::io::reel::Reels;
 use crate::lang::{Text, said};
 use crate::media::encoder::{Settings, element};
 use crate::media::splice::Side;
@@ -38,6 +38,8 @@ const WALLS: usize = 256;
 const AHEAD: u64 = 3;
 /// The programmes of the dual image's own transport stream: camera with sound, and slides.
 const DUAL: [u8; 3] = [1, 1, 2];
+/// The name of that transport stream in the recordings.
+const BOTH: &str = "dual";
 
 /// When the pictures on their way were taken, by their stamps.
 #[derive(Debug, Default)]
@@ -79,7 +81,7 @@ pub(super) struct Deck {
     bytes: Arc<AtomicU64>,
     /// The latest key picture that was ordered.
     key: Mutex<u32>,
-    reel: Arc<Reel>,
+    reels: Arc<Reels>,
 }
 
 impl Deck {
@@ -88,7 +90,7 @@ impl Deck {
         board: &Board,
         config: &Arc<Config>,
         orders: &MediaOrders,
-        reel: Arc<Reel>,
+        reels: Arc<Reels>,
         outlets: &[Arc<Outlet>],
         prover: Option<Arc<Prover>>,
         tell: &Tell,
@@ -105,11 +107,11 @@ impl Deck {
             muxes.push(Arc::clone(&made));
             anyhow::Ok(made)
         };
-        reel.fresh();
+        reels.fresh();
         let mut make = Maker { board, config, walls: Arc::clone(&walls), tell, prover, tried: None };
 
         let main = {
-            let (bytes, reel) = (Arc::clone(&bytes), Arc::clone(&reel));
+            let (bytes, reel) = (Arc::clone(&bytes), reels.of(OutputId::Main.name()));
             let outs = outlet(OutputId::Main).map(|out| (out, Side::A)).into_iter();
             let outs: Vec<_> = outs.chain(outlet(OutputId::Programme).map(|out| (out, Side::A))).collect();
             let out = move |payload: Bytes| {
@@ -129,7 +131,11 @@ impl Deck {
         if let Some(backup) = &config.roads.backup {
             let outs = outlet(OutputId::Backup).map(|out| (out, Side::A)).into_iter();
             let outs: Vec<_> = outs.chain(outlet(OutputId::Programme).map(|out| (out, Side::B))).collect();
-            let out = move |payload: Bytes| outs.iter().for_each(|(out, side)| out.push(*side, payload.clone()));
+            let reel = reels.of(OutputId::Backup.name());
+            let out = move |payload: Bytes| {
+                outs.iter().for_each(|(out, side)| out.push(*side, payload.clone()));
+                reel.put(payload);
+            };
             let made = mux(&mut muxes, &[1, 1], Box::new(out))?;
             sounding.push((Arc::clone(&made), 1));
             let settings =
@@ -140,16 +146,20 @@ impl Deck {
         let mut slides_every = 1;
         if let Some(dual) = &config.roads.dual {
             slides_every = dual.slides_rate.every(config.rate).unwrap_or(1);
-            let to = |id: OutputId| {
-                let out = outlet(id);
-                Box::new(move |payload: Bytes| out.iter().for_each(|out| out.push(Side::A, payload.clone())))
+            let to = |id: OutputId, stream: &'static str| {
+                let (out, reel) = (outlet(id), reels.of(stream));
+                Box::new(move |payload: Bytes| {
+                    out.iter().for_each(|out| out.push(Side::A, payload.clone()));
+                    reel.put(payload);
+                })
             };
             let (camera, slides): (Door, Door) = if dual.road.is_some() {
-                let made = mux(&mut muxes, &DUAL, to(OutputId::Camera))?;
+                let made = mux(&mut muxes, &DUAL, to(OutputId::Camera, BOTH))?;
                 ((Arc::clone(&made), 0), (made, 2))
             } else {
-                let camera = mux(&mut muxes, &[1, 1], to(OutputId::Camera))?;
-                ((camera, 0), (mux(&mut muxes, &[1], to(OutputId::Slides))?, 0))
+                let camera = mux(&mut muxes, &[1, 1], to(OutputId::Camera, OutputId::Camera.name()))?;
+                let slides = mux(&mut muxes, &[1], to(OutputId::Slides, OutputId::Slides.name()))?;
+                ((camera, 0), (slides, 0))
             };
             sounding.push((Arc::clone(&camera.0), 1));
             let of = |bitrate, rate| Settings { bitrate, gop: config.gop, rate, codec: Codec::H264 };
@@ -171,7 +181,7 @@ impl Deck {
             slides_every: AtomicU64::new(slides_every),
             bytes,
             key: Mutex::new(orders.key),
-            reel,
+            reels,
         };
         deck.apply(orders)?;
         Ok(deck)
@@ -225,8 +235,8 @@ impl Deck {
         if *key != orders.key {
             *key = orders.key;
             // the recorder hears of it first: what comes after on the reel has the key picture in it
-            self.reel.cut(orders.key);
-            self.force_key(OutputId::Main, None);
+            self.reels.cut(orders.key);
+            self.branches.iter().for_each(|branch| branch.force_key(None));
         }
         drop(key);
         if let Some(dual) = &self.config.roads.dual {

@@ -76,16 +76,14 @@ pub(super) fn choose(
 ) -> anyhow::Result<(Vec<EncoderKind>, Vec<String>)> {
     let codec = settings.codec;
     let has = |kind| gst::ElementFactory::find(encoder::element(kind, codec)).is_some();
-    let mut refused = Vec::new();
     let chosen = encoder::choose(board, codec, has, |kind| {
         within(encoder::trial_within(kind), trial, (kind, size, settings)).map_err(|error| {
             let error = format!("{error:#}");
             tracing::warn!(encoder = encoder::element(kind, codec), error, "encoder failed its trial");
-            refused.push(format!("{}: {error}", encoder::element(kind, codec)));
             error
         })
     });
-    let chosen = chosen.map_err(|why| {
+    let (chosen, refused) = chosen.map_err(|why| {
         tracing::warn!(why = why.join("; "), "no encoder works");
         let tried: Vec<_> = encoder::order(board).into_iter().map(|kind| encoder::element(kind, codec)).collect();
         anyhow::anyhow!(said::no_encoder(tried.join(" ")))
@@ -121,14 +119,21 @@ fn trial(kind: EncoderKind, size: PictureSize, settings: &Settings) -> anyhow::R
     let (first, last) = (elements.first().context("a chain has elements")?, elements.last().context("likewise")?);
     source.link(first)?;
     last.link(&sink)?;
-    pipe.set_state(gst::State::Playing)?;
     let bus = pipe.bus().context("a pipeline has a bus")?;
+    if let Err(error) = pipe.set_state(gst::State::Playing) {
+        // the driver's own words, if it has any
+        let said = bus.pop_filtered(&[gst::MessageType::Error]);
+        match said.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Error(words)) => anyhow::bail!(pipeline::driver_words(words)),
+            _ => return Err(error.into()),
+        }
+    }
     let limit = gst::ClockTime::from_mseconds(encoder::trial_within(kind).as_millis() as u64);
     let end = bus.timed_pop_filtered(limit, &[gst::MessageType::Eos, gst::MessageType::Error]);
     drop(guard);
     match end.as_ref().map(|m| m.view()) {
         Some(gst::MessageView::Eos(_)) => Ok(()),
-        Some(gst::MessageView::Error(error)) => anyhow::bail!(pipeline::words(error)),
+        Some(gst::MessageView::Error(error)) => anyhow::bail!(pipeline::driver_words(error)),
         _ => anyhow::bail!("gave nothing within {} s", limit.seconds()),
     }
 }

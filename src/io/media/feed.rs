@@ -107,7 +107,7 @@ impl Feed {
             source,
             fitted,
             slot: Mutex::new(Slot::new(period, config.reserve)),
-            store: Mutex::new(if config.sound.watched { Store::new(delay) } else { Store::plain(delay) }),
+            store: Mutex::new(if config.sound.followed { Store::new(delay) } else { Store::plain(delay) }),
             ear: Mutex::new(Ear::new(config.sound.watched)),
             claps,
             condition: Mutex::default(),

@@ -45,7 +45,7 @@ use self::stop::Stop;
 use self::tell::Tell;
 use crate::board::{Board, PictureDevice, SoundDevice};
 use crate::io::clock;
-use crate::io::reel::Reel;
+use crate::io::reel::Reels;
 use crate::io::task::Ends;
 use crate::lang::{Text, said};
 use crate::media::splice::Side;
@@ -74,7 +74,7 @@ fn init() -> anyhow::Result<()> {
 
 /// Runs pictures and sound until Orders end everything.
 ///
-/// `exit` is where the programme leaves towards the bonding engine; `reel` gets the same bytes for the recorder;
+/// `exit` is where the programme leaves towards the bonding engine; `reels` get the same bytes for the recorder;
 /// `uplinks` are what outputs of their own may be bound to.
 ///
 /// # Errors
@@ -83,7 +83,7 @@ pub async fn run(
     board: Arc<Board>,
     config: Arc<Config>,
     exit: Exit,
-    reel: Arc<Reel>,
+    reels: Arc<Reels>,
     uplinks: watch::Receiver<Vec<Uplink>>,
     mut ends: Ends,
 ) -> anyhow::Result<()> {
@@ -93,7 +93,7 @@ pub async fn run(
     let orders = ends.orders.borrow_and_update().media.clone();
     let runtime = tokio::runtime::Handle::current();
     let mut starting = tokio::task::spawn_blocking(move || {
-        let programme = Programme::start(&board, &config, &orders, &tell, reel)?;
+        let programme = Programme::start(&board, &config, &orders, &tell, reels)?;
         let way = |output: OutputId, outlet: &Outlet| Way {
             config: Arc::clone(&config),
             exit: exit.clone(),
@@ -262,7 +262,7 @@ impl Programme {
         config: &Arc<Config>,
         orders: &MediaOrders,
         tell: &Tell,
-        reel: Arc<Reel>,
+        reels: Arc<Reels>,
     ) -> anyhow::Result<Self> {
         let active = side(orders.outputs.active);
         // both programmes of one transport stream leave by one outlet
@@ -274,7 +274,7 @@ impl Programme {
             .collect::<anyhow::Result<Vec<_>>>()?;
         let every = config.prove;
         let prover = (!every.is_zero()).then(|| Prover::new(config.size));
-        let deck = Arc::new(Deck::start(board, config, orders, reel, &outlets, prover.clone(), tell)?);
+        let deck = Arc::new(Deck::start(board, config, orders, reels, &outlets, prover.clone(), tell)?);
         let mut programme = Self {
             deck: Arc::clone(&deck),
             outlets,

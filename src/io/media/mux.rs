@@ -7,6 +7,7 @@ use bytes::Bytes;
 use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
 
 use super::pipeline;
 use crate::lang::said;
@@ -59,6 +60,11 @@ impl Mux {
         if known.as_ref() != Some(caps) {
             entrance.set_caps(Some(caps));
             *known = Some(caps.clone());
+        }
+        let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        if key && caps.structure(0).is_some_and(|of| of.name().starts_with("video/")) {
+            // the tables go directly before it: whoever begins here, and the recorder that cuts here, has them
+            entrance.send_event(gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true).build());
         }
         let _ = entrance.push_buffer(buffer);
     }

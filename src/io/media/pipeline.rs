@@ -92,6 +92,15 @@ pub(super) fn words(error: &gst::message::Error) -> String {
     format!("{from}: {}", error.error())
 }
 
+/// The same, and what the driver said beside it. Not for a session: its address may hold a key.
+pub(super) fn driver_words(error: &gst::message::Error) -> String {
+    let debug = error.debug().unwrap_or_default();
+    // the first line says where in the element's source it was
+    let said = debug.split_once('\n').map_or("", |(_, said)| said).trim();
+    let rest = if said.is_empty() { String::new() } else { format!(" {}", said.replace('\n', " ")) };
+    words(error) + &rest
+}
+
 /// Makes sure that the pipeline stops when its owner goes.
 #[derive(Debug)]
 pub(super) struct Guard(pub(super) gst::Pipeline);

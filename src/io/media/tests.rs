@@ -184,6 +184,8 @@ fn config(roads: Roads) -> Config {
         size: SIZE,
         rate: FrameRate { num: 25, den: 1 },
         gop: seconds(2.0),
+        // a busy machine that is late with the sound would else make it longer, and show a picture twice for it
+        reserve: seconds(0.2),
         srt_latency: Duration::from_millis(200),
         store: std::env::temp_dir(),
         roads,
@@ -207,6 +209,10 @@ impl Show {
     }
 
     fn on(config: Config, uplinks: Vec<Uplink>) -> Self {
+        Self::with(config, uplinks, vec![EncoderKind::X264enc])
+    }
+
+    fn with(config: Config, uplinks: Vec<Uplink>, encoders: Vec<EncoderKind>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let backup = config.roads.backup.as_ref().map(|backup| (OutputId::Backup, backup.bitrate));
         let dual = config.roads.dual.iter();
@@ -243,7 +249,7 @@ impl Show {
             mixer_b: None,
             camera2: None,
             embedded: None,
-            encoders: vec![EncoderKind::X264enc],
+            encoders,
             uplinks: vec![],
             display: None,
             keys: Keys::default(),
@@ -292,6 +298,103 @@ impl Show {
         self.runtime.block_on(async {
             tokio::time::timeout(seconds(15.0), self.task).await.expect("the part ends when told").unwrap().unwrap();
         });
+    }
+}
+
+/// A stand-in for a board's own encoder: encodes, as long as its driver lets it start.
+mod hardware {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use gst::glib;
+    use gst::prelude::*;
+    use gstreamer as gst;
+
+    /// So many more times it starts.
+    pub(super) static STARTS: AtomicU32 = AtomicU32::new(0);
+
+    mod imp {
+        use std::sync::LazyLock;
+
+        use gst::glib;
+        use gst::prelude::*;
+        use gst::subclass::prelude::*;
+        use gstreamer as gst;
+
+        use super::{Ordering, STARTS};
+
+        #[derive(Debug, Default)]
+        pub struct Hardware;
+
+        #[glib::object_subclass]
+        impl ObjectSubclass for Hardware {
+            const NAME: &'static str = "LiveboxHardware";
+            type Type = super::Hardware;
+            type ParentType = gst::Bin;
+        }
+
+        impl ObjectImpl for Hardware {
+            fn properties() -> &'static [glib::ParamSpec] {
+                static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> =
+                    LazyLock::new(|| vec![glib::ParamSpecBoxed::builder::<gst::Structure>("extra-controls").build()]);
+                &PROPERTIES
+            }
+
+            fn set_property(&self, _: usize, _: &glib::Value, _: &glib::ParamSpec) {}
+
+            fn property(&self, _: usize, _: &glib::ParamSpec) -> glib::Value {
+                None::<gst::Structure>.to_value()
+            }
+
+            fn constructed(&self) {
+                self.parent_constructed();
+                let inner = gst::ElementFactory::make("x264enc");
+                let inner = inner.property_from_str("tune", "zerolatency").property("key-int-max", 50_u32);
+                let inner = inner.build().unwrap();
+                self.obj().add(&inner).unwrap();
+                for name in ["sink", "src"] {
+                    let pad = gst::GhostPad::with_target(&inner.static_pad(name).unwrap()).unwrap();
+                    self.obj().add_pad(&pad).unwrap();
+                }
+            }
+        }
+
+        impl GstObjectImpl for Hardware {}
+
+        impl ElementImpl for Hardware {
+            fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+                static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+                    gst::subclass::ElementMetadata::new("encoder", "Codec/Encoder/Video", "a stand-in", "livebox")
+                });
+                Some(&METADATA)
+            }
+
+            fn change_state(&self, change: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+                let one_less = |starts: u32| starts.checked_sub(1);
+                if change == gst::StateChange::NullToReady
+                    && STARTS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_err()
+                {
+                    gst::element_imp_error!(self, gst::ResourceError::OpenWrite, ["/dev/video11: Permission denied"]);
+                    return Err(gst::StateChangeError);
+                }
+                self.parent_change_state(change)
+            }
+        }
+
+        impl BinImpl for Hardware {}
+    }
+
+    glib::wrapper! {
+        pub struct Hardware(ObjectSubclass<imp::Hardware>) @extends gst::Bin, gst::Element, gst::Object,
+            @implements gst::ChildProxy;
+    }
+
+    /// From now on there is a `v4l2h264enc`, which starts so often.
+    pub(super) fn there(starts: u32) {
+        super::init().unwrap();
+        STARTS.store(starts, Ordering::SeqCst);
+        if gst::ElementFactory::find("v4l2h264enc").is_none() {
+            gst::Element::register(None, "v4l2h264enc", gst::Rank::NONE, Hardware::static_type()).unwrap();
+        }
     }
 }
 
@@ -477,9 +580,14 @@ fn an_encoder_that_stands_still_is_made_afresh_and_every_picture_comes() {
     let peer = Peer::srt(port, "");
     let show = Show::start(config(Roads { backup: Some(backup(srt(port))), ..Roads::default() }));
     show.opens(OutputId::Backup, 0);
-    wait(2.0);
+    // half way from one key picture of the distance to the next
+    wait(1.0);
     STALLED.store(true, Ordering::Relaxed);
     let at = clock::now();
+    wait(0.3);
+    let mut scan = Scan::new();
+    scan.push(&show.main(0));
+    let before = scan.video.len();
     show.hear("made afresh", |what| matches!(what, What::EncoderFailed { output: OutputId::Main, .. }));
     let took = clock::now().since(at);
     STALLED.store(false, Ordering::Relaxed);
@@ -490,10 +598,61 @@ fn an_encoder_that_stands_still_is_made_afresh_and_every_picture_comes() {
     eprintln!("made afresh {} ms after it stood still", took.as_millis());
     assert!(took < seconds(1.6), "{took:?}");
     let scan = unbroken("after-a-stall", &main);
-    let keys = scan.video.iter().filter(|picture| picture.key).count();
-    assert!(keys >= 3, "the first, those of the distance, and that of the new encoder: {keys}");
+    let keys: Vec<usize> = (0..scan.video.len()).filter(|n| scan.video[*n].key).collect();
+    eprintln!("{before} pictures before it stood still, key pictures at {keys:?}");
+    assert!(keys.iter().any(|n| n.abs_diff(before) <= 1), "the next picture is a key picture: {before} of {keys:?}");
     let backup = unbroken("beside-a-stall", &peer.bytes());
     assert!(backup.video.len() > 100, "the other encode never noticed: {}", backup.video.len());
+}
+
+/// What was refused of an output's encoder for good.
+fn refused(show: &Show, of: OutputId) -> Option<String> {
+    show.facts.lock().unwrap().iter().find_map(|what| match what {
+        What::EncoderFailed { output, for_good: true, why } if *output == of => Some(why.en.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn an_encoder_that_its_driver_refuses_is_named_and_the_next_one_carries_the_programme() {
+    let _stage = stage();
+    hardware::there(0);
+    let port = free_port();
+    let peer = Peer::srt(port, "");
+    let roads = Roads { backup: Some(backup(srt(port))), ..Roads::default() };
+    let show = Show::with(config(roads), vec![], vec![EncoderKind::V4l2h264enc, EncoderKind::X264enc]);
+    show.hear("refused", |what| matches!(what, What::EncoderFailed { output: OutputId::Main, for_good: true, .. }));
+    show.hear("chosen", |what| matches!(what, What::EncoderChosen { kind: EncoderKind::X264enc }));
+    show.opens(OutputId::Backup, 0);
+    peer.gets(60_000);
+    wait(1.5);
+    let (why, main) = (refused(&show, OutputId::Main).unwrap(), show.main(0));
+    show.end();
+
+    assert!(why.contains("v4l2h264enc") && why.contains("Permission denied"), "{why}");
+    unbroken("beside-a-refused-encoder", &main);
+}
+
+#[test]
+fn a_driver_that_carries_one_encode_and_no_more_leaves_the_second_to_the_processor() {
+    let _stage = stage();
+    // the trial, and the programme's own encode
+    hardware::there(2);
+    let port = free_port();
+    let peer = Peer::srt(port, "");
+    let roads = Roads { backup: Some(backup(srt(port))), ..Roads::default() };
+    let show = Show::with(config(roads), vec![], vec![EncoderKind::V4l2h264enc, EncoderKind::X264enc]);
+    show.hear("chosen", |what| matches!(what, What::EncoderChosen { kind: EncoderKind::V4l2h264enc }));
+    show.hear("refused", |what| matches!(what, What::EncoderFailed { output: OutputId::Backup, for_good: true, .. }));
+    show.opens(OutputId::Backup, 0);
+    peer.gets(60_000);
+    wait(1.5);
+    let (why, main) = (refused(&show, OutputId::Backup).unwrap(), show.main(0));
+    show.end();
+
+    assert!(why.contains("v4l2h264enc") && why.contains("x264enc"), "{why}");
+    unbroken("the-one-in-hardware", &main);
+    unbroken("the-one-in-software", &peer.bytes());
 }
 
 #[test]

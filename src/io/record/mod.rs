@@ -2,10 +2,12 @@
 
 mod bell;
 pub mod copy;
+mod disk;
 mod file;
 pub mod folder;
 #[cfg(feature = "gstreamer")]
 pub mod mp4;
+mod recorder;
 mod writer;
 
 use std::path::PathBuf;
@@ -16,26 +18,24 @@ use anyhow::Context as _;
 
 use self::bell::Bell;
 use self::folder::Folder;
-use self::writer::{Desk, Writer};
-use crate::io::reel::Reel;
+use self::recorder::{Desk, Recorder};
+use crate::io::reel::Reels;
 use crate::io::task::Ends;
 use crate::record::Config;
 use crate::time::Duration;
 
-/// Name of the stream that is recorded.
-const STREAM: &str = "main";
-
-/// Runs the recorder until everybody ends; what is open then is closed. `folder` is where recordings lie.
+/// Runs the recorder until everybody ends; what is open then is closed. `folder` is where recordings lie; every
+/// stream that has a reel in `reels` is recorded.
 ///
 /// # Errors
 /// If its thread cannot be started, or panicked.
-pub async fn run(folder: PathBuf, config: Config, reel: Arc<Reel>, mut ends: Ends) -> anyhow::Result<()> {
+pub async fn run(folder: PathBuf, config: Config, reels: Arc<Reels>, mut ends: Ends) -> anyhow::Result<()> {
     let (desk, bell) = (Arc::new(Desk::default()), Arc::new(Bell::default()));
     let orders = Arc::new(ends.orders.borrow_and_update().record.clone());
     desk.want(orders);
-    let writer = Writer::new(Folder::new(folder), STREAM, config, reel, Arc::clone(&desk), ends.clone());
+    let recorder = Recorder::new(Folder::new(folder), config, reels, Arc::clone(&desk), ends.clone());
     let ended = Arc::clone(&bell);
-    let thread = thread::Builder::new().name("record".into()).spawn(move || writer.run(&ended))?;
+    let thread = thread::Builder::new().name("record".into()).spawn(move || recorder.run(&ended))?;
     // if this task is aborted, its thread ends all the same
     let _leave = Leave(Arc::clone(&bell));
     let mut look = tokio::time::interval(Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! The recorder's thread: takes what lies on the reel, cuts it, writes it, and watches the room.
+//! One stream's writer: takes what lies on its reel, cuts it, and writes it.
 //!
 //! ```text
 //!            ordered                 key picture               ordered off, and a key picture
@@ -9,28 +9,18 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use nix::fcntl::Flock;
-
-use super::bell::Bell;
+use super::disk::Disk;
 use super::file::Running;
-use super::folder::Folder;
 use crate::io::clock;
 use crate::io::reel::{Piece, Reel};
-use crate::io::task::Ends;
 use crate::lang::Text;
 use crate::message::{RecordOrders, What};
-use crate::record::{Config, Cutter, Out, Room, Segment, StopCause, Tally, Verdict};
+use crate::record::{Cutter, Out, Segment, StopCause, Tally};
 use crate::time::{Duration, Instant};
-use crate::units::{Bitrate, Bytes};
+use crate::units::Bytes;
 
-/// The reel is looked at so often: what a killed process loses, besides what the kernel has.
-pub(super) const LOOK: Duration = Duration::from_millis(100);
-/// Everything goes to the disk so often: half of what a power loss may cost, since a sync takes its time.
-const SYNC: Duration = Duration::from_millis(500);
-/// Figures are stated so often.
-const MEASURE: Duration = Duration::from_secs(1);
 /// After a failure it is tried again so often.
 const AGAIN: Duration = Duration::from_secs(5);
 /// A key picture that was asked for is waited for so long; then a recording that is to end, ends.
@@ -38,30 +28,10 @@ const KEY_WITHIN: Duration = Duration::from_secs(3);
 /// Orders that belong to a cut on the reel are waited for so long.
 const ORDERS_WITHIN: Duration = Duration::from_secs(1);
 
-/// What the part tells its thread.
-#[derive(Debug, Default)]
-pub(super) struct Desk {
-    wanted: Mutex<Arc<RecordOrders>>,
-}
-
-impl Desk {
-    pub(super) fn want(&self, orders: Arc<RecordOrders>) {
-        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = orders;
-    }
-
-    fn wanted(&self) -> Arc<RecordOrders> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Everything that the thread holds.
+/// Everything that belongs to one stream.
 pub(super) struct Writer {
-    folder: Folder,
     stream: &'static str,
-    config: Config,
     reel: Arc<Reel>,
-    desk: Arc<Desk>,
-    ends: Ends,
     orders: Arc<RecordOrders>,
     cutter: Cutter,
     running: Option<Running>,
@@ -74,32 +44,14 @@ pub(super) struct Writer {
     leaving: Option<Instant>,
     /// Bytes were passed over since the last ones that were looked at.
     skipping: bool,
-    room: Room,
-    full: bool,
     again: Instant,
-    claim: Option<Flock<std::fs::File>>,
-    synced: Instant,
-    measured: (Instant, u64),
-    written: u64,
 }
 
 impl Writer {
-    pub(super) fn new(
-        folder: Folder,
-        stream: &'static str,
-        config: Config,
-        reel: Arc<Reel>,
-        desk: Arc<Desk>,
-        ends: Ends,
-    ) -> Self {
-        let now = clock::now();
+    pub(super) fn new(stream: &'static str, reel: Arc<Reel>) -> Self {
         Self {
-            folder,
             stream,
-            config,
             reel,
-            desk,
-            ends,
             orders: Arc::default(),
             cutter: Cutter::default(),
             running: None,
@@ -108,60 +60,41 @@ impl Writer {
             pieces: VecDeque::new(),
             leaving: None,
             skipping: false,
-            room: Room::default(),
-            full: false,
-            again: now,
-            claim: None,
-            synced: now,
-            measured: (now, 0),
-            written: 0,
+            again: clock::now(),
         }
     }
 
-    /// Runs until the desk says the end; the running segment is closed then.
-    pub(super) fn run(mut self, stop: &Bell) {
-        self.recover();
-        // whatever is on the reel is older than this recorder
-        let _ = self.reel.take();
-        loop {
-            let ended = stop.wait(LOOK);
-            self.turn();
-            if ended {
-                self.close(None);
-                return;
-            }
-        }
+    /// Bytes of the running segment.
+    pub(super) fn bytes(&self) -> Bytes {
+        Bytes(self.running.as_ref().map_or(0, |running| running.segment().bytes))
     }
 
-    fn turn(&mut self) {
-        let now = clock::now();
+    /// Takes what came since, and does what is ordered.
+    pub(super) fn turn(&mut self, now: Instant, disk: &mut Disk, orders: &Arc<RecordOrders>) {
         // first the bytes, then the orders: what the orders asked for may be among the bytes already
         self.pieces.extend(self.reel.take());
-        let orders = self.desk.wanted();
-        if orders != self.orders {
-            self.obey(now, orders);
+        if *orders != self.orders {
+            self.obey(now, disk, Arc::clone(orders));
         }
         while let Some(piece) = self.next_piece(now) {
-            self.take(now, piece);
+            self.take(now, disk, piece);
         }
         if self.leaving.is_some_and(|until| now >= until) {
             self.leaving = None;
-            self.close(None);
+            self.close(disk, None);
         }
         // from here on it outlives this process
         let flushed = self.running.as_mut().map_or(Ok(()), Running::flush);
-        self.or_stop(now, flushed);
-        if now.since(self.synced) >= SYNC {
-            self.synced = now;
-            let synced = self.running.as_mut().map_or(Ok(()), Running::sync);
-            self.or_stop(now, synced);
-        }
-        if now.since(self.measured.0) >= MEASURE {
-            self.watch(now);
-        }
+        self.or_stop(now, disk, flushed);
     }
 
-    fn obey(&mut self, now: Instant, orders: Arc<RecordOrders>) {
+    /// From here on it outlives a power loss.
+    pub(super) fn sync(&mut self, now: Instant, disk: &Disk) {
+        let synced = self.running.as_mut().map_or(Ok(()), Running::sync);
+        self.or_stop(now, disk, synced);
+    }
+
+    fn obey(&mut self, now: Instant, disk: &Disk, orders: Arc<RecordOrders>) {
         let before = std::mem::replace(&mut self.orders, orders);
         if self.orders.on {
             self.leaving = None;
@@ -171,9 +104,10 @@ impl Writer {
                 self.again = now;
             } else if self.orders.cut == before.cut && self.orders.label != before.label {
                 let renamed = self.running.as_mut().map_or(Ok(()), |running| running.rename(&self.orders.label));
-                self.or_stop(now, renamed);
+                self.or_stop(now, disk, renamed);
                 if let Some(running) = &self.running {
-                    self.ends.state_blocking(What::SegmentRenamed { file: running.segment().file.clone() });
+                    let (stream, file) = (self.stream.to_owned(), running.segment().file.clone());
+                    disk.ends.state_blocking(What::SegmentRenamed { stream, file });
                 }
             }
         } else if self.running.is_some() {
@@ -194,7 +128,7 @@ impl Writer {
         self.pieces.pop_front()
     }
 
-    fn take(&mut self, now: Instant, piece: Piece) {
+    fn take(&mut self, now: Instant, disk: &mut Disk, piece: Piece) {
         match piece {
             Piece::Cut(number) => {
                 // of cuts in quick succession the last one counts, it has the name
@@ -204,27 +138,27 @@ impl Writer {
                 }
             }
             Piece::Fresh => {
-                self.close(None);
+                self.close(disk, None);
                 self.cutter.restart();
                 self.cutter.arm();
             }
             Piece::Gap(lost) => {
                 if self.running.is_some() {
-                    self.close(None);
-                    self.ends.state_blocking(What::RecordingGap { lost: Bytes(lost) });
+                    self.close(disk, None);
+                    disk.ends.state_blocking(What::RecordingGap { lost: Bytes(lost) });
                 }
                 // the gap is told as such, it is not missing in what comes
                 self.cutter.restart();
                 self.cutter.arm();
             }
-            Piece::Bytes(bytes) => self.bytes(now, &bytes),
+            Piece::Bytes(bytes) => self.write(now, disk, &bytes),
         }
     }
 
-    fn bytes(&mut self, now: Instant, bytes: &[u8]) {
+    fn write(&mut self, now: Instant, disk: &mut Disk, bytes: &[u8]) {
         if self.running.is_none() {
             // it goes on at a key picture, once there is room again
-            if !self.orders.on || self.full || now < self.again {
+            if !self.orders.on || disk.full || now < self.again {
                 self.skipping = true;
                 return;
             }
@@ -238,48 +172,41 @@ impl Writer {
         cutter.push(bytes, &mut |out| match out {
             Out::Bytes(bytes) => {
                 if let Some(running) = &mut self.running {
-                    self.written += bytes.len() as u64;
+                    disk.written += bytes.len() as u64;
                     let written = running.write(bytes);
-                    self.or_stop(now, written);
+                    self.or_stop(now, disk, written);
                 }
             }
             Out::Cut(tally) => {
-                let joined = self.close(Some(tally));
+                let joined = self.close(disk, Some(tally));
                 self.leaving = None;
-                if self.orders.on && !self.full {
-                    self.open(now, joined);
+                if self.orders.on && !disk.full {
+                    self.open(now, disk, joined);
                 }
             }
         });
         self.cutter = cutter;
     }
 
-    fn open(&mut self, now: Instant, joined: bool) {
-        let opened = self
+    fn open(&mut self, now: Instant, disk: &mut Disk, joined: bool) {
+        let opened = disk
             .claimed()
-            .and_then(|()| Running::open(&self.folder, self.stream, &self.orders.label, joined, clock::wall()));
+            .and_then(|()| Running::open(&disk.folder, self.stream, &self.orders.label, joined, clock::wall()));
         match opened {
             Ok(running) => {
                 let file = running.segment().file.clone();
                 tracing::info!(file, "segment opened");
                 self.running = Some(running);
                 self.opened_for = self.orders.cut;
-                self.ends.state_blocking(What::SegmentOpened { file });
+                disk.ends.state_blocking(What::SegmentOpened { stream: self.stream.to_owned(), file });
             }
-            Err(error) => self.fail(now, &error),
+            Err(error) => self.fail(now, disk, &error),
         }
-    }
-
-    fn claimed(&mut self) -> io::Result<()> {
-        if self.claim.is_none() {
-            self.claim = Some(self.folder.claim()?);
-        }
-        Ok(())
     }
 
     /// Closes the running segment, if there is one: at a cut with its tally, else where the bytes end.
     /// True if it is whole: what follows now, follows it without a byte between them.
-    fn close(&mut self, tally: Option<Tally>) -> bool {
+    pub(super) fn close(&mut self, disk: &Disk, tally: Option<Tally>) -> bool {
         let Some(mut running) = self.running.take() else { return false };
         let mut written = Ok(());
         let tally = tally.unwrap_or_else(|| {
@@ -294,7 +221,7 @@ impl Writer {
         let number = running.segment().number;
         match written.and_then(|()| running.close(tally, clock::wall())) {
             Ok(segment) => {
-                self.closed(segment);
+                closed(disk, segment);
                 true
             }
             Err(error) => {
@@ -304,101 +231,28 @@ impl Writer {
         }
     }
 
-    fn closed(&self, segment: Segment) {
-        tracing::info!(file = segment.file, bytes = segment.bytes, pictures = segment.pictures, "segment closed");
-        self.ends.state_blocking(What::SegmentClosed(segment));
-    }
-
-    fn or_stop(&mut self, now: Instant, result: io::Result<()>) {
+    fn or_stop(&mut self, now: Instant, disk: &Disk, result: io::Result<()>) {
         if let Err(error) = result {
-            self.fail(now, &error);
+            self.fail(now, disk, &error);
         }
     }
 
     /// The disk refuses: what is there is mended like after a power loss, and it is tried again.
-    fn fail(&mut self, now: Instant, error: &io::Error) {
+    fn fail(&mut self, now: Instant, disk: &Disk, error: &io::Error) {
         let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         let broken = self.running.take().map(|running| running.segment().clone());
         self.again = now + AGAIN;
-        if let Some(Err(error)) = broken.map(|segment| self.folder.recover(segment)) {
+        if let Some(Err(error)) = broken.map(|segment| disk.folder.recover(segment)) {
             tracing::warn!(%error, "a broken segment could not be closed; it is mended at the next start");
         }
         tracing::warn!(%error, "the recording stops; it is tried again");
         let cause = if full { StopCause::DiskFull } else { StopCause::Unwritable };
-        let why = Text::raw(format!("{}: {error}", self.folder.path().display()));
-        self.ends.state_blocking(What::RecordingStopped { cause, why });
+        let why = Text::raw(format!("{}: {error}", disk.folder.path().display()));
+        disk.ends.state_blocking(What::RecordingStopped { stream: self.stream.to_owned(), cause, why });
     }
+}
 
-    /// Looks at the room, makes some if there is little, and states the figures.
-    fn watch(&mut self, now: Instant) {
-        let seconds = now.since(self.measured.0).as_secs_f64();
-        let rate = Bitrate::bps(((self.written - self.measured.1) as f64 * 8.0 / seconds) as u64);
-        self.measured = (now, self.written);
-        let Ok((mut free, total)) = self.folder.room() else { return };
-        let mut verdict = self.room.update(free, &self.config);
-        if verdict != Verdict::Enough && self.claimed().is_ok() {
-            free = self.tidy(free);
-            verdict = self.room.update(free, &self.config);
-        }
-        let full = verdict == Verdict::Stop;
-        if full && !self.full && self.orders.on {
-            self.close(None);
-            let why = Text::raw(format!("{}: {free}", self.folder.path().display()));
-            self.ends.state_blocking(What::RecordingStopped { cause: StopCause::DiskFull, why });
-        }
-        self.full = full;
-        let bytes = Bytes(self.running.as_ref().map_or(0, |running| running.segment().bytes));
-        self.ends.measure(What::RecordingMeasured { bytes, rate, free, total });
-    }
-
-    /// Deletes what may go, oldest first, until there is room or nothing more may go.
-    fn tidy(&mut self, mut free: Bytes) -> Bytes {
-        // others may have protected segments since
-        let Ok(mut index) = self.folder.index() else { return free };
-        while free < self.config.keep_free
-            && let Some(kept) = index.expendable(self.config.protect_uncopied).cloned()
-        {
-            let (number, file) = (kept.segment.number, kept.segment.file.clone());
-            if let Err(error) = self.folder.remove(&kept.segment) {
-                tracing::warn!(file, %error, "a recording could not be deleted");
-                break;
-            }
-            tracing::info!(file, "deleted to make room");
-            self.ends.state_blocking(What::SegmentRemoved { file });
-            index.note(crate::record::Entry::Removed { number });
-            free = self.folder.room().map_or(free, |(free, _)| free);
-        }
-        free
-    }
-
-    /// Closes what the last run left open, aside: hashing an hour must not hold the first bytes up.
-    fn recover(&mut self) {
-        if let Err(error) = self.claimed() {
-            tracing::warn!(%error, folder = %self.folder.path().display(), "the folder of the recordings cannot be used yet");
-            return;
-        }
-        let open: Vec<_> = match self.folder.index() {
-            Ok(index) => index.segments().filter(|kept| kept.open).map(|kept| kept.segment.clone()).collect(),
-            Err(error) => {
-                tracing::warn!(%error, "the index of the recordings cannot be read");
-                return;
-            }
-        };
-        let (folder, ends) = (self.folder.clone(), self.ends.clone());
-        let mend = move || {
-            for segment in open {
-                let file = segment.file.clone();
-                match folder.recover(segment) {
-                    Ok(Some(segment)) => {
-                        tracing::info!(file, bytes = segment.bytes, "a segment that was cut off is closed");
-                        ends.state_blocking(What::SegmentClosed(segment));
-                    }
-                    Ok(None) => tracing::info!(file, "a segment that was cut off held nothing"),
-                    Err(error) => tracing::warn!(file, %error, "a segment that was cut off cannot be closed"),
-                }
-            }
-        };
-        // without a thread to be had it is mended at the next start
-        let _ = std::thread::Builder::new().name("record-mend".into()).spawn(mend);
-    }
+fn closed(disk: &Disk, segment: Segment) {
+    tracing::info!(file = segment.file, bytes = segment.bytes, pictures = segment.pictures, "segment closed");
+    disk.ends.state_blocking(What::SegmentClosed(segment));
 }

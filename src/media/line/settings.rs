@@ -94,8 +94,10 @@ pub struct Settings {
     pub levelling: Levelling,
     /// The programme leaves a line that is at fault by itself.
     pub auto_switch: bool,
-    /// Findings, loudness, alignment and following of each card's clock; off on a processor too weak for them.
+    /// Findings, loudness and alignment; off on a processor too weak for them.
     pub watched: bool,
+    /// Each card's clock is followed; what `watched` is, if nothing is written.
+    pub followed: bool,
     /// A line is silent after so long of the other's programme.
     pub silent_after: Duration,
     /// Of camera, slides, mixer A, mixer B, embedded sound.
@@ -110,6 +112,7 @@ impl Default for Settings {
             levelling: Levelling::Off,
             auto_switch: true,
             watched: true,
+            followed: true,
             silent_after: Duration::from_secs(5),
             delay: [Delay::default(); 5],
         }
@@ -135,12 +138,14 @@ impl Settings {
         };
         let ms = Duration::from_millis;
         let keys = ["delay_camera", "delay_slides", "delay_a", "delay_b", "delay_embedded"];
+        let watched = section.flag("watched", default.watched);
         Self {
             gain,
             high_pass,
             levelling,
             auto_switch: section.flag("auto_switch", default.auto_switch),
-            watched: section.flag("watched", default.watched),
+            watched,
+            followed: section.flag("followed", watched),
             silent_after: section.duration("silent_after", default.silent_after, ms(1000)..=ms(30_000)),
             delay: keys.map(|key| Delay::ms(section.integer(key, 0, Delay::RANGE))),
         }

@@ -169,8 +169,8 @@ fn opening(datagram: &[u8]) -> Result<Clear<'_>, Error> {
     let mut cursor = Cursor(datagram);
     let read = |cursor: &mut Cursor<'_>| Some((cursor.u8()? & 0x0f, cursor.u8()?, cursor.take(8)?.try_into().ok()?));
     let (kind, version, token) = read(&mut cursor).ok_or(too_short(datagram, HEAD))?;
-    if version != VERSION {
-        // every version keeps these ten bytes, so that it can be told
+    if version != VERSION && kind != REFUSAL {
+        // every version keeps these ten bytes, and a refusal whole, so that it can be told
         return Ok(Clear::UnknownVersion { token: matches!(kind, ASK | HELLO).then_some(token) });
     }
     let cookie = |cursor: &mut Cursor<'_>| {

@@ -93,7 +93,8 @@ impl<'a> Hello<'a> {
     /// Reads the payload of the first Noise message.
     ///
     /// # Errors
-    /// If it is too short, or names a kind of stream, or a number of streams, that this version does not know.
+    /// If it is too short, or names a kind of stream, or a number of streams, that this version does not know, or one
+    /// number twice.
     pub fn parse(payload: &'a [u8]) -> Result<Self, Error> {
         let short = Error::TooShort { len: payload.len(), wanted: payload.len() + 1 };
         let mut cursor = Cursor(payload);
@@ -103,11 +104,15 @@ impl<'a> Hello<'a> {
         if count == 0 || usize::from(count) > MOST_STREAMS {
             return Err(Error::UnknownType(u16::from(count)));
         }
+        let mut seen = 0_u16;
         for _ in 0..count {
             let info = stream(&mut cursor).ok_or(short)?;
-            if usize::from(info.number) >= MOST_STREAMS || (info.kind == StreamKind::Srt && count > 1) {
+            let place = 1_u16.checked_shl(info.number.into()).unwrap_or(0);
+            // a number beyond the last has no place, one that came already has it no more
+            if place & !seen == 0 || (info.kind == StreamKind::Srt && count > 1) {
                 return Err(Error::UnknownType(u16::from(info.number)));
             }
+            seen |= place;
         }
         let mut counters = [0; LINKS];
         for _ in 0..cursor.u8().ok_or(short)? {

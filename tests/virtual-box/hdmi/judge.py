@@ -90,6 +90,12 @@ def kind(half, upright):
     return "other"
 
 
+def narrow(half):
+    """A picture with black bars at its sides."""
+    row = half[GRID // 2]
+    return row[0] < row[1] - 30
+
+
 def runs(kinds):
     """(kind, first, beyond last) of each run of pictures alike."""
     begins = [0, *(n for n in range(1, len(kinds)) if kinds[n] != kinds[n - 1]), len(kinds)]
@@ -181,13 +187,22 @@ wait = (back - last) / RATE if back else 99
 check("and returns after three seconds of calm", PROOF - SLACK <= wait <= PROOF + RELOCK, f"{wait:.2f} s",
       f"{PROOF} to {PROOF + RELOCK} s")  # fmt: skip
 
+# another size has another shape: 720x576 has black bars at its sides, so the new picture is told from the one
+# before, which may stand meanwhile
 for entry in (e for e in plot if e["what"].startswith("now ")):
-    at = int(picture_at(entry["after"]))
-    away = [n for n in range(at, min(len(shown["camera"]), at + 8 * RATE)) if shown["camera"][n] != "own"]
-    gone = (away[-1] + 1 - at) / RATE if away else 0.0
-    check(f"camera, {entry['what']}: own picture again after", gone <= RELOCK + SLACK, f"{gone:.2f} s", f"{RELOCK} s")
+    wanted = "576" in entry["what"]
+    begin, end = int(picture_at(entry["before"])), int(picture_at(entry["after"])) + 8 * RATE
+    seen = [n for n in range(begin, min(len(left), end)) if shown["camera"][n] == "own" and narrow(left[n]) == wanted]
+    wait = (seen[0] - picture_at(entry["before"])) / RATE if seen else 99
+    check(f"camera, {entry['what']}: the new picture after", 0 < wait <= RELOCK + SLACK, f"{wait:.2f} s", f"{RELOCK} s")
+    between = {shown["camera"][n] for n in range(begin, seen[0])} if seen else {"nothing"}
+    check(f"camera, {entry['what']}: meanwhile", between <= {"own", "slate"}, ", ".join(sorted(between)),
+          "the last picture or the slate")  # fmt: skip
 check("both pictures at the end", shown["camera"][-1] == shown["slides"][-1] == "own",
       f"{shown['camera'][-1]}, {shown['slides'][-1]}", "own, own")  # fmt: skip
+log = re.sub(r"\x1b\[[0-9;]*m", "", (OUT / "box.log").read_text(errors="replace"))
+cut = {slot for slot in ("wired", "lte3") if re.search(rf'uplink slot="{slot}".*(carrier=false|default_route=false)', log)}
+check("links cut meanwhile", len(cut) == 2, ", ".join(sorted(cut)) or "none", "wired, lte3")
 edids = [path.read_bytes() for path in sorted(OUT.glob("edid-*.bin"))]
 ours = [edid for edid in edids if b"LIVEBOX" in edid[108:126] and len(edid) == 256 and not any(sum(edid[at : at + 128]) % 256 for at in (0, 128))]
 check("inputs that offer our EDID", len(ours) >= 2, f"{len(ours)} of {len(edids)}", "2")

@@ -43,6 +43,9 @@ const ASTRAY: f64 = 240.0;
 const FAR: f64 = 2400.0;
 /// A move by so little a tick is a glide, samples: it is stretched in, not cut.
 const GLIDE: i64 = 16;
+/// Pieces that come too late for the line's place are waited for so long, samples: half a second; then it takes
+/// the place that they leave it.
+const PATIENCE: usize = 24_000;
 /// A capture that goes on within so many samples after the store ran dry was late: 200 ms.
 const STUTTER: usize = 9600;
 
@@ -83,6 +86,8 @@ pub struct Store {
     late: Lateness,
     // ticks since it ran dry, until it is known why
     dry: Option<u32>,
+    // samples for which it has had some and not sounded
+    waited: usize,
     // it was emptied on purpose
     left: bool,
     stuttered: bool,
@@ -122,6 +127,7 @@ impl Store {
             glide: 0,
             late: Lateness::default(),
             dry: None,
+            waited: 0,
             left: false,
             stuttered: false,
             last: [0.0; 2],
@@ -233,16 +239,20 @@ impl Store {
         if self.phase == Phase::Silent {
             self.look_back(out.len());
             let placed = self.target() as f64 + self.drift.ahead(due).unwrap_or_default();
-            let wanted = placed.max((out.len() + PIECE) as f64);
+            let least = (out.len() + PIECE) as f64;
+            let wanted = placed.max(least);
             let count = wanted.round() as usize;
-            if self.samples.len() < count {
+            if !self.samples.is_empty() {
+                self.waited += out.len();
+            }
+            if self.samples.len() < count || (placed < least && self.waited < PATIENCE) {
                 self.ring_out(out, 0);
                 return false;
             }
             self.phase = Phase::Playing { faded_in: 0 };
             // what was due before is over; nobody hears it go, it was silent
             self.samples.drain(..self.samples.len() - count);
-            (self.behind, self.astray, self.glide) = (wanted - placed, 0.0, 0);
+            (self.behind, self.astray, self.glide, self.waited) = (wanted - placed, 0.0, 0, 0);
         }
         self.follow(due, out.len());
         while self.made.len() < out.len() && self.resample() {}
@@ -549,16 +559,16 @@ mod tests {
     }
 
     /// Plays `seconds` of a ramp from a card whose pieces of 10 ms come up to 3 ms late; `card` may keep pieces
-    /// back and move the line. Gives how late each tick's first sample was, in samples; none of silence.
-    fn lateness(seconds: usize, mut card: impl FnMut(usize, &mut Store) -> bool) -> Vec<Option<f64>> {
+    /// back (`None`), lose them (`Some(false)`) and move the line. Gives how late each tick's first sample was, in samples; none of silence.
+    fn lateness(seconds: usize, mut card: impl FnMut(usize, &mut Store) -> Option<bool>) -> Vec<Option<f64>> {
         let mut rng = crate::rng::Rng::simulated(3);
         let mut store = Store::new(Duration::from_millis(60));
         let (mut piece, mut out) = (0, [[0.0; 2]; TICK]);
         (1..=seconds * 25)
             .map(|tick| {
                 let gives = card(tick, &mut store);
-                while (piece + 1) * 480 + (rng.unit() * 144.0) as usize <= tick * TICK {
-                    if gives {
+                while gives.is_some() && (piece + 1) * 480 + (rng.unit() * 144.0) as usize <= tick * TICK {
+                    if gives == Some(true) {
                         let ramp = (piece * 480..(piece + 1) * 480).map(|i| [i as f32 * 1e-7; 2]);
                         store.push(at((piece + 1) * 480), ramp);
                     }
@@ -573,8 +583,13 @@ mod tests {
 
     #[test]
     fn a_line_comes_back_to_its_very_place_after_every_hole() {
-        // a card that falls silent three times
-        let late = lateness(60, |tick, _| ![400..410, 700..760, 1100..1103].iter().any(|hole| hole.contains(&tick)));
+        // a card that loses sound three times, and twice a thread that is late
+        let late = lateness(60, |tick, _| match tick {
+            400..410 | 700..760 | 1100..1103 => Some(false),
+            // it comes late, and then all at once
+            500..504 | 900..902 => None,
+            _ => Some(true),
+        });
 
         let heard: Vec<f64> = late.iter().flatten().copied().collect();
         assert!(late.iter().filter(|tick| tick.is_none()).count() > 60, "it does fall silent");
@@ -589,7 +604,7 @@ mod tests {
     fn a_line_that_glides_is_stretched_and_has_no_hole() {
         let late = lateness(40, |tick, store| {
             store.set_extra((tick as i64 - 250).clamp(0, 240) * 4, true);
-            true
+            Some(true)
         });
 
         assert!(late[4..].iter().all(Option::is_some), "no hole");
@@ -603,7 +618,7 @@ mod tests {
         let mut room = 0;
         lateness(20, |_, store| {
             room = store.room(TICK);
-            true
+            Some(true)
         });
 
         // 60 ms less a tick, a piece of the resampler, and pieces of 10 ms that come up to 3 ms late

@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(watch.leads(), Leads::LeftOnly);
         watch.hear(&tenth(-75.0, -20.0), &dead);
         assert_eq!(watch.leads(), Leads::RightOnly);
-        watch.hear(&Tenth { likeness: 0.99, ..tenth(-20.0, -20.0) }, &Findings::default());
-        assert_eq!(watch.leads(), Leads::DualMono);
+        watch.hear(&tenth(-20.0, -20.0), &Findings::default());
+        assert_eq!(watch.leads(), Leads::Stereo);
     }
 }

@@ -337,4 +337,5 @@ fn repairs_that_travel_ahead_save_a_deadline_too_short_to_ask_again() {
     let score = played("lossy", 0, Bitrate::mbps(6), latency);
 
     assert!(score.bad() * 1000 < score.delivered, "{}\n{}", Score::head(), score.row());
+    assert!(score.redundancy < 0.15, "{}", score.redundancy);
 }

@@ -43,8 +43,10 @@ const DECAY: f64 = 0.01;
 const AHEAD: f64 = 0.4;
 /// What a link carried so long ago may be half or twice that now: it is tried as a new one is.
 const AGES: Duration = Duration::from_secs(3);
-/// Arrivals are counted over this, or over as many tens as it takes.
+/// Arrivals are counted over this; tens over this share of a round trip at least, and over as many as it takes: up to
+/// nine packets more or less are told of in between, when the listener's own ACK moves.
 const SPAN: Duration = Duration::from_millis(100);
+const TURN_SHARE: f64 = 0.75;
 /// Arrivals of a shorter time say nothing.
 const LEAST_SPAN: Duration = Duration::from_millis(30);
 /// Arrival times remembered.
@@ -168,7 +170,7 @@ impl Capacity {
             self.starting = true;
         }
         let sample = match self.pace {
-            Pace::Tens => self.sample(now),
+            Pace::Tens => self.sample(now, SPAN.max(Duration::from_micros((TURN_SHARE * least_rtt_us) as u64))),
             Pace::Each => self.sample_each(now),
         };
         // the bottleneck carried the other's as well
@@ -200,14 +202,14 @@ impl Capacity {
         };
     }
 
-    /// Bytes per microsecond that arrived lately; a silence longer than the arrivals' own pace counts against it.
-    fn sample(&self, now: Instant) -> Option<f64> {
+    /// Bytes per microsecond that arrived in the last `span`; a silence longer than the arrivals' own pace counts against it.
+    fn sample(&self, now: Instant, span: Duration) -> Option<f64> {
         let (last, _) = *self.arrivals.back()?;
         let mut sum = 0.0;
         let mut start = None;
         // at least two whole intervals, or one arrival of ten would be taken for a rate
         for (count, (at, bytes)) in self.arrivals.iter().rev().enumerate() {
-            if count >= 2 && now.since(*at) > SPAN {
+            if count >= 2 && now.since(*at) > span {
                 start = Some(*at);
                 break;
             }
@@ -220,12 +222,12 @@ impl Capacity {
             // the first arrival ever has no beginning
             sum -= self.arrivals.front().map_or(0.0, |(_, bytes)| *bytes);
         }
-        let span = last.since(start).as_micros() as f64;
-        if span < 5_000.0 {
+        let took = last.since(start).as_micros() as f64;
+        if took < 5_000.0 {
             return None;
         }
         let silent = now.since(start).as_micros() as f64;
-        Some((sum / span).min((sum + 9.0 * FULL) / silent.max(1.0)))
+        Some((sum / took).min((sum + 9.0 * FULL) / silent.max(1.0)))
     }
 
     /// Bytes per microsecond that arrived in the last 100 ms, or since the link is busy.
@@ -321,6 +323,28 @@ mod tests {
 
         let mbit = capacity.rate() * 8.0;
         assert!((5.0..6.0).contains(&mbit), "{mbit}");
+    }
+
+    #[test]
+    fn what_is_told_of_before_its_ten_is_full_moves_the_rate_of_a_far_link_less() {
+        let shown = |least_rtt_us: f64| {
+            let mut capacity = Capacity::new(Pace::Tens);
+            for n in 1..=200 {
+                // ten packets each 30 ms, nine of each fourth ten a little sooner
+                match n % 12 {
+                    0 | 3 | 6 => capacity.arrived(at(n * 10), 10.0 * FULL),
+                    7 => capacity.arrived(at(n * 10), 9.0 * FULL),
+                    9 => capacity.arrived(at(n * 10), FULL),
+                    _ => {}
+                }
+                capacity.tick(at(n * 10), TICK, n < 100, 50_000.0, least_rtt_us);
+            }
+            capacity.rate() / (10.0 * FULL / 30_000.0)
+        };
+
+        let (near, far) = (shown(50_000.0), shown(250_000.0));
+
+        assert!(far < 1.1 && far < near - 0.02, "{far} of what it carries, {near} without a round trip");
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Sender {
         match packet {
             Packet::Ack(ack) => return self.take_ack(now, at, *ack, datagram),
             Packet::Nak(list) => {
-                let returned = Duration::from_micros(self.core.links[at].rtt.least_us() as u64);
+                let returned = Duration::from_micros(self.core.links[at].one_way() as u64);
                 self.take_nak(now, *list, datagram, returned);
             }
             Packet::Handshake(handshake) => {
@@ -224,7 +224,7 @@ impl Sender {
         true
     }
 
-    /// What we hold we also bring; only of the rest the caller hears. The word was under way for `returned` at most.
+    /// What we hold we also bring; only of the rest the caller hears. The word was under way for about `returned`.
     pub(super) fn take_nak(&mut self, now: Instant, list: srt::LossList<'_>, datagram: &[u8], returned: Duration) {
         let copy = self.session.is_copy(now, datagram);
         let mut left = MOST_NAKED;

@@ -39,6 +39,10 @@ const ROOMY: f64 = 1_000.0;
 const REPAIRS: usize = 2;
 const REPAIRS_SHORT: usize = 4;
 const SHORT: Duration = Duration::from_millis(150);
+/// While copies and repairs are more than this share of what is new, blocks get a single repair.
+const MOST_EXTRA: f64 = 0.145;
+/// What was sent before a block ended counts so much when the next one does: about three seconds of 6 Mbit/s.
+const MEMORY: f64 = 0.99;
 /// A block that is not full by then is repaired as it is.
 const BLOCK_WAITS: Duration = Duration::from_millis(30);
 /// A repair goes where little of its block went: each payload there counts as so much delay, µs.
@@ -75,6 +79,26 @@ impl std::fmt::Debug for Block {
     }
 }
 
+/// What was sent lately, and what of it was new, in bytes with IP and UDP.
+#[derive(Debug, Default)]
+struct Share {
+    sent: f64,
+    new: f64,
+    /// Sent in all, when last asked, and new since then.
+    seen: f64,
+    since: f64,
+}
+
+impl Share {
+    /// A block ends when so much was sent in all. True if too much of it was not new.
+    fn is_over(&mut self, sent: f64) -> bool {
+        self.sent = MEMORY * self.sent + (sent - self.seen).max(0.0);
+        self.new = MEMORY * self.new + self.since;
+        (self.seen, self.since) = (sent, 0.0);
+        self.sent > (1.0 + MOST_EXTRA) * self.new
+    }
+}
+
 /// The native dialect's part of a sender.
 #[derive(Debug)]
 pub(super) struct Tunnel {
@@ -96,6 +120,7 @@ pub(super) struct Tunnel {
     pub(super) words: VecDeque<Bytes>,
     /// By stream: repairs being made, since when, and the block's numbers among all that is held.
     blocks: BTreeMap<u8, Block>,
+    share: Share,
     /// Numbers of frames that travel as halves.
     fragment: u16,
     scratch: Vec<u8>,
@@ -117,6 +142,7 @@ impl Tunnel {
             entered: 0,
             words: VecDeque::new(),
             blocks: BTreeMap::new(),
+            share: Share::default(),
             fragment: 0,
             scratch: Vec::with_capacity(2048),
         }
@@ -214,6 +240,7 @@ impl Core {
             block.since = now;
             block.numbers.clear();
         }
+        tunnel.share.since += (data.payload.len() + OVERHEAD) as f64 + IP_UDP;
         block.encoder.push(data);
         block.numbers.push(seq);
     }
@@ -221,11 +248,14 @@ impl Core {
     /// Sends the repairs of blocks that are full or have waited long enough, each over a link that carried little of its block.
     pub(super) fn send_repairs(&mut self, now: Instant) {
         let Some(tunnel) = &mut self.tunnel else { return };
-        let repairs = if self.config.latency < SHORT { REPAIRS_SHORT } else { REPAIRS };
+        let usual = if self.config.latency < SHORT { REPAIRS_SHORT } else { REPAIRS };
         let mut frames: Vec<(Vec<u8>, Vec<Seq>)> = Vec::new();
         for (stream, block) in &mut tunnel.blocks {
             let full = block.encoder.len() == MOST_PAYLOADS;
             if full || (!block.encoder.is_empty() && now.since(block.since) >= BLOCK_WAITS) {
+                let sent =
+                    self.links.iter().map(|link| link.sent_bytes as f64 + IP_UDP * link.sent_packets as f64).sum();
+                let repairs = if tunnel.share.is_over(sent) { 1 } else { usual };
                 block.encoder.finish(*stream, repairs, |parity| {
                     let mut frame = Vec::with_capacity(parity.shard.len() + 8);
                     Frame::Parity(*parity).emit(&mut frame);

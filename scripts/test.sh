@@ -18,7 +18,7 @@ build() { cargo build --locked; }
 clippy() { cargo clippy --locked --all-targets -- -D warnings; }
 # without GStreamer, as the cloud side is built
 clippy-plain() { cargo clippy --locked --all-targets --no-default-features -- -D warnings; }
-tests() { scripts/test-media.sh && scripts/audio-corpus.sh --small && cargo test --locked; }
+tests() { scripts/test-media.sh && scripts/audio-corpus.sh --small && cargo test --locked --no-fail-fast; }
 docs() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps; }
 licences() {
   local tools

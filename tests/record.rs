@@ -28,6 +28,8 @@ struct Studio {
     orders: watch::Sender<Arc<Orders>>,
     facts: Arc<Mutex<Vec<What>>>,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
+    // a real mux asks for it
+    #[cfg_attr(not(feature = "gstreamer"), expect(dead_code, reason = "a hand needs the one reel"))]
     reels: Arc<Reels>,
     reel: Arc<Reel>,
     stream: Stream,

@@ -10,7 +10,7 @@
 //!    └─key picture─────┴────────── dumped ──────────┘
 //! ```
 //!
-//! Raised: with the next key picture everything is stored, and the slate stands until as much is held as was
+//! Raised: with the next key picture (and not before the slate is made) everything is stored, and the slate stands until as much is held as was
 //! wanted. Lowered: the store goes on at the key picture nearest to what is wanted; to nothing: with the next
 //! live key picture. Dumped: what is held is thrown away and the slate stands with the next picture.
 
@@ -77,6 +77,8 @@ pub struct Delay {
     open: Vec<u8>,
     open_head: Option<(u64, bool)>,
     slate: Slate,
+    /// It is known whether there is a slate.
+    knows_slate: bool,
     trouble: Option<String>,
     scratch: Vec<u8>,
 }
@@ -132,14 +134,17 @@ impl Delay {
             open: Vec::new(),
             open_head: None,
             slate: Slate::default(),
+            knows_slate: false,
             trouble: None,
             scratch: Vec::new(),
         }
     }
 
-    /// The slate that fills in; without one what is added stands still instead.
+    /// The slate that fills in; with an empty one what is added stands still instead. Until this is told nothing
+    /// is held back.
     pub fn set_slate(&mut self, slate: Slate) {
         self.slate = slate;
+        self.knows_slate = true;
     }
 
     /// From now on so much is held back, and whether the slate stands for it. True if a key picture of the
@@ -223,7 +228,7 @@ impl Delay {
             return;
         }
         match self.feed {
-            Feed::Live if self.wanted > 0 && key => {
+            Feed::Live if self.wanted > 0 && key && self.knows_slate => {
                 self.keeps = true;
                 self.enter(Feed::Slate);
             }

@@ -34,7 +34,10 @@ pub(super) fn make(deck: &Arc<Deck>, config: &Arc<Config>, outlets: &[Arc<Outlet
             drop(deck);
             match made {
                 Ok(slate) => outlet.slate(slate),
-                Err(error) => tracing::warn!(output = outlet.id().name(), "no slate: {error:#}"),
+                Err(error) => {
+                    tracing::warn!(output = outlet.id().name(), "no slate: {error:#}");
+                    outlet.slate(Slate::default());
+                }
             }
         }
     });

@@ -53,7 +53,7 @@ fn config() -> Config {
     }
 }
 
-fn board() -> Board {
+pub(crate) fn board() -> Board {
     Board {
         name: "test".into(),
         camera: Some(PictureDevice::Pattern { outages: vec![] }),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use livebox::board::{Board, EncoderKind, Keys, PictureDevice, SoundDevice};
+use livebox::board::{Board, EncoderKind};
 use livebox::io::record::folder::Folder;
 use livebox::io::reel::Reels;
 use livebox::io::task::{Ends, Pulse};
@@ -21,20 +21,7 @@ use livebox::units::{self, Bitrate};
 use tokio::sync::{mpsc, watch};
 
 fn board() -> Board {
-    Board {
-        name: "test".into(),
-        camera: Some(PictureDevice::Pattern { outages: vec![] }),
-        slides: Some(PictureDevice::Pattern { outages: vec![] }),
-        camera2: None,
-        embedded: None,
-        mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
-        mixer_b: None,
-        encoders: vec![EncoderKind::X264enc],
-        uplinks: vec![],
-        display: None,
-        keys: Keys::default(),
-        lamps: BTreeMap::new(),
-    }
+    Board { mixer_b: None, encoders: vec![EncoderKind::X264enc], ..crate::media::board() }
 }
 
 fn road(port: u16) -> Road {

@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Sound is never on it. One step at a time, the cheapest to miss first; a step that frees nothing is passed
-//! over. A safe rate that nobody has tried to exceed is no shortage, however low. The rate of main follows the links at once whatever the ladder says ([`super::rate`]); what the ladder
-//! decides is who goes before it, so that main comes back.
+//! over. A safe rate that nobody has tried to exceed is no shortage, however low. The rate of main follows the
+//! links at once whatever the ladder says ([`super::rate`]); what the ladder decides is who goes before it, so that
+//! main comes back.
 
 use std::time::Duration;
 

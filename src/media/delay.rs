@@ -10,9 +10,10 @@
 //!    └─key picture─────┴────────── dumped ──────────┘
 //! ```
 //!
-//! Raised: with the next key picture (and not before the slate is made) everything is stored, and the slate stands until as much is held as was
-//! wanted. Lowered: the store goes on at the key picture nearest to what is wanted; to nothing: with the next
-//! live key picture. Dumped: what is held is thrown away and the slate stands with the next picture.
+//! Raised: with the next key picture, and not before the slate is made, everything is stored, and the slate stands
+//! until as much is held as was wanted. Lowered: the store goes on at the key picture nearest to what is wanted; to
+//! nothing: with the next live key picture. Dumped: what is held is thrown away and the slate stands with the next
+//! picture.
 
 use std::collections::VecDeque;
 
@@ -411,6 +412,21 @@ mod tests {
         fn seen(&self) -> Vec<Seen> {
             judge(&self.out)
         }
+    }
+
+    #[test]
+    fn nothing_is_held_back_before_the_slate_is_made() {
+        let mut desk = Desk::new(25, 0);
+        let slate = std::mem::take(&mut desk.delay.slate);
+        desk.delay.knows_slate = false;
+        desk.want(1, false);
+        desk.run(60);
+        assert!(!desk.delay.shows_slate() && desk.delay.held() == Duration::ZERO, "the live goes on meanwhile");
+
+        desk.delay.set_slate(slate);
+        desk.run(60);
+        // the newest picture is not whole yet
+        assert_eq!(desk.delay.held() + Duration::from_millis(40), Duration::from_secs(1));
     }
 
     #[test]

@@ -24,9 +24,10 @@ const LOOP: Duration = Duration::from_secs(2);
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// Makes them and hands them over, one after the other.
-pub(super) fn make(deck: &Arc<Deck>, config: &Arc<Config>, outlets: &[Arc<Outlet>]) {
+pub(super) fn make(deck: &Arc<Deck>, config: &Arc<Config>, all: &[Arc<Outlet>]) {
     let (deck, config) = (Arc::downgrade(deck), Arc::clone(config));
-    let outlets: Vec<_> = outlets.iter().filter(|outlet| outlet.id().can_wait()).map(Arc::downgrade).collect();
+    let waiting = || all.iter().filter(|outlet| outlet.id().can_wait());
+    let outlets: Vec<_> = waiting().map(Arc::downgrade).collect();
     let made = thread::Builder::new().name("slates".into()).spawn(move || {
         for outlet in outlets {
             let (Some(deck), Some(outlet)) = (deck.upgrade(), outlet.upgrade()) else { return };
@@ -43,6 +44,7 @@ pub(super) fn make(deck: &Arc<Deck>, config: &Arc<Config>, outlets: &[Arc<Outlet
     });
     if let Err(error) = made {
         tracing::warn!("no slates: {error}");
+        waiting().for_each(|outlet| outlet.slate(Slate::default()));
     }
 }
 

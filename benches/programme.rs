@@ -187,10 +187,20 @@ fn main() -> anyhow::Result<()> {
     }
     // each in a process of its own: the memory of one is not the other's
     for size in ["1280x720", "1920x1080"] {
-        let done = Command::new(std::env::current_exe()?).args([size, &seconds.to_string()]).status()?;
+        let done = Command::new(std::env::current_exe()?)
+            .args([size, &seconds.to_string()])
+            .envs(memory_settings())
+            .status()?;
         anyhow::ensure!(done.success(), "{size} ended with {done}");
     }
     Ok(())
+}
+
+/// How the box's own unit has glibc keep memory.
+fn memory_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let unit = include_str!("../systemd/livebox.service").lines();
+    unit.filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
+        .filter(|(key, _)| key.starts_with("MALLOC_"))
 }
 
 fn measure(size: PictureSize, seconds: f64) -> anyhow::Result<()> {

@@ -213,12 +213,17 @@ fn still(size: PictureSize, words: &Text) -> Vec<u8> {
 }
 
 /// A plain black picture.
-#[must_use]
+#[cfg(test)]
 pub fn black(size: PictureSize) -> Vec<u8> {
-    let layout = I420::new(size);
-    let mut data = vec![0; layout.bytes()];
-    layout.fill(&mut data, Rect { x: 0, y: 0, width: size.width, height: size.height }, BLACK);
+    let mut data = vec![0; I420::new(size).bytes()];
+    blacken(size, &mut data);
     data
+}
+
+/// Fills a picture of this size with black; a picture that is smaller is filled as far as its rows are whole.
+pub fn blacken(size: PictureSize, picture: &mut [u8]) {
+    let whole = Rect { x: 0, y: 0, width: size.width, height: size.height };
+    I420::new(size).fill(picture, whole, BLACK);
 }
 
 /// The moving test picture.

@@ -1,5 +1,6 @@
 //! Puts pictures together as a layout says; a picture that fills the screen is handed over, not copied.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -16,11 +17,11 @@ use crate::media::{Layout, PictureSize, Place, Rect, Slate, SourceId};
 pub(super) struct Frames(gst::BufferPool);
 
 impl Frames {
-    /// Room for pictures of this size; grows with what is in use.
+    /// Pictures of this size; as many as are in use at a time.
     pub(super) fn new(size: PictureSize) -> anyhow::Result<Self> {
         let pool = gst::BufferPool::new();
         let mut config = pool.config();
-        config.set_params(None, u32::try_from(raster::I420::new(size).bytes())?, 4, 0);
+        config.set_params(None, u32::try_from(raster::I420::new(size).bytes())?, 0, 0);
         pool.set_config(config).context("a pool of pictures takes its size")?;
         pool.set_active(true)?;
         Ok(Self(pool))
@@ -48,22 +49,20 @@ pub(super) struct Composer {
     size: PictureSize,
     info: gst_video::VideoInfo,
     frames: Frames,
-    black: gst::Buffer,
-    slates: [gst::Buffer; 3],
+    // drawn when they are needed first: eight stills nobody sees would be 25 MB at 1080p
+    slates: [OnceCell<gst::Buffer>; 3],
     shelf: Arc<Shelf>,
     scalers: Vec<(Rect, gst_video::VideoConverter)>,
 }
 
 impl Composer {
-    /// A compositor with its slates ready; those from files and the logo stand on the shelf.
+    /// A compositor; the slates from files and the logo stand on the shelf.
     pub(super) fn new(size: PictureSize, shelf: Arc<Shelf>) -> anyhow::Result<Self> {
-        let still = |source| gst::Buffer::from_slice(raster::slate(size, source));
         Ok(Self {
             size,
             info: info(size)?,
             frames: Frames::new(size)?,
-            black: gst::Buffer::from_slice(raster::black(size)),
-            slates: SourceId::PICTURES.map(still),
+            slates: Default::default(),
             shelf,
             scalers: Vec::new(),
         })
@@ -91,7 +90,7 @@ impl Composer {
         let of: [gst::Buffer; 3] = std::array::from_fn(|i| match (&frames[i], &technical) {
             (Some(frame), _) => frame.clone(),
             (None, Some(technical)) => technical.clone(),
-            (None, None) => self.slates[i].clone(),
+            (None, None) => self.no_signal(i),
         });
         if let [only] = places.as_slice() {
             let picture = &of[index(only.source)];
@@ -103,14 +102,17 @@ impl Composer {
         let mut out = self.frames.take()?;
         let canvas = out.get_mut().context("a frame fresh from the pool is ours alone")?;
         // what lies under everything: the first picture if it fills the screen, black if none does
-        let (under, rest) = match places.split_first() {
-            Some((first, rest)) if first.area == self.whole() => (&of[index(first.source)], rest),
-            _ => (&self.black, places.as_slice()),
+        let rest = match places.split_first() {
+            Some((first, rest)) if first.area == self.whole() => {
+                let from = of[index(first.source)].map_readable()?;
+                canvas.copy_from_slice(0, &from).map_err(|n| anyhow::anyhow!("a picture of {n} bytes is too small"))?;
+                rest
+            }
+            _ => {
+                raster::blacken(self.size, &mut canvas.map_writable()?);
+                places.as_slice()
+            }
         };
-        {
-            let from = under.map_readable()?;
-            canvas.copy_from_slice(0, &from).map_err(|n| anyhow::anyhow!("a picture of {n} bytes is too small"))?;
-        }
         for Place { source, area } in rest {
             let scaler = scaler(&mut self.scalers, &self.info, *area)?;
             let from = gst_video::VideoFrameRef::from_buffer_ref_readable(&of[index(*source)], &self.info)?;
@@ -121,6 +123,12 @@ impl Composer {
             lay(&logo, canvas, &self.info)?;
         }
         Ok((out, slate))
+    }
+
+    /// The built-in still of a lost source.
+    fn no_signal(&self, source: usize) -> gst::Buffer {
+        let still = || gst::Buffer::from_slice(raster::slate(self.size, SourceId::PICTURES[source]));
+        self.slates[source].get_or_init(still).clone()
     }
 
     /// A picture of our own with the logo on it: the source's may be shown again.

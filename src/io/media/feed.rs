@@ -24,15 +24,15 @@ const LOOKS: usize = 300;
 #[derive(Debug)]
 struct Ear {
     watched: bool,
-    watch: Watch,
+    // made with the first sound: most feeds carry pictures, and three seconds of loudness are 2 MB
+    watch: Option<Watch>,
     block: Vec<Stereo>,
     looks: VecDeque<Look>,
 }
 
 impl Ear {
     fn new(watched: bool) -> Self {
-        let watch = if watched { Watch::new() } else { Watch::plain() };
-        Self { watched, watch, block: Vec::new(), looks: VecDeque::new() }
+        Self { watched, watch: None, block: Vec::new(), looks: VecDeque::new() }
     }
 }
 
@@ -126,7 +126,8 @@ impl Feed {
     /// Some sound, of which the last sample was taken at `at`.
     pub(super) fn sound(&self, at: Instant, samples: impl IntoIterator<Item = Stereo>) {
         let mut ear = lock(&self.ear);
-        let Ear { watch, block, looks, .. } = &mut *ear;
+        let Ear { watched, watch, block, looks } = &mut *ear;
+        let watch = watch.get_or_insert_with(|| if *watched { Watch::new() } else { Watch::plain() });
         block.clear();
         block.extend(samples);
         self.store().push(at, block.iter().copied());
@@ -144,7 +145,9 @@ impl Feed {
     /// Samples were lost, the next one is taken at `at`; as many as are missing are filled with silence.
     pub(super) fn lost_samples(&self, at: Instant, missing: usize) {
         self.sound(at, std::iter::repeat_n([0.0; 2], missing));
-        lock(&self.ear).watch.lost();
+        if let Some(watch) = &mut lock(&self.ear).watch {
+            watch.lost();
+        }
         self.store().restart(at);
     }
 
@@ -158,7 +161,9 @@ impl Feed {
 
     /// Another live began: its integrated loudness is measured afresh.
     pub(super) fn new_show(&self) {
-        lock(&self.ear).watch.restart();
+        if let Some(watch) = &mut lock(&self.ear).watch {
+            watch.restart();
+        }
     }
 
     /// The next look at the line that the pump has not seen.

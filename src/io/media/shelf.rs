@@ -37,7 +37,9 @@ const PIECE: usize = 1 << 20;
 /// What is shown when no source is.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    stills: Mutex<[gst::Buffer; 4]>,
+    size: PictureSize,
+    // a built-in one is drawn when it is needed first
+    stills: Mutex<[Option<gst::Buffer>; 4]>,
     /// Which of them came from files.
     filed: [AtomicBool; 4],
     /// The warm-up loop, if its file is a film.
@@ -57,9 +59,9 @@ fn place(slate: Slate) -> usize {
 impl Shelf {
     /// With the built-in slates.
     pub(super) fn new(size: PictureSize) -> Arc<Self> {
-        let stills = Slate::ALL.map(|slate| gst::Buffer::from_slice(raster::card(size, slate)));
         Arc::new(Self {
-            stills: Mutex::new(stills),
+            size,
+            stills: Mutex::default(),
             filed: Default::default(),
             film: Mutex::default(),
             logo: Mutex::default(),
@@ -68,7 +70,8 @@ impl Shelf {
 
     /// The still of this slate; of the warm-up loop its first picture.
     pub(super) fn still(&self, slate: Slate) -> gst::Buffer {
-        lock(&self.stills)[place(slate)].clone()
+        let card = || gst::Buffer::from_slice(raster::card(self.size, slate));
+        lock(&self.stills)[place(slate)].get_or_insert_with(card).clone()
     }
 
     /// The still of this slate if it came from its file, and not if it is the built-in one.
@@ -99,7 +102,7 @@ impl Shelf {
             for slate in Slate::ALL {
                 let Some(file) = slates.file(slate).filter(|_| !stop.told()) else { continue };
                 let read = read_still(file, config.size).map(|(still, film)| {
-                    lock(&shelf.stills)[place(slate)] = still;
+                    lock(&shelf.stills)[place(slate)] = Some(still);
                     shelf.filed[place(slate)].store(true, Ordering::Relaxed);
                     if film && slate == Slate::Warmup {
                         *lock(&shelf.film) = Some(file.path.clone());

@@ -3,6 +3,7 @@
 mod corpus;
 mod desk;
 mod properties;
+mod tones;
 
 use std::collections::BTreeMap;
 

@@ -14,7 +14,7 @@ OUT = Path(sys.argv[1])
 HERE = Path(__file__).resolve().parent
 PPM = 150.0
 
-ended = subprocess.run([sys.executable, HERE.parent.parent / "on-air/judge.py", OUT, "--lines-only"]).returncode
+ended = subprocess.run([sys.executable, HERE.parent.parent / "on-air/judge.py", OUT]).returncode
 lines = json.loads((OUT / "look-pulled.json").read_text())["sound"]["lines"]
 told = next(line for line in lines if line["line"] == "b")["ppm"]
 good = told is not None and abs(told - PPM) <= 15.0

@@ -77,7 +77,9 @@ impl Align {
             phase: 0,
             kept: [Vec::with_capacity(WINDOW), Vec::with_capacity(WINDOW)],
             // a tone that is cut off at the window's ends rings in every line of its spectrum
-            window: (0..WINDOW).map(|i| (std::f32::consts::PI * (i as f32 + 0.5) / WINDOW as f32).sin().powi(2)).collect(),
+            window: (0..WINDOW)
+                .map(|i| (std::f32::consts::PI * (i as f32 + 0.5) / WINDOW as f32).sin().powi(2))
+                .collect(),
             forward: planner.plan_fft_forward(2 * WINDOW),
             back: planner.plan_fft_inverse(2 * WINDOW),
             last: None,

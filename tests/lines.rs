@@ -1,15 +1,17 @@
 //! The lines' promises: what is wrong is found, in time, and what is right is left alone.
 
+mod clip;
 mod corpus;
 mod desk;
 mod properties;
+mod tones;
 
 use std::collections::BTreeMap;
 
 use corpus::{Corpus, Part};
 use desk::{false_alarms, table, trials};
 use livebox::media::Line;
-use livebox::media::line::{Fault, Mixer, Pair, SoundOrders, Watch};
+use livebox::media::line::{Delay, Fault, Mixer, Pair, SoundOrders, Watch};
 use livebox::media::sound::{Stereo, Store};
 use livebox::rng::Rng;
 use livebox::time::{Duration, Instant};
@@ -241,6 +243,39 @@ fn a_line_that_comes_later_than_the_box_waits_is_waited_for_and_the_switch_is_ex
     let rough = programme.heard[10 * 48_000..].windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
     let given_rough = given.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
     assert!(rough < given_rough * 1.2, "{rough} where {given_rough} was given");
+}
+
+#[test]
+fn a_delay_of_an_input_moves_its_sound_by_just_that_and_back() {
+    let given = restless(26, 12);
+    let mut programme = Programme::new(Duration::from_millis(200));
+    let place = Line::A.source().delay_place();
+    for tick in 0..25 * 25 {
+        let from = tick * TICK;
+        let a: Vec<Stereo> = given[from..from + TICK].iter().map(|x| [*x; 2]).collect();
+        programme.orders.delay[place] = Delay::ms([0, 80, 2000, 0][(tick / 150).min(3)]);
+        // the other one's lead is out
+        programme.tick(tick, [&a, &[[0.0; 2]; TICK]]);
+    }
+
+    let heard = &programme.heard;
+    let power = |s: &[f32]| s.iter().map(|x| x * x).sum::<f32>();
+    // half a second of what is heard from there on, against what was given so many samples before
+    let alike = |at: usize, lag: usize| {
+        let (heard, given) = (&heard[at..at + 24_000], &given[at - lag..][..24_000]);
+        heard.iter().zip(given).map(|(a, b)| a * b).sum::<f32>() / (power(heard) * power(given)).sqrt()
+    };
+    let best = |at: usize, lags: std::ops::Range<usize>| {
+        let lag = lags.max_by(|a, b| alike(at, *a).total_cmp(&alike(at, *b))).unwrap();
+        assert!(alike(at, lag) > 0.95, "like nothing that was given: {}", alike(at, lag));
+        lag
+    };
+    let unmoved = best(4 * 48_000, WAY);
+    for (second, ms) in [(10, 80), (16, 2000), (22, 0)] {
+        let wanted = unmoved + ms * 48;
+        let found = best(second * 48_000, wanted - 480..wanted + 480);
+        assert!(found.abs_diff(wanted) <= 24, "{ms} ms: {found} samples late, {unmoved} unmoved");
+    }
 }
 
 #[test]

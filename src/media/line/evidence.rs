@@ -59,6 +59,11 @@ impl Evidence {
         }
     }
 
+    /// True if no sign of it is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// The finding, if it is proven.
     pub(super) fn finding(&self) -> Option<Finding> {
         let sure = Finding::PROVEN + (1.0 - Finding::PROVEN) * (self.score / self.need - 1.0).clamp(0.0, 1.0);

@@ -21,7 +21,7 @@ use crate::time::{Duration, Instant};
 const FRAME: usize = 1024;
 /// Lines looked at: 140 Hz to 14 kHz.
 const LOWEST: usize = 3;
-const HIGHEST: usize = 300;
+pub(super) const HIGHEST: usize = 300;
 /// Share of the power within two lines of the peak, from which on a tone leads the sound.
 const LEADS: f64 = 0.35;
 /// A pure tone's power stands so far above what lies four to seven lines beside it, dB; a voice's or an
@@ -172,6 +172,11 @@ impl Howl {
             && grown.windows(2).all(|pair| pair[1] - pair[0] < STEP)
             && straight(grown) > STRAIGHT
             && levels.last().is_some_and(|last| *last > top - TOP)
+    }
+
+    /// The last picture of the spectrum, if there is one.
+    pub(super) fn picture(&self) -> Option<&[f32]> {
+        self.pictures.back().map(Vec::as_slice)
     }
 
     pub(super) fn finding(&self) -> Option<Finding> {

@@ -7,8 +7,10 @@
 use std::collections::VecDeque;
 
 use super::block::Sums;
+use super::breadth::Breadth;
 use super::evidence::{Evidence, Sign};
 use super::findings::{Fault, Finding};
+use super::howl::HIGHEST;
 use crate::time::Instant;
 
 /// A tenth above this carries a programme, dBFS RMS of its louder channel; the weakest programmes
@@ -31,6 +33,8 @@ const STONE_DEAD: f64 = 35.0;
 const DEAD_BELOW: f64 = -60.0;
 /// From here on one channel is the other one upside down; wide stereo stays above −0.6.
 const UPSIDE_DOWN: f64 = -0.85;
+/// And what tells so is no single tone, nor a steady note with its overtones: spread over so many lines.
+const BROAD: f64 = 7.0;
 /// An offset below this is harmless: −40 dBFS.
 const OFFSET: f64 = 0.01;
 /// Tenths over which an offset must stand still.
@@ -93,6 +97,7 @@ pub(super) struct Level {
     dead: Evidence,
     offset: Evidence,
     upside_down: Evidence,
+    upside_down_by: Breadth,
     mic: Evidence,
     pulled: Evidence,
 }
@@ -107,13 +112,14 @@ impl Level {
             dead: Evidence::new(Fault::DeadChannel, 9.0, 0.0, 5),
             offset: Evidence::new(Fault::DcOffset, 5.0, 0.0, 10),
             upside_down: Evidence::new(Fault::Polarity, 8.0, 0.0, 8),
+            upside_down_by: Breadth::new(HIGHEST),
             mic: Evidence::new(Fault::MicLevel, 5.0, 0.1, 30),
             pulled: Evidence::new(Fault::Unplugged, 6.0, 0.0, 2),
         }
     }
 
-    /// Hears the tenth that began at `at`.
-    pub(super) fn hear(&mut self, at: Instant, tenth: Tenth, sums: &Sums) {
+    /// Hears the tenth that began at `at`, and sees the last picture of its spectrum.
+    pub(super) fn hear(&mut self, at: Instant, tenth: Tenth, sums: &Sums, picture: Option<&[f32]>) {
         let pulled = self.is_pulled(&tenth);
         self.pulled.weigh(at, if pulled { Sign::For(1.0) } else { Sign::Against });
 
@@ -128,7 +134,14 @@ impl Level {
         }
 
         self.dead.weigh(at, dead(&tenth, self.floor));
-        self.upside_down.weigh(at, upside_down(&tenth));
+        let turned = upside_down(&tenth);
+        if let (Sign::For(_), Some(picture)) = (turned, picture) {
+            self.upside_down_by.add(picture);
+        }
+        self.upside_down.weigh(at, turned);
+        if self.upside_down.is_empty() {
+            self.upside_down_by.clear();
+        }
         let offset = self.stands_off(sums);
         self.offset.weigh(at, offset);
         let mic = self.microphone();
@@ -188,7 +201,8 @@ impl Level {
     }
 
     pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
-        [self.dead, self.offset, self.upside_down, self.mic, self.pulled].into_iter().filter_map(|e| e.finding())
+        let turned = self.upside_down.finding().filter(|_| self.upside_down_by.lines() > BROAD);
+        [self.dead, self.offset, self.mic, self.pulled].into_iter().filter_map(|e| e.finding()).chain(turned)
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod align;
 mod block;
+mod breadth;
 mod bus;
 mod clip;
 mod drift;

@@ -123,7 +123,7 @@ impl Watch {
         let tenth = Tenth::of(&self.sums);
         if self.deep {
             self.howl.tenth(began);
-            self.level.hear(began, tenth, &self.sums);
+            self.level.hear(began, tenth, &self.sums, self.howl.picture());
         }
         let mut findings = Findings::default();
         let alone = [self.clip.finding(), self.glitch.finding(), self.hum.finding(), self.howl.finding()];

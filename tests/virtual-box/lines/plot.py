@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""plot.py OUT SOUNDS: takes the box on air, plays both mixers, looks at it and goes back to line A by hand.
+"""plot.py OUT SOUNDS BOX: takes the box on air, plays both mixers, looks at it and goes back to line A by hand.
 
 Runs in the guest, with nothing but Python's own library. Seconds are those of the recording that SOUNDS/line-a.wav
-holds; OUT/look-NAME.json is the box's status at those that judge.py asks for.
+holds; OUT/look-NAME.json is the box's status at those that judge.py asks for. At the end line A's card is taken away
+and given back, and the box, whose process is BOX, is stopped for longer than a card keeps its samples; how long what
+took is in OUT/cards.json.
 """
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-OUT, SOUNDS = Path(sys.argv[1]), Path(sys.argv[2])
+OUT, SOUNDS, BOX = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+DRIVER = "/sys/bus/platform/drivers/snd_aloop"
 SOCKET = "/run/livebox/livebox.sock"
 
 
@@ -83,7 +88,37 @@ at(42.7)
 send("audio", line="a")
 at(49.5)
 look("pulled")
-at(53)
+
+
+def took(wanted, seconds):
+    """How long it is until the box says so; none if it does not."""
+    since = time.monotonic()
+    while time.monotonic() - since < seconds:
+        if wanted(status()):
+            return time.monotonic() - since
+        time.sleep(0.02)
+
+
+def lost(now):
+    return any((alarm["kind"], alarm["subject"]) == ("source_lost", "mixer_a") for alarm in now["alarms"])
+
+
+cards = {}
+at(51.5)
+# the driver waits until nobody holds the card, and so does whoever asks it
+taking = subprocess.Popen(["sh", "-c", f"echo snd_aloop.0 > {DRIVER}/unbind"])
+cards["gone"] = took(lost, 5)
+cards["taken"] = taking.wait(5)
+look("gone")
+subprocess.run(["sh", "-c", f"echo snd_aloop.0 > {DRIVER}/bind"], check=True)
+cards["back"] = took(lambda now: not lost(now), 5)
+print("line A's card was taken away and came back", flush=True)
+os.kill(BOX, signal.SIGSTOP)
+time.sleep(0.6)
+os.kill(BOX, signal.SIGCONT)
+time.sleep(2)
+look("after")
+(OUT / "cards.json").write_text(json.dumps(cards))
 send("stop")
 until_phase("standby", 30)
 print("off air", flush=True)

@@ -333,6 +333,28 @@ fn every_fault_is_found_in_time_and_a_quarter_of_an_hour_raises_none() {
 }
 
 #[test]
+fn a_lead_that_is_plugged_in_and_only_hisses_is_no_microphone() {
+    for (case, hiss) in [1e-4_f32, 4e-4, 1e-3, 3e-3].into_iter().enumerate() {
+        let mut rng = Rng::simulated(case as u64);
+        let mut pair = Pair::new(Duration::from_secs(5));
+        let mut watches = [Watch::new(), Watch::new()];
+        // plugged in anywhere within a tenth, one lead after the other
+        for block in 0..1200_usize {
+            let now = Instant::from_millis((block as u64 + 1) * 10);
+            for (line, watch) in watches.iter_mut().enumerate() {
+                let plugged = 200 + case * 3 + line * 17;
+                let gain = if block < plugged { 0.0 } else { hiss };
+                let samples: Vec<Stereo> =
+                    (0..480).map(|_| [0, 1].map(|_| (rng.unit() as f32 - 0.5) * 2.0 * gain)).collect();
+                watch.push(now, &samples, |look| pair.handle_look(line, look));
+                let told: Vec<_> = pair.findings(now, line).iter().map(|f| f.fault.name()).collect();
+                assert!(told.is_empty(), "{told:?} of line {line} after {block} blocks with a hiss of {hiss}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_line_that_is_cut_off_is_one_fault_and_makes_no_microphone_of_the_other() {
     let given = restless(40, 11);
     let mut pair = Pair::new(Duration::from_secs(5));

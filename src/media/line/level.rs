@@ -190,8 +190,14 @@ impl Level {
             return Sign::Against;
         }
         let peak = recent().fold(f64::MIN, |top, t| top.max(t.peak));
-        let (least, most) = recent().fold((f64::MAX, f64::MIN), |(l, m), t| (l.min(t.level), m.max(t.level)));
-        let moves = most - least.max(NOTHING - 6.0) > MOVES && recent().filter(|t| t.level > most - 10.0).count() >= 4;
+        // the second least of what is anything at all: the hiss of a lead that was just plugged in does not move, and
+        // the tenth in which it was is half of it
+        let (mut least, mut second, mut most) = (f64::MAX, f64::MAX, f64::MIN);
+        for level in recent().filter(|t| !t.nothing()).map(|t| t.level) {
+            (least, second) = if level < least { (level, least) } else { (least, second.min(level)) };
+            most = most.max(level);
+        }
+        let moves = most - second > MOVES && recent().filter(|t| t.level > most - 10.0).count() >= 4;
         if MIC.contains(&peak) && moves && self.since_loud >= LOUD_MEMORY { Sign::For(1.0) } else { Sign::Nothing }
     }
 

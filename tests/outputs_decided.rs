@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livebox::alarm::AlarmKind;
-use livebox::bond::LinkPhase;
+use livebox::bond::{Dialect, LinkPhase};
 use livebox::control::{Control, Settings};
 use livebox::lang::Text;
 use livebox::media::{Backup, Codec, Config, OutputId, Road, Roads, Scheme, Secret, SourceId};
@@ -85,6 +85,26 @@ fn what_is_reserved_on_a_link_is_at_once_no_part_of_what_the_scheduler_takes_it_
     assert!(before.rate.as_mbps() > 12.0, "the wired line of 20 Mbit/s suffices for 14: {before:?}");
     let taken = before.capacity.as_mbps() - left.capacity.as_mbps();
     assert!((taken - 12.0).abs() < 0.5, "{taken} Mbit/s of it are somebody else's");
+}
+
+#[test]
+fn a_backup_that_begins_on_an_uplink_the_bond_needs_too_loses_nothing_and_takes_nothing_from_the_programme() {
+    // 40 of the 42 Mbit/s that seven links carry beside the backup's own 3, and what stands around a payload
+    let play =
+        Play { rate: Bitrate::mbps(40), latency: Duration::from_secs(1), dialect: Dialect::Native, ..Play::default() };
+    let mut world = World::new(&scenario("seven-constant"), play);
+    world.play_until(Instant::from_millis(20_000));
+    world.reserve("lte1", Bitrate::mbps(3));
+    world.share("lte1", Bitrate::mbps(3));
+    world.play_until(Instant::from_millis(40_000));
+    let backup = world.shared();
+    let programme = world.finish();
+
+    println!("{backup:?}, {programme:?}");
+    assert!(backup.came > 5_000, "{backup:?}");
+    assert_eq!(backup.lost, 0, "it finds room in the link's own queue: {backup:?}");
+    assert!(backup.longest < Duration::from_millis(300), "less than its session's latency: {backup:?}");
+    assert!(programme.is_good(), "{programme:?}");
 }
 
 #[test]

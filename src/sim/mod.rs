@@ -22,4 +22,4 @@ pub use netem::{Direction, Netem};
 pub use scenario::{LinkScenario, Scenario};
 pub use score::Score;
 pub use trace::Trace;
-pub use world::{Play, World};
+pub use world::{Play, Shared, World};

@@ -2,6 +2,7 @@
 //!
 //! Nothing waits: time jumps from event to event, and an hour takes seconds. One seed, one run.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -116,11 +117,65 @@ pub(super) fn link_rngs(scenario: &Scenario, seed: u64) -> Vec<Rng> {
 
 #[derive(Debug)]
 struct Path {
+    name: String,
     metered: bool,
     forward: Netem,
     back: Netem,
     /// When the carrier changes, and to what; the next first.
     carrier: Vec<(Instant, bool)>,
+}
+
+/// What another flow on a link had of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// Datagrams that it sent.
+    pub sent: u64,
+    /// Datagrams of it that came.
+    pub came: u64,
+    /// Datagrams of it that found the link's queue full, or the link down.
+    pub lost: u64,
+    /// The longest way of one of them.
+    pub longest: Duration,
+}
+
+/// Somebody else's constant flow over one of the links.
+#[derive(Debug)]
+struct Other {
+    path: usize,
+    apart: Duration,
+    next: Instant,
+    under_way: VecDeque<Instant>,
+    shared: Shared,
+}
+
+/// What the other flow sends: as long as our own payloads, and told from them by where it lies.
+static OTHERS: [u8; PAYLOAD] = [0; PAYLOAD];
+
+impl Other {
+    fn is(datagram: &Bytes) -> bool {
+        std::ptr::eq(datagram.as_ptr(), OTHERS.as_ptr())
+    }
+
+    fn handle_timeout(&mut self, now: Instant, link: &mut Netem) {
+        while self.next <= now {
+            self.shared.sent += 1;
+            let dropped = |link: &Netem| link.counts().overflowed + link.counts().blackholed;
+            let before = dropped(link);
+            link.handle_packet(now, Bytes::from_static(&OTHERS));
+            if dropped(link) == before {
+                self.under_way.push_back(self.next);
+            } else {
+                self.shared.lost += 1;
+            }
+            self.next += self.apart;
+        }
+    }
+
+    fn came(&mut self, now: Instant) {
+        let Some(sent) = self.under_way.pop_front() else { return };
+        self.shared.came += 1;
+        self.shared.longest = self.shared.longest.max(now.since(sent));
+    }
 }
 
 /// One run in progress.
@@ -135,6 +190,7 @@ pub struct World {
     sender: Sender,
     config: Config,
     paths: Vec<Path>,
+    other: Option<Other>,
     far: Far,
     arrived: Vec<Option<Instant>>,
     there: Carried,
@@ -188,6 +244,7 @@ impl World {
             }
             carrier.reverse();
             paths.push(Path {
+                name: link.name.clone(),
                 metered: link.metered,
                 forward: Netem::new(link, Direction::Forward, shift, own.clone()),
                 back: Netem::new(link, Direction::Return, shift, own),
@@ -204,6 +261,7 @@ impl World {
             sender,
             config,
             paths,
+            other: None,
             far,
             arrived: Vec::new(),
             there: Carried::default(),
@@ -242,6 +300,21 @@ impl World {
     pub fn reserve(&mut self, name: &str, rate: Bitrate) {
         self.config.reserved.insert(name.to_owned(), rate);
         self.sender.handle_config(self.now, self.config.clone());
+    }
+
+    /// From now on somebody else sends so much over the link of this name, which must not lose by itself. An
+    /// unknown name changes nothing.
+    pub fn share(&mut self, name: &str, rate: Bitrate) {
+        let Some(path) = self.paths.iter().position(|path| path.name == name) else { return };
+        let apart = Duration::from_secs_f64((PAYLOAD + IP_UDP) as f64 / rate.bytes_per_micro() / 1e6);
+        let shared = Shared::default();
+        self.other = Some(Other { path, apart, next: self.now, under_way: VecDeque::new(), shared });
+    }
+
+    /// What the other flow had so far.
+    #[must_use]
+    pub fn shared(&self) -> Shared {
+        self.other.as_ref().map(|other| other.shared).unwrap_or_default()
     }
 
     /// When each payload was made so far, and when it came.
@@ -295,19 +368,26 @@ impl World {
             [path.forward.next_timeout(), path.back.next_timeout(), carrier]
         });
         let ends = [self.source.next_timeout(), self.sender.next_timeout(), self.far.next_timeout()];
-        links.chain(ends).flatten().min()
+        let other = self.other.as_ref().map(|other| other.next);
+        links.chain(ends).chain([other]).flatten().min()
     }
 
     fn step(&mut self) {
         let now = self.now;
         self.source.handle_timeout(now);
+        if let Some(other) = &mut self.other {
+            other.handle_timeout(now, &mut self.paths[other.path].forward);
+        }
         for at in 0..self.paths.len() {
             let id = LinkId(at as u8);
             while let Some((_, up)) = self.paths[at].carrier.pop_if(|(when, _)| *when <= now) {
                 self.sender.handle_carrier(now, id, up);
             }
             while let Some(datagram) = self.paths[at].forward.poll_packet(now) {
-                self.far.handle_datagram(now, at, &datagram);
+                match &mut self.other {
+                    Some(other) if Other::is(&datagram) => other.came(now),
+                    _ => self.far.handle_datagram(now, at, &datagram),
+                }
             }
             while let Some(datagram) = self.paths[at].back.poll_packet(now) {
                 self.sender.handle_datagram(now, id, &datagram);

@@ -1,11 +1,13 @@
 //! Sound stays in step with its picture for an hour, though the mixer's clock is not the programme's: the pump's
 //! own slots and stores, in virtual time.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use livebox::media::line::Bus;
+use livebox::media::plan::{self, Step};
 use livebox::media::slot::Slot;
-use livebox::media::sound::{SAMPLE_RATE, Store};
+use livebox::media::sound::{CODER_DELAY, SAMPLE_RATE, Store, ahead};
 use livebox::media::{Config, FrameRate, Reserve};
 use livebox::rng::Rng;
 use livebox::time::Instant;
@@ -24,7 +26,8 @@ const BEEP: u64 = 480;
 /// Milliseconds by which the sound comes later than its picture, once for each beep.
 fn in_step(seconds: u64, ppm: f64, phase_ms: u64, plain: bool) -> Vec<f64> {
     let reserve = Reserve::new(Duration::from_nanos(RATE.nanos_of(1)), Config::default().reserve);
-    let later = Duration::from_micros(Bus::DELAY as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
+    // what limiter and coder hold back
+    let later = ahead();
     let delay = reserve.delay() - later;
     let mut store = if plain { Store::plain(delay) } else { Store::new(delay) };
     let mut slot = Slot::new(Duration::from_nanos(RATE.nanos_of(1)), Config::default().reserve);
@@ -110,4 +113,43 @@ fn without_the_correction_ten_minutes_would_be_60_ms() {
     let offsets = in_step(600, 100.0, 13, true);
     let strayed = offsets[offsets.len() - 1] - offsets[0];
     assert!((50.0..70.0).contains(&strayed.abs()), "{strayed}");
+}
+
+/// Where the left channel goes through zero, 16 bits in stereo.
+fn crossings(file: &Path) -> Vec<usize> {
+    let bytes = std::fs::read(file).unwrap();
+    let left: Vec<i16> = bytes.chunks_exact(4).map(|both| i16::from_le_bytes([both[0], both[1]])).collect();
+    (1..left.len()).filter(|n| (left[*n] > 0) != (left[n - 1] > 0)).collect()
+}
+
+#[test]
+fn what_the_coder_holds_back_is_known_to_the_sample() {
+    let coder = plan::sound(Config::default().audio_bitrate)
+        .into_iter()
+        .find_map(|step| match step {
+            Step::Element { factory, .. } if factory.contains("aac") && factory.contains("enc") => Some(factory),
+            _ => None,
+        })
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let [raw, coded, back] = ["raw", "coded.aac", "back"].map(|name| folder.path().join(name));
+    let wave = format!(
+        "audiotestsrc wave=square freq=2 volume=0.5 num-buffers=500 samplesperbuffer=480 \
+         ! audio/x-raw,format=S16LE,rate=48000,channels=2 ! tee name=t \
+         ! queue ! {coder} ! aacparse ! audio/mpeg,stream-format=adts ! filesink location={} \
+         t. ! queue ! filesink location={}",
+        coded.display(),
+        raw.display()
+    );
+    assert!(Command::new("gst-launch-1.0").arg("-q").args(wave.split_whitespace()).status().unwrap().success());
+    let decoded =
+        Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(&coded).args(["-f", "s16le"]).arg(&back).status();
+    assert!(decoded.unwrap().success());
+
+    // the second edge on: before it there is nothing to hold on to
+    let (before, after) = (crossings(&raw), crossings(&back));
+    let edge = *before.iter().find(|at| **at > 5000).unwrap();
+    let late: Vec<i64> = after.iter().map(|at| *at as i64 - edge as i64).filter(|late| late.abs() < 4000).collect();
+    assert_eq!(late.len(), 1, "one edge near {edge}: {after:?}");
+    assert!((late[0] - CODER_DELAY as i64).abs() <= 4, "{late:?}");
 }

@@ -6,8 +6,12 @@
 
 use std::time::Duration;
 
+use super::sound::ahead;
+
 /// The most that a busy machine makes of it.
 const MOST: Duration = Duration::from_millis(200);
+/// What a card hands over at once.
+const PIECE: Duration = Duration::from_millis(10);
 
 /// How far in the past the pump asks for pictures and sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +26,14 @@ pub struct Reserve {
 impl Reserve {
     /// A reserve of at least `wanted` for pictures that are `period` apart.
     ///
-    /// Whole pictures and a half: a source on the programme's grid is never on an edge. And more than
-    /// a picture: the sound of a tick is as long as that.
+    /// Whole pictures and a half: a source on the programme's grid is never on an edge. And at least what the
+    /// sound needs: that of a tick is as long as a picture, a card hands over pieces, and limiter and coder
+    /// hold it back.
     #[must_use]
     pub fn new(period: Duration, wanted: Duration) -> Self {
-        let whole = (wanted.as_micros() / period.as_micros().max(1)).max(1) as u32;
+        let each = period.as_micros().max(1);
+        let needs = (period / 2 + ahead() + PIECE).as_micros().div_ceil(each);
+        let whole = (wanted.as_micros() / each).max(needs) as u32;
         let least = period * whole + period / 2;
         Self { period, least, stutters: 0, waits: 0 }
     }
@@ -78,11 +85,15 @@ mod tests {
     }
 
     #[test]
-    fn it_is_whole_pictures_and_a_half_and_longer_than_one() {
-        assert_eq!(Reserve::new(ms(40), ms(60)).delay(), ms(60));
+    fn it_is_whole_pictures_and_a_half_and_long_enough_for_the_sound_of_one() {
+        assert_eq!(Reserve::new(ms(40), ms(60)).delay(), ms(100));
         assert_eq!(Reserve::new(ms(40), ms(200)).delay(), ms(220));
-        assert_eq!(Reserve::new(ms(40), ms(0)).delay(), ms(60));
+        assert_eq!(Reserve::new(ms(40), ms(0)).delay(), ms(100));
         assert_eq!(Reserve::new(ms(20), ms(60)).delay(), ms(70));
+        for period in [16, 20, 33, 40, 66].map(ms) {
+            let sound = Reserve::new(period, ms(20)).delay() - ahead();
+            assert!(sound >= period + PIECE, "{period:?}: what a tick asks for was handed over by then: {sound:?}");
+        }
     }
 
     #[test]
@@ -91,8 +102,8 @@ mod tests {
 
         let grew: Vec<bool> = (0..6).map(|_| reserve.handle_stutter()).collect();
 
-        assert_eq!(grew, [true, true, true, false, false, false]);
-        assert_eq!((reserve.delay(), reserve.grown()), (ms(180), ms(120)));
+        assert_eq!(grew, [true, true, false, false, false, false]);
+        assert_eq!((reserve.delay(), reserve.grown()), (ms(180), ms(80)));
     }
 
     #[test]
@@ -104,7 +115,7 @@ mod tests {
             reserve.delay().as_millis()
         });
 
-        assert_eq!(delays, [60, 60, 100, 100, 140, 260]);
+        assert_eq!(delays, [100, 100, 140, 140, 180, 300]);
         assert_eq!((reserve.late(), reserve.waits()), (ms(0), ms(200)));
     }
 

@@ -15,12 +15,21 @@ use rubato::{
     Adjustable, Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction,
 };
 
-use super::line::Drift;
+use super::line::{Bus, Drift};
 use super::stream::FrameRate;
 use crate::time::Instant;
 
 /// Samples a second and channel, everywhere in the house.
 pub const SAMPLE_RATE: u32 = 48_000;
+/// Samples by which decoded sound lags its time stamps: `voaacenc` says nothing of its own delay. Measured on a wave
+/// that went through it and came back, and by a test ever since.
+pub const CODER_DELAY: usize = 1600;
+
+/// So much earlier than its picture a sample is taken, to be heard with it: the limiter and the coder hold it back.
+#[must_use]
+pub fn ahead() -> Duration {
+    Duration::from_micros((Bus::DELAY + CODER_DELAY) as u64 * 1_000_000 / u64::from(SAMPLE_RATE))
+}
 /// Fade at an edge between sound and silence, samples: 5 ms is no click and no loss.
 const FADE: usize = 240;
 /// Beyond this above the target the surplus is cut out at once, samples: half a second.

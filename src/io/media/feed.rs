@@ -8,10 +8,10 @@ use gstreamer as gst;
 
 use crate::lang::Text;
 use crate::media::Reserve;
-use crate::media::line::{Bus, Look, Watch};
+use crate::media::line::{Look, Watch};
 use crate::media::lipsync::Clapper;
 use crate::media::slot::Slot;
-use crate::media::sound::{SAMPLE_RATE, Stereo, Store};
+use crate::media::sound::{Stereo, Store, ahead};
 use crate::media::timings::Timings;
 use crate::media::{Config, Line, SourceId};
 use crate::message::LossCause;
@@ -100,9 +100,8 @@ impl Feed {
     /// `claps` is given to the sources that the lip-sync test listens to or looks at.
     pub(super) fn new(source: SourceId, fitted: bool, config: &Config, claps: Option<Arc<Claps>>) -> Self {
         let period = Duration::from_nanos(config.rate.nanos_of(1));
-        // what the programme's own limiter delays is taken off here
-        let later = Duration::from_micros(Bus::DELAY as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
-        let delay = Reserve::new(period, config.reserve).delay().saturating_sub(later);
+        // what the programme's own limiter and coder delay is taken off here
+        let delay = Reserve::new(period, config.reserve).delay().saturating_sub(ahead());
         Self {
             source,
             fitted,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `livebox bond` and `livebox gateway` cost: SRT data over seven loopback uplinks, in both dialects.
 
-    cargo build --release && python3 benches/bond_cpu.py [--mbit 20] [--seconds 10] [--runs 3] [--srtla-send FILE]
+    cargo build --release && python3 benches/bond_cpu.py [--mbit 20] [--seconds 10] [--runs 3] [--livebox FILE] [--srtla-send FILE]
 
 Prints the share of one core (user + system time of the process, from /proc) of each run, the median and
 the spread; exits with 1 if a median is above the goal of 4 %. With --srtla-send a sender of the field is
@@ -18,7 +18,8 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
-from line import LIVEBOX, Line, cpu_seconds, free_port
+import line
+from line import Line, cpu_seconds, free_port
 
 GOAL = 4.0
 PAYLOAD = bytes([0x47]) * 1316
@@ -53,16 +54,16 @@ def run(dialect, mbit, seconds, sender):
     """Shares of a core, percent, of sender and gateway; and how many of the payloads are missing."""
     listener = Listener()
     listener.start()
-    with Line("cpu", 1250, mbit * 1e6, dialect) as line:
-        port = line.gateway(listener.port)
+    with Line("cpu", 1250, mbit * 1e6, dialect) as played:
+        port = played.gateway(listener.port)
         if sender:
             to, port = port, free_port()
-            ips = line.scenario("ips", "".join(f"127.0.1.{n}\n" for n in range(1, LINKS + 1)))
-            line.start("sender", sender, port, "127.0.0.1", to, ips)
+            ips = played.scenario("ips", "".join(f"127.0.1.{n}\n" for n in range(1, LINKS + 1)))
+            played.start("sender", sender, port, "127.0.0.1", to, ips)
         else:
-            port = line.bond(port, LINKS)
+            port = played.bond(port, LINKS)
         time.sleep(3)
-        pids = [line.running[name].pid for name in ("sender", "receiver")]
+        pids = [played.running[name].pid for name in ("sender", "receiver")]
         caller = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         caller.connect(("127.0.0.1", port))
         gap, sent = 1316 * 8 / (mbit * 1e6), 0
@@ -91,10 +92,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--dialect", nargs="+", choices=["srtla", "native"], default=["srtla", "native"])
+    parser.add_argument("--livebox", default=line.LIVEBOX, help="the program to measure")
     parser.add_argument("--srtla-send", type=pathlib.Path, help="a built sender of the field, for comparison")
     args = parser.parse_args()
-    if not pathlib.Path(LIVEBOX).exists():
-        parser.error(f"{LIVEBOX} is not built; run `cargo build --release`, or name another in LIVEBOX")
+    line.LIVEBOX = args.livebox
+    if not pathlib.Path(args.livebox).exists():
+        parser.error(f"{args.livebox} is not built; run `cargo build --release`, or name another with --livebox")
     cases = [("livebox " + dialect, dialect, args.mbit, None) for dialect in args.dialect]
     if args.srtla_send:
         cases.append(("srtla_send", "srtla", args.mbit / 2, args.srtla_send.resolve()))

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Regenerates docs/score.md and the table in docs/bonding.md: the highest rate at 99.99 % in time of every scenario, beside the oracle's.
 
-    scripts/score.py [--traces DIR] [--livebox FILE] [--jobs N] [--quick]
+    scripts/score.py [--traces DIR] [--livebox FILE] [--jobs N] [--quick] [--only NAME …]
 
 The rows of recorded traces are measured anew only with --traces; otherwise they stay as they are.
 --quick measures only the rows that `make test` looks at. Nothing in the file depends on the machine
-or the day, so its diff shows what a change does.
+or the day, so its diff shows what a change does. What one program has measured is kept in target/score,
+so a run that was ended goes on where it was; with --only the whole runs of these scenarios alone are
+measured, and the rows that were measured before with the same program stand beside them.
 """
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -19,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent.parent
 KEPT = HERE / "docs/score.md"
 BRIEF = HERE / "docs/bonding.md"
 SCENARIOS = HERE / "tests/scenarios"
+MEASURED = HERE / "target/score"
 OWN = ["const7", "const7-w5", "wiredcut", "wiredflap", "loss2", "loss5b", "hetero", "kill5", "rolling", "bloat",
        "radio6", "wired-radio6", "cells"]
 RECORDED = ["recorded/lte6", "recorded/wired-lte6"]
@@ -30,17 +34,32 @@ WHOLE_HEAD = "| scenario | dialect | L | oracle Mbit/s | ours Mbit/s | ratio | o
 QUICK_HEAD = "| scenario | dialect | L | oracle Mbit/s | ours Mbit/s | ratio |\n|---|---|---|---|---|---|"
 
 
+def kept(args, row, seed, more):
+    """Where the result of one run by this very program, of this very scenario, is kept."""
+    played = hashlib.sha256((SCENARIOS / f"{row[0]}.toml").read_bytes()).hexdigest()[:8]
+    name = "_".join([*row, str(seed), *more, played]).replace("/", "-")
+    return MEASURED / args.program / f"{name}.json"
+
+
 def limit(args, scenario, dialect, latency, seed, more):
+    file = kept(args, (scenario, dialect, latency), seed, more)
+    if file.exists():
+        return json.loads(file.read_text())
     command = [args.livebox, "sim", "--limit", "--json", "--dialect", dialect, "--latency", latency, "--seed", str(seed),
                *more, *(["--traces", args.traces] if scenario in RECORDED else []), str(SCENARIOS / f"{scenario}.toml")]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}: {done.stderr.strip()}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.with_suffix(".part").write_text(done.stdout)
+    file.with_suffix(".part").rename(file)
     return json.loads(done.stdout)
 
 
 def rows(args, pool, scenarios, seeds, more=()):
-    asked = [(s, d, l) for s in scenarios for d in args.dialects for l in LATENCIES]
+    every = [(s, d, l) for s in scenarios for d in DIALECTS for l in LATENCIES]
+    wanted = lambda row: row[1] in args.dialects and (more or not args.only or row[0].split("/")[-1] in args.only)
+    asked = [row for row in every if wanted(row) or all(kept(args, row, seed, more).exists() for seed in seeds)]
     runs = {row: [pool.submit(limit, args, *row, seed, more) for seed in seeds] for row in asked}
     for (scenario, dialect, latency), futures in runs.items():
         found = [future.result() for future in futures]
@@ -79,8 +98,10 @@ def main():
     parser.add_argument("--livebox", default=str(HERE / "target/release/livebox"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--dialects", nargs="+", default=DIALECTS)
+    parser.add_argument("--dialects", nargs="+", choices=DIALECTS, default=DIALECTS)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="whole runs of these scenarios alone")
     args = parser.parse_args()
+    args.program = hashlib.sha256(pathlib.Path(args.livebox).read_bytes()).hexdigest()[:16]
     text = KEPT.read_text() if KEPT.exists() else ""
     parts = {name: part(text, name) for name in ("whole", "recorded", "quick")}
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:

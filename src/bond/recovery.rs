@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::capacity::FULL;
 use super::core::Core;
 use super::link::{Fate, Link};
+use super::receiver::PARITY_UP_TO;
 use super::without::Without;
 use crate::time::Instant;
 use crate::units::Bitrate;
@@ -42,6 +43,9 @@ const UNTOLD: f64 = 0.45;
 const LAST: f64 = 0.25;
 /// Only links whose queue is at least this share of L are searched for such packets.
 const LONG_QUEUE: f64 = 0.2;
+/// While packets wait for links longer than that share of L, a copy would only make others late instead; where the far
+/// end's clock tells for certain what will be late, longer than this as well.
+const CROWDED: Duration = Duration::from_millis(200);
 
 /// Bytes that rescues may still cost.
 #[derive(Debug)]
@@ -178,7 +182,7 @@ impl Core {
         spare -= self.queue.bytes() as f64;
         // packets may wait for a cheaper link: what counts is that the others have room
         let calm = self.overload_us < CALM;
-        let crowded = self.overload_us > NARROW || self.waiting(now) > self.config.latency.mul_f64(LONG_QUEUE);
+        let crowded = self.overload_us > NARROW || self.waiting(now) > self.crowd();
         for at in 0..self.links.len() {
             let link = &self.links[at];
             if link.suspect.is_some() {
@@ -201,6 +205,14 @@ impl Core {
                 self.rescue_late(now, at);
             }
         }
+    }
+
+    /// How long packets may wait for links before nothing is added to them.
+    fn crowd(&self) -> Duration {
+        let share = self.config.latency.mul_f64(LONG_QUEUE);
+        // repairs that travel ahead have spent already what there is to spend
+        let certain = self.tunnel.is_some() && self.config.latency > PARITY_UP_TO;
+        if certain { share.max(CROWDED) } else { share }
     }
 
     fn rescue_silent(&mut self, now: Instant, at: usize, wait: f64, sum: f64, calm: bool, spare: &mut f64) {

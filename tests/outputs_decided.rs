@@ -100,7 +100,7 @@ fn a_backup_that_begins_on_an_uplink_the_bond_needs_too_loses_nothing_and_takes_
     let backup = world.shared();
     let programme = world.finish();
 
-    println!("{backup:?}, {programme:?}");
+    eprintln!("{backup:?}, {programme:?}");
     assert!(backup.came > 5_000, "{backup:?}");
     assert_eq!(backup.lost, 0, "it finds room in the link's own queue: {backup:?}");
     assert!(backup.longest < Duration::from_millis(300), "less than its session's latency: {backup:?}");

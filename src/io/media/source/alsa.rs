@@ -108,16 +108,17 @@ fn find(wanted: &CardMatch) -> Option<String> {
     alsa::card::Iter::new().flatten().find_map(|card| {
         let info = alsa::Ctl::from_card(&card, false).and_then(|ctl| ctl.card_info()).ok()?;
         let id = info.get_id().ok()?.to_owned();
-        let meant = match wanted {
-            CardMatch::Id(name) => id == *name,
-            // "… at usb-0000:00:14.0-1, high speed", and -1 must not find -10
-            CardMatch::Bus(bus) => {
-                let name = card.get_longname().ok()?;
-                name.split([' ', ',']).any(|word| word == bus)
-            }
-        };
-        meant.then_some(id)
+        is_meant(wanted, &id, &card.get_longname().ok()?).then_some(id)
     })
+}
+
+/// True if a card of this id and long name is the one that is wanted.
+fn is_meant(wanted: &CardMatch, id: &str, long_name: &str) -> bool {
+    match wanted {
+        CardMatch::Id(name) => id == name,
+        // "… at usb-0000:00:14.0-1, high speed", and -1 must not find -10
+        CardMatch::Bus(bus) => long_name.split([' ', ',']).any(|word| word == bus),
+    }
 }
 
 /// The kernel's monotonic time in ours.
@@ -172,4 +173,22 @@ fn prepare(pcm: &PCM, channels: usize) -> anyhow::Result<alsa::pcm::Frames> {
 
 fn unit(sample: i16) -> f32 {
     f32::from(sample) / 32768.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_found_by_its_id_or_by_where_it_is_plugged_in_and_no_other_one_is() {
+        let name = "Focusrite Scarlett 2i2 at usb-0000:00:14.0-1, high speed";
+        let bus = |bus: &str| is_meant(&CardMatch::Bus(bus.into()), "USB", name);
+        assert!(bus("usb-0000:00:14.0-1"));
+        assert!(!bus("usb-0000:00:14.0-10") && !bus("usb-0000:00:14.0"));
+        assert!(!is_meant(&CardMatch::Bus("usb-0000:00:14.0-1".into()), "USB", &name.replace("-1,", "-10,")));
+        assert!(
+            is_meant(&CardMatch::Id("USB".into()), "USB", name)
+                && !is_meant(&CardMatch::Id("USB".into()), "USB_1", name)
+        );
+    }
 }

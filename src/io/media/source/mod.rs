@@ -104,7 +104,7 @@ impl Drop for Source {
 fn keep(device: &Device, feeds: &[Arc<Feed>], config: &Config, stop: &Stop) {
     urgent(CLOCKED);
     let Some(feed) = feeds.first() else { return };
-    let mut wait = FIRST_WAIT;
+    let mut patience = Patience(FIRST_WAIT);
     // only a device that can be plugged in is waited for so
     let plugs = matches!(device, Device::Picture(PictureDevice::V4l2 { .. })).then(Plugs::listen);
     while !stop.told() {
@@ -130,18 +130,30 @@ fn keep(device: &Device, feeds: &[Arc<Feed>], config: &Config, stop: &Stop) {
         for feed in feeds {
             feed.lost(ended.cause, ended.detail.clone());
         }
-        if clock::now().since(began) > GOOD_RUN {
-            wait = FIRST_WAIT;
-        }
-        let span = ended.again.unwrap_or(wait);
+        let span = patience.wait_after(clock::now().since(began), ended.again);
         match &plugs {
             // a device that comes is opened at once
             Some(plugs) => drop(plugs.rest(None, span, stop)),
             None => drop(stop.wait(span)),
         }
-        if ended.again.is_none() {
-            wait = (wait * 2).min(LAST_WAIT);
+    }
+}
+
+/// How long the next failure is waited for.
+struct Patience(Duration);
+
+impl Patience {
+    /// The wait before a device that ended after a run of `ran` is opened again; `again` if it says so itself.
+    fn wait_after(&mut self, ran: Duration, again: Option<Duration>) -> Duration {
+        if ran > GOOD_RUN {
+            self.0 = FIRST_WAIT;
         }
+        if let Some(again) = again {
+            return again;
+        }
+        let wait = self.0;
+        self.0 = (wait * 2).min(LAST_WAIT);
+        wait
     }
 }
 
@@ -151,5 +163,22 @@ fn number(source: SourceId) -> u8 {
         SourceId::Slides => 1,
         SourceId::Camera2 => 2,
         SourceId::Camera | SourceId::MixerA | SourceId::MixerB | SourceId::Embedded => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_fails_is_tried_ever_more_rarely_and_at_once_again_after_a_good_run() {
+        let mut patience = Patience(FIRST_WAIT);
+        let at_once = Duration::ZERO;
+
+        let waits: Vec<u128> = (0..6).map(|_| patience.wait_after(at_once, None).as_millis()).collect();
+        assert_eq!(waits, [200, 400, 800, 1600, 2000, 2000]);
+        let looked = Duration::from_millis(100);
+        assert_eq!(patience.wait_after(at_once, Some(looked)), looked, "one that is absent is looked for");
+        assert_eq!(patience.wait_after(GOOD_RUN * 2, None).as_millis(), 200);
     }
 }

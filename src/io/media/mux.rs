@@ -11,7 +11,9 @@ use gstreamer_video as gst_video;
 
 use super::pipeline;
 use crate::lang::said;
+use crate::media::backdate::Backdate;
 use crate::media::plan;
+use crate::time::Duration;
 
 /// One mux.
 pub(super) struct Mux {
@@ -20,9 +22,13 @@ pub(super) struct Mux {
 }
 
 impl Mux {
-    /// Starts a mux with one entrance for each of `programs`, which says to which programme it belongs;
-    /// `out` takes the bytes and must not block.
-    pub(super) fn start(programs: &[u8], out: impl Fn(Bytes) + Send + Sync + 'static) -> anyhow::Result<Self> {
+    /// Starts a mux with one entrance for each of `programs`, which says to which programme it belongs; the time
+    /// stamps of its sound are put back by `held_back`. `out` takes the bytes and must not block.
+    pub(super) fn start(
+        programs: &[u8],
+        held_back: Duration,
+        mut out: impl FnMut(Bytes) + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let pipe = gst::Pipeline::new();
         let guard = pipeline::Guard(pipe.clone());
         pipeline::hurry(&pipe);
@@ -39,10 +45,17 @@ impl Mux {
             entrances.push((entrance, Mutex::new(None)));
         }
         let exit: gst_app::AppSink = pipeline::find(&pipe, plan::EXIT)?;
+        let mut backdate = Backdate::new(held_back);
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |exit| {
             let sample = exit.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            // the mux's own memory, not a copy of it
-            if let Some(Ok(bytes)) = sample.buffer_owned().map(gst::Buffer::into_mapped_buffer_readable) {
+            let buffer = sample.buffer_owned();
+            // the mux's own memory, not a copy of it: nobody else holds it any more
+            drop(sample);
+            let Some(mut buffer) = buffer else { return Ok(gst::FlowSuccess::Ok) };
+            if let Ok(mut bytes) = buffer.make_mut().map_writable() {
+                backdate.pass(&mut bytes);
+            }
+            if let Ok(bytes) = buffer.into_mapped_buffer_readable() {
                 out(Bytes::from_owner(bytes));
             }
             Ok(gst::FlowSuccess::Ok)

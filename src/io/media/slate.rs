@@ -69,7 +69,7 @@ fn encoded(deck: &Deck, config: &Config, output: OutputId) -> anyhow::Result<Sla
         Ok(block)
     });
     let sound = encode(&plan::sound(config.audio_bitrate), silence)?;
-    Ok(Slate::of(&muxed(&coded, &sound)?))
+    Ok(Slate::of(&muxed(&coded, &sound, config.held_back())?))
 }
 
 fn stamped(buffer: &mut gst::Buffer, from: u64, to: u64) -> anyhow::Result<()> {
@@ -112,9 +112,13 @@ fn encode(
     Ok(coded)
 }
 
-fn muxed(coded: &[(gst::Buffer, gst::Caps)], sound: &[(gst::Buffer, gst::Caps)]) -> anyhow::Result<Vec<u8>> {
+fn muxed(
+    coded: &[(gst::Buffer, gst::Caps)],
+    sound: &[(gst::Buffer, gst::Caps)],
+    held_back: Duration,
+) -> anyhow::Result<Vec<u8>> {
     let (give, take) = std::sync::mpsc::channel();
-    let mux = Mux::start(&[1, 1], move |bytes| drop(give.send(bytes)))?;
+    let mux = Mux::start(&[1, 1], held_back, move |bytes| drop(give.send(bytes)))?;
     for (n, units) in [coded, sound].into_iter().enumerate() {
         for (buffer, caps) in units {
             mux.push(n, buffer.clone(), caps);

@@ -105,3 +105,86 @@ impl Drop for Mux {
         let _ = self.pipe.set_state(gst::State::Null);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Config;
+    use crate::media::restamp::ahead;
+    use crate::wire::ts::{CLOCK, PACKET, Packet, Pes};
+
+    /// Coded pictures or blocks of sound, as the element at the end of a line gives them.
+    fn coded(line: &str) -> Vec<(gst::Buffer, gst::Caps)> {
+        let bin = gst::parse::bin_from_description(&format!("{line} ! appsink name=out sync=false"), false).unwrap();
+        let pipe = gst::Pipeline::new();
+        let _guard = pipeline::Guard(pipe.clone());
+        pipe.add(&bin).unwrap();
+        let exit: gst_app::AppSink = bin.by_name("out").unwrap().downcast().unwrap();
+        pipe.set_state(gst::State::Playing).unwrap();
+        std::iter::from_fn(|| exit.pull_sample().ok())
+            .map(|sample| {
+                let segment = sample.segment().unwrap().downcast_ref::<gst::ClockTime>().unwrap().clone();
+                let mut buffer = sample.buffer_owned().unwrap();
+                let (pts, dts) = (segment.to_running_time(buffer.pts()), segment.to_running_time(buffer.dts()));
+                let stamps = buffer.make_mut();
+                stamps.set_pts(pts);
+                stamps.set_dts(dts);
+                (buffer, sample.caps_owned().unwrap())
+            })
+            .collect()
+    }
+
+    /// For each block of sound its stamp, and how much later it is than the stream's clock then, in ms.
+    fn sound(held_back: Duration) -> Vec<(u64, i64)> {
+        let pictures = coded(
+            "videotestsrc num-buffers=50 ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
+             ! x264enc tune=zerolatency ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au",
+        );
+        let blocks = coded(
+            "audiotestsrc num-buffers=100 samplesperbuffer=960 ! audio/x-raw,format=S16LE,rate=48000,channels=2 \
+             ! voaacenc ! aacparse ! audio/mpeg,stream-format=adts",
+        );
+        let (give, take) = std::sync::mpsc::channel();
+        let mux = Mux::start(&[1, 1], held_back, move |bytes| drop(give.send(bytes))).unwrap();
+        for (n, units) in [pictures, blocks].iter().enumerate() {
+            units.iter().for_each(|(buffer, caps)| mux.push(n, buffer.clone(), caps));
+        }
+        mux.finish();
+        let mut stream = Vec::new();
+        while let Ok(bytes) = take.recv_timeout(Duration::from_secs(2)) {
+            stream.extend_from_slice(&bytes);
+            if mux.has_ended() {
+                break;
+            }
+        }
+        stream.extend(take.try_iter().flat_map(|bytes| bytes.to_vec()));
+        mux.check().unwrap();
+        let (mut clock, mut seen) = (None, Vec::new());
+        for raw in stream.chunks_exact(PACKET) {
+            if raw[3] & 0x20 != 0 && raw[4] >= 7 && raw[5] & 0x10 != 0 {
+                clock = Some(raw[6..10].iter().fold(0, |n, b| n << 8 | u64::from(*b)) << 1 | u64::from(raw[10] >> 7));
+            }
+            let packet = Packet::parse(raw).unwrap();
+            let pes = Some(packet).filter(|packet| packet.starts && packet.pid == 66).map(|p| Pes::parse(p.payload));
+            if let (Some(clock), Some(Some(pes))) = (clock, pes) {
+                let pts = pes.pts.unwrap();
+                seen.push((pts, ahead(clock, pts) * 1000 / CLOCK as i64));
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn sound_is_stamped_back_by_what_holds_it_and_still_before_its_turn() {
+        super::super::init().unwrap();
+        let held_back = Config::default().held_back();
+        let (plain, back) = (sound(Duration::ZERO), sound(held_back));
+
+        assert!(plain.len() > 80, "{}", plain.len());
+        let ticks = (held_back.as_secs_f64() * CLOCK as f64).round() as u64;
+        assert!((3600..5400).contains(&ticks), "40 to 60 ms: {held_back:?}");
+        assert!(plain.iter().map(|(pts, _)| pts - ticks).eq(back.iter().map(|(pts, _)| *pts)));
+        let least = back.iter().map(|(_, early)| *early).min().unwrap();
+        assert!(least >= 50, "a block comes {least} ms before it is played");
+    }
+}

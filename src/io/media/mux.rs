@@ -100,6 +100,31 @@ impl Mux {
     }
 }
 
+/// The stream of pictures and sound that are all there already.
+///
+/// # Errors
+/// If the mux complains.
+pub(super) fn all_at_once(units: [&[(gst::Buffer, gst::Caps)]; 2], held_back: Duration) -> anyhow::Result<Vec<u8>> {
+    let (give, take) = std::sync::mpsc::channel();
+    let mux = Mux::start(&[1, 1], held_back, move |bytes| drop(give.send(bytes)))?;
+    for (n, units) in units.into_iter().enumerate() {
+        for (buffer, caps) in units {
+            mux.push(n, buffer.clone(), caps);
+        }
+    }
+    mux.finish();
+    let mut stream = Vec::new();
+    while let Ok(bytes) = take.recv_timeout(Duration::from_secs(2)) {
+        stream.extend_from_slice(&bytes);
+        if mux.has_ended() {
+            break;
+        }
+    }
+    stream.extend(take.try_iter().flat_map(|bytes| bytes.to_vec()));
+    mux.check()?;
+    Ok(stream)
+}
+
 impl Drop for Mux {
     fn drop(&mut self) {
         let _ = self.pipe.set_state(gst::State::Null);
@@ -144,21 +169,7 @@ mod tests {
             "audiotestsrc num-buffers=100 samplesperbuffer=960 ! audio/x-raw,format=S16LE,rate=48000,channels=2 \
              ! voaacenc ! aacparse ! audio/mpeg,stream-format=adts",
         );
-        let (give, take) = std::sync::mpsc::channel();
-        let mux = Mux::start(&[1, 1], held_back, move |bytes| drop(give.send(bytes))).unwrap();
-        for (n, units) in [pictures, blocks].iter().enumerate() {
-            units.iter().for_each(|(buffer, caps)| mux.push(n, buffer.clone(), caps));
-        }
-        mux.finish();
-        let mut stream = Vec::new();
-        while let Ok(bytes) = take.recv_timeout(Duration::from_secs(2)) {
-            stream.extend_from_slice(&bytes);
-            if mux.has_ended() {
-                break;
-            }
-        }
-        stream.extend(take.try_iter().flat_map(|bytes| bytes.to_vec()));
-        mux.check().unwrap();
+        let stream = all_at_once([&pictures, &blocks], held_back).unwrap();
         let (mut clock, mut seen) = (None, Vec::new());
         for raw in stream.chunks_exact(PACKET) {
             if raw[3] & 0x20 != 0 && raw[4] >= 7 && raw[5] & 0x10 != 0 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use livebox::bond::{Config, Dialect, LinkConfig, LinkId, Output, Plain, Receiver, ReceiverConfig, Sender};
 use livebox::rng::Rng;
-use livebox::sim::{Play, Score, World, oracle};
+use livebox::sim::{Followed, Play, Score, World, follow, oracle};
 use livebox::time::Instant;
 use livebox::units::Bitrate;
 use livebox::wire::native::{Control, Data, DataKind, Frame, StreamKind, parse};
@@ -329,6 +329,27 @@ fn an_unplugged_line_delays_no_packet_by_more_than_100_ms() {
     let score = played("wired-unplugged", 0, Bitrate::mbps(6), L);
 
     assert!(score.max_ms <= 100.0, "{}", score.row());
+}
+
+#[test]
+fn an_encoder_that_follows_is_not_kept_down_by_modems_that_fall_silent_for_a_moment_and_come_back() {
+    let play = Play { rate: Bitrate::mbps(3), dialect: Dialect::Native, ..Play::default() };
+
+    let followed = follow(&scenario("loss5b").part(Duration::ZERO, Duration::from_secs(50)), play);
+
+    assert!(followed.share > 0.9, "{}\n{}", Followed::head(), followed.row());
+    assert_eq!(followed.bad, 0, "{}", followed.row());
+}
+
+#[test]
+fn of_seven_links_five_that_fall_silent_together_cost_no_more_than_a_ten_thousandth_near_the_limit() {
+    let (kill5, latency) = (scenario("kill5"), Duration::from_millis(500));
+    let rate = oracle(&kill5, 1, latency).scaled(0.95);
+
+    let score =
+        World::new(&kill5, Play { seed: 1, rate, latency, dialect: Dialect::Native, ..Play::default() }).finish();
+
+    assert!(score.bad() * 10_000 <= score.delivered + score.lost, "{}\n{}", Score::head(), score.row());
 }
 
 #[test]

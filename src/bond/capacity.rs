@@ -30,6 +30,9 @@ const UNKNOWN: f64 = 1_000_000.0 / 8e6;
 const RESTART: f64 = 2_000_000.0 / 8e6;
 /// And grows up to so many times what arrives.
 const TRIED: f64 = 2.0;
+/// How far a link grows in a round trip while it is not busy: to its double, or by this share once it has shown a
+/// queue and a step too far would show too late (by tens, or for L ≤ 300 ms) or there is time (L ≥ 1 s).
+const CAUTIOUS: f64 = 0.25;
 /// What a link written off is believed to carry when it returns.
 const RETURNED: f64 = 500_000.0 / 8e6;
 /// Room for the feedback's own pace.
@@ -71,6 +74,8 @@ pub(super) struct Capacity {
     arrivals: VecDeque<(Instant, f64)>,
     busy: Option<Instant>,
     starting: bool,
+    /// Grows step by step once it has shown a queue.
+    pub(super) cautious: bool,
     /// When a queue, or a train, last showed what the link carries.
     measured: Option<Instant>,
     limited: bool,
@@ -88,6 +93,7 @@ impl Capacity {
             arrivals: VecDeque::new(),
             busy: None,
             starting: true,
+            cautious: pace == Pace::Tens,
             measured: None,
             limited: false,
             reserved: 0.0,
@@ -184,7 +190,7 @@ impl Capacity {
                 self.rate = self.rate.max(sample);
             }
             if self.limited {
-                let step = if self.starting { 1.0 } else { 0.25 };
+                let step = if self.starting || !self.cautious { 1.0 } else { CAUTIOUS };
                 let tried = self.rate * (1.0 + step * dt_ms / (least_rtt_us / 1000.0 + 10.0));
                 // each round trip shows whether the last step was carried: none goes far beyond what has arrived
                 let shown = sample.map_or(RESTART, |sample| (TRIED * sample).max(RESTART));
@@ -374,6 +380,32 @@ mod tests {
         }
 
         assert!(capacity.peak < 1.2 * 2.5 * FULL / 10_000.0, "{}", capacity.peak);
+    }
+
+    #[test]
+    fn a_link_that_has_room_again_is_tried_with_twice_as_much_each_round_trip_unless_that_shows_too_late() {
+        let grown = |cautious: bool| {
+            let mut capacity = Capacity::new(Pace::Each);
+            capacity.cautious = cautious;
+            // it has shown a queue, and 2 Mbit/s
+            for n in 1..=100 {
+                capacity.arrived(at(n * 10), 2.0 * FULL);
+                capacity.tick(at(n * 10), TICK, true, 50_000.0, 50_000.0);
+            }
+            let before = capacity.rate();
+            // one round trip of 50 ms and its feedback
+            for n in 101..=106 {
+                capacity.arrived(at(n * 10), 2.0 * FULL);
+                capacity.was_limited();
+                capacity.tick(at(n * 10), TICK, false, 0.0, 50_000.0);
+            }
+            capacity.rate() / before
+        };
+
+        let (bold, cautious) = (grown(false), grown(true));
+
+        assert!((1.9..=2.1).contains(&bold), "{bold}");
+        assert!((1.2..=1.35).contains(&cautious), "{cautious}");
     }
 
     #[test]

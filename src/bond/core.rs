@@ -109,6 +109,8 @@ pub(super) struct Core {
     delivered: RateMeter,
     delivered_since: u64,
     pub(super) lost_link: bool,
+    /// A link is gone for good.
+    pub(super) gone: bool,
     /// How long what waits would take on all links together while none has room, smoothed, µs.
     pub(super) overload_us: f64,
     blocked: bool,
@@ -138,6 +140,7 @@ impl Core {
             delivered: RateMeter::new(),
             delivered_since: 0,
             lost_link: false,
+            gone: false,
             overload_us: 0.0,
             blocked: false,
             standing: Standing::default(),
@@ -366,10 +369,22 @@ impl Core {
             latency: self.config.latency,
             capacity,
             lost_link: std::mem::take(&mut self.lost_link),
+            gone: std::mem::take(&mut self.gone),
+            silent: self.links.iter().any(Link::may_come_back),
+            carried: self.carried(now),
             offered: self.offered.rate(now),
             ceiling: self.config.ceiling,
         };
         self.target.tick(now, view);
+    }
+
+    /// Share of what was sent in the last second that went over links that can be used; a removed one was among them.
+    fn carried(&self, now: Instant) -> f64 {
+        let sent = |link: &Link| link.meter.rate(now).as_bps() as f64;
+        let usable: f64 = self.links.iter().filter(|link| link.usable()).map(sent).sum();
+        let all: f64 = self.links.iter().map(sent).sum();
+        let all = all.max(self.offered.rate(now).as_bps() as f64);
+        if all > 0.0 { usable / all } else { 0.0 }
     }
 
     /// What can no longer be asked for in time is let go.

@@ -16,9 +16,11 @@ const SHARE: f64 = 0.15;
 /// The budget's store, in time of the stream and at least in bytes.
 const STORE: f64 = 0.25;
 const LEAST_STORE: f64 = 100_000.0;
-/// From this latency on a rescue waits until it is needed: most silent links come back.
-const PATIENT: Duration = Duration::from_secs(1);
-/// What a patient rescue leaves as a reserve, as a share of L; an impatient one comes when that share of L is left.
+/// From this latency on there is time: a silent link's packets wait however long packets already wait for the others, and
+/// a link that has room again may show it step by step.
+pub(super) const PATIENT: Duration = Duration::from_secs(1);
+/// What a rescue just in time leaves as a reserve, as a share of L, since most silent links come back; by tens or with
+/// parity, below that latency, one comes when that share of L is left.
 const RESERVE: f64 = 0.15;
 const HALF: f64 = 0.5;
 /// With less than this share of L left a rescue ignores the budget.
@@ -73,6 +75,26 @@ impl Budget {
             self.bytes = (self.bytes - bytes).max(0.0);
         }
         granted
+    }
+}
+
+/// What the links that still answer can take over.
+#[derive(Debug, Clone, Copy)]
+struct Others {
+    /// Until the first of them would bring a packet that is sent now, µs.
+    wait: f64,
+    /// Bytes per microsecond of all of them.
+    sum: f64,
+    /// Bytes that only silent links carry.
+    silent_bytes: f64,
+    /// They have room.
+    calm: bool,
+}
+
+impl Others {
+    /// How long so many bytes take them, µs.
+    fn take(&self, bytes: f64) -> f64 {
+        self.wait + bytes / self.sum
     }
 }
 
@@ -183,6 +205,9 @@ impl Core {
         // packets may wait for a cheaper link: what counts is that the others have room
         let calm = self.overload_us < CALM;
         let crowded = self.overload_us > NARROW || self.waiting(now) > self.crowd();
+        // what fell silent together must be sent again together
+        let silent = self.links.iter().filter(|l| l.suspect.is_some());
+        let silent_bytes = silent.map(|l| l.sole().count()).sum::<usize>() as f64 * FULL;
         for at in 0..self.links.len() {
             let link = &self.links[at];
             if link.suspect.is_some() {
@@ -190,7 +215,7 @@ impl Core {
                 if !link.is_judged_far() && freshest <= link.missing_since() + LIFE_SINCE {
                     continue;
                 }
-                self.rescue_silent(now, at, wait, sum, calm, &mut spare);
+                self.rescue_silent(now, at, Others { wait, sum, silent_bytes, calm }, &mut spare);
                 continue;
             }
             // copies while packets wait for a link would only make them wait longer
@@ -210,22 +235,32 @@ impl Core {
     /// How long packets may wait for links before nothing is added to them.
     fn crowd(&self) -> Duration {
         let share = self.config.latency.mul_f64(LONG_QUEUE);
-        // repairs that travel ahead have spent already what there is to spend
-        let certain = self.tunnel.is_some() && self.config.latency > PARITY_UP_TO;
-        if certain { share.max(CROWDED) } else { share }
+        if self.is_certain() { share.max(CROWDED) } else { share }
     }
 
-    fn rescue_silent(&mut self, now: Instant, at: usize, wait: f64, sum: f64, calm: bool, spare: &mut f64) {
+    /// The far end's clock tells for certain what will be late, and no repairs that travel ahead have spent already what
+    /// there is to spend.
+    fn is_certain(&self) -> bool {
+        self.tunnel.is_some() && self.config.latency > PARITY_UP_TO
+    }
+
+    fn rescue_silent(&mut self, now: Instant, at: usize, others: Others, spare: &mut f64) {
         let latency_us = self.config.latency.as_micros() as f64;
         let mut sole: Vec<(u64, Seq)> = self.links[at].sole().collect();
         // repairs went out behind newer packets, and their time is up first
         sole.sort_unstable_by(|(_, a), (_, b)| a.distance(*b).cmp(&0));
-        let held_bytes = sole.len() as f64 * FULL;
-        let patient = self.config.latency >= PATIENT && !self.config.without.has(Without::JUST_IN_TIME);
-        let needed = if patient { wait + held_bytes / sum + RESERVE * latency_us } else { HALF * latency_us };
+        let in_time = !self.config.without.has(Without::JUST_IN_TIME);
+        let patient = in_time && self.config.latency >= PATIENT;
+        let needed = if patient {
+            others.take(sole.len() as f64 * FULL) + RESERVE * latency_us
+        } else if in_time && self.is_certain() {
+            others.take(others.silent_bytes) + RESERVE * latency_us
+        } else {
+            HALF * latency_us
+        };
         // by tens and echoes silence is known later, so there nothing is held off
         let recent = self.links[at].suspect.is_some_and(|since| now.since(since) < SURELY);
-        let held_off = self.tunnel.is_some() && !patient && !calm && recent;
+        let held_off = self.tunnel.is_some() && !patient && !others.calm && recent;
         for (number, seq) in sole {
             let Some(held) = self.store.get_mut(seq) else {
                 self.links[at].rescued(number);
@@ -237,7 +272,7 @@ impl Core {
             }
             let size = held.size;
             let slack = held.deadline.since(now).as_micros() as f64;
-            let roomy = calm && *spare >= size;
+            let roomy = others.calm && *spare >= size;
             let due = slack < needed && !(held_off && slack > URGENT * latency_us);
             if !(due || roomy) || !self.budget.spend(size, slack < URGENT * latency_us) {
                 break;

@@ -134,6 +134,7 @@ impl Sender {
         self.core.links.remove(at);
         self.core.transmits.retain(|transmit| transmit.link != id);
         self.core.lost_link = true;
+        self.core.gone = true;
         self.list_links(now);
         self.pump(now);
     }
@@ -152,6 +153,7 @@ impl Sender {
             self.registration.link_gone(id);
             self.core.abandon(at);
             self.core.lost_link = true;
+            self.core.gone = true;
         }
         self.list_links(now);
         self.pump(now);
@@ -337,6 +339,7 @@ impl Sender {
             if self.core.links[at].is_to_be_written_off(now) {
                 self.core.abandon(at);
                 self.core.links[at].capacity.write_off();
+                self.core.gone = true;
             }
             if self.core.tunnel.is_some() {
                 continue;

@@ -48,6 +48,12 @@ pub(super) struct View {
     pub(super) capacity: f64,
     /// A link was lost since the last view.
     pub(super) lost_link: bool,
+    /// And for good: its carrier or address is gone, or it was silent for so long that it was written off.
+    pub(super) gone: bool,
+    /// A link is silent and not given up: most come back.
+    pub(super) silent: bool,
+    /// Share of what was sent in the last second that went over links that can be used.
+    pub(super) carried: f64,
     /// What the caller sends.
     pub(super) offered: Bitrate,
     /// The most there is to rise to.
@@ -66,6 +72,9 @@ pub(super) struct Target {
     last: Instant,
     pending: u64,
     lost_link: bool,
+    gone: bool,
+    /// What may be sent while a link is silent, if that is less.
+    meanwhile: Option<f64>,
 }
 
 impl Target {
@@ -79,11 +88,17 @@ impl Target {
             last: now,
             pending: 0,
             lost_link: false,
+            gone: false,
+            meanwhile: None,
         }
     }
 
     pub(super) fn rate(&self, ceiling: Bitrate) -> Bitrate {
-        Bitrate::bps((self.bps as u64).min(ceiling.as_bps()))
+        Bitrate::bps((self.bps() as u64).min(ceiling.as_bps()))
+    }
+
+    fn bps(&self) -> f64 {
+        self.meanwhile.unwrap_or(self.bps).min(self.bps)
     }
 
     /// Too much was offered within the last ten seconds.
@@ -95,8 +110,9 @@ impl Target {
     pub(super) fn tick(&mut self, now: Instant, view: View) {
         self.pending += view.delivered;
         self.lost_link |= view.lost_link;
+        self.gone |= view.gone;
         let dt = now.since(self.last);
-        if dt < STEP && !self.lost_link {
+        if dt < STEP && !self.lost_link && !self.gone {
             return;
         }
         let steps = (dt.as_micros() as f64 / STEP.as_micros() as f64).max(0.05);
@@ -104,28 +120,64 @@ impl Target {
         self.delivered += (0.1 * steps).min(1.0) * (sample - self.delivered);
         self.pending = 0;
         self.last = now;
+        if self.lost_link {
+            let left = self.left(view);
+            if left < self.bps() {
+                self.remember(now);
+                self.meanwhile = Some(left);
+                self.held_until = now + HOLD;
+            }
+        }
+        if self.gone {
+            let left = self.bps();
+            self.before = self.bps.max(KNOWN * self.before);
+            self.bps = left;
+            self.meanwhile = None;
+        } else if !view.silent {
+            // whoever was silent is back, and carries what it did
+            self.meanwhile = None;
+        }
         let crowded = view.overload_us > OVERLOAD || view.waiting > view.latency.mul_f64(0.35);
         if crowded {
             self.crowded_at = Some(now);
-        }
-        if (self.lost_link || crowded) && now >= self.held_until {
-            self.before = self.bps.max(KNOWN * self.before);
-        }
-        if self.lost_link {
-            let off_air = (view.offered.as_bps() as f64) < OFF_AIR * self.bps;
-            let least = if off_air { START } else { LEAST };
-            self.bps = self.bps.min((0.85 * view.capacity * 8e6).max(least));
-            self.held_until = now + HOLD;
-        } else if crowded {
             let cut = 1.0 - (view.overload_us / 2e6).min(0.15);
-            self.bps = self.bps.min(0.92 * self.delivered * cut);
-            self.held_until = now + HOLD;
-        } else if view.overload_us < ROOM && now >= self.held_until && view.offered.as_bps() as f64 > USED * self.bps {
-            let step = if self.bps < KNOWN * self.before { RETURN } else { RISE };
-            self.bps *= step.powf(steps.min(10.0));
+            self.falls(now, 0.92 * self.delivered * cut);
+        } else if view.overload_us < ROOM && now >= self.held_until && view.offered.as_bps() as f64 > USED * self.bps()
+        {
+            self.rises(steps.min(10.0));
         }
         self.lost_link = false;
+        self.gone = false;
         self.bps = self.bps.min(view.ceiling.as_bps() as f64).max(LEAST);
+    }
+
+    /// What can be sent without the links that were lost: 85 % of what the others are known to carry. They need not have
+    /// shown all of that: what goes over them now they do carry.
+    fn left(&self, view: View) -> f64 {
+        let offered = view.offered.as_bps() as f64;
+        let least = if offered < OFF_AIR * self.bps { START } else { LEAST };
+        (KNOWN * view.capacity * 8e6).max(view.carried * offered.min(self.bps)).max(least)
+    }
+
+    fn rises(&mut self, steps: f64) {
+        let (bps, before) = match &mut self.meanwhile {
+            Some(meanwhile) => (meanwhile, self.bps),
+            None => (&mut self.bps, self.before),
+        };
+        *bps *= if *bps < KNOWN * before { RETURN } else { RISE }.powf(steps);
+    }
+
+    fn falls(&mut self, now: Instant, bps: f64) {
+        self.remember(now);
+        self.bps = self.bps.min(bps);
+        self.held_until = now + HOLD;
+    }
+
+    /// Where a fall begins; one that goes on is the same.
+    fn remember(&mut self, now: Instant) {
+        if now >= self.held_until {
+            self.before = self.bps.max(KNOWN * self.before);
+        }
     }
 }
 
@@ -141,6 +193,9 @@ mod tests {
             latency: Duration::from_secs(1),
             capacity: 2.0,
             lost_link: false,
+            gone: false,
+            silent: false,
+            carried: 1.0,
             offered: Bitrate::mbps(8),
             ceiling: Bitrate::mbps(20),
         }
@@ -169,9 +224,44 @@ mod tests {
         let mut target = Target::new(Instant::ZERO);
         after(&mut target, 0, 2000, view());
 
-        target.tick(Instant::from_millis(40_001), View { lost_link: true, capacity: 0.5, ..view() });
+        target.tick(
+            Instant::from_millis(40_001),
+            View { lost_link: true, silent: true, capacity: 0.5, carried: 0.4, ..view() },
+        );
 
         assert_eq!(target.rate(Bitrate::mbps(20)), Bitrate::kbps(3400));
+    }
+
+    #[test]
+    fn a_lost_link_takes_no_more_than_it_carried() {
+        let mut target = Target::new(Instant::ZERO);
+        after(&mut target, 0, 500, view());
+
+        // the other links are idle, so hardly anything is known of what they carry
+        let lost = View { lost_link: true, silent: true, capacity: 0.2, carried: 0.9, ..view() };
+        target.tick(Instant::from_millis(10_001), lost);
+
+        assert_eq!(target.rate(Bitrate::mbps(20)), Bitrate::kbps(7200), "nine tenths of the 8 Mbit/s that are sent");
+    }
+
+    #[test]
+    fn a_link_that_is_soon_back_has_cost_nothing_and_one_that_is_gone_has() {
+        let mut target = Target::new(Instant::ZERO);
+        let high = after(&mut target, 0, 500, view());
+        let silent = View { silent: true, capacity: 0.5, carried: 0.4, ..view() };
+
+        let fell = after(&mut target, 10_000, 1, View { lost_link: true, ..silent });
+        let stays = after(&mut target, 10_020, 10, silent);
+        let back = after(&mut target, 10_220, 1, view());
+        assert!(fell == stays && fell == Bitrate::kbps(3400), "{fell}, then {stays}");
+        assert!(back >= high, "{back} of {high}");
+
+        after(&mut target, 11_000, 1, View { lost_link: true, ..silent });
+        let grown = after(&mut target, 11_020, 30, silent);
+        assert!(grown > fell && grown < fell.scaled(1.4), "what is left may be more: {grown} after {fell}");
+        after(&mut target, 11_620, 1, View { gone: true, ..silent });
+        let soon = after(&mut target, 11_640, 1, view());
+        assert!(soon < grown.scaled(1.05), "written off, it comes back no more: {soon} after {grown}");
     }
 
     #[test]
@@ -194,7 +284,7 @@ mod tests {
 
         target.tick(
             Instant::from_millis(1),
-            View { lost_link: true, capacity: 0.01, offered: Bitrate::bps(0), ..view() },
+            View { lost_link: true, gone: true, capacity: 0.01, carried: 0.0, offered: Bitrate::bps(0), ..view() },
         );
 
         assert_eq!(target.rate(Bitrate::mbps(20)), Bitrate::mbps(3));

@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::life::{BUSY, Cargo, Fate, JITTERS, LATER_PACKETS, Link, SILENCE};
 use crate::bond::Without;
 use crate::bond::capacity::IP_UDP;
+use crate::bond::receiver::PARITY_UP_TO;
+use crate::bond::recovery::PATIENT;
 use crate::time::Instant;
 use crate::wire::native::LinkSeen;
 
@@ -266,6 +268,7 @@ impl Link {
         if roomy || self.draining.is_some() {
             self.judge_draining(now);
         }
+        self.capacity.cautious = latency <= PARITY_UP_TO || latency >= PATIENT;
         if self.suspect.is_none() {
             self.capacity.tick(clock, dt, busy, self.queue_us, self.rtt.least_us());
         }

@@ -526,6 +526,11 @@ impl Link {
         due
     }
 
+    /// Silent, and not given up.
+    pub(in crate::bond) fn may_come_back(&self) -> bool {
+        self.carrier && self.suspect.is_some() && !self.written_off
+    }
+
     /// The old silence is over for some other reason than proof: a new address, a new carrier.
     pub(in crate::bond) fn starts_afresh(&mut self, now: Instant) {
         if self.capacity.is_told_by_tens() {

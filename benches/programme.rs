@@ -4,7 +4,7 @@
 //! `cargo bench --bench programme [-- SECONDS]` prints, for each size, how long the burnt-in clock takes
 //! from the moment a picture is taken to the first byte of the transport stream that carries it, the
 //! time from the start to the first packet, the share of a core that is our own (by thread: drawing
-//! the test pattern, scaling and encoding stand apart), and the memory held.
+//! the test pattern, scaling, encoding and the bench's reading stand apart), and the memory held.
 #![allow(clippy::print_stdout, reason = "the figures are what this is for")]
 #![allow(clippy::disallowed_methods, reason = "what is measured here is real time")]
 
@@ -30,8 +30,11 @@ use livebox::time::Instant;
 use livebox::units::Bitrate;
 use tokio::sync::{mpsc, watch};
 
-/// Threads that stand for the camera, the scaler and the encoder, by how their names begin.
-const NOT_OURS: [(&str, &str); 3] = [
+/// The bench's own thread, which takes and stores the stream.
+const READING: &str = "reading";
+/// Threads that stand for the camera, the scaler, the encoder and the far end, by how their names begin.
+const NOT_OURS: [(&str, &str); 4] = [
+    (READING, "reading by the bench"),
     ("camera", "drawing"),
     ("slides", "drawing"),
     // an encode runs in the thread of its entrance
@@ -48,6 +51,7 @@ fn board() -> Board {
         mixer_b: Some(SoundDevice::Tone { hertz: 440.0, outages: vec![] }),
         embedded: None,
         encoders: vec![],
+        scalers: vec![],
         uplinks: vec![],
         display: None,
         keys: Keys::default(),
@@ -183,7 +187,8 @@ fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let seconds = args.iter().find_map(|arg| arg.parse().ok()).unwrap_or(20.0);
     if let Some(size) = args.iter().find_map(|arg| arg.parse().ok()) {
-        return measure(size, seconds);
+        let reading = std::thread::Builder::new().name(READING.into()).spawn(move || measure(size, seconds))?;
+        return reading.join().map_err(|_| anyhow::anyhow!("the bench broke off"))?;
     }
     // each in a process of its own: the memory of one is not the other's
     for size in ["1280x720", "1920x1080"] {

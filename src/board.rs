@@ -390,6 +390,8 @@ pub struct Board {
     pub embedded: Option<SoundDevice>,
     /// Encoders to try, in this order; the processor is always the last resort.
     pub encoders: Vec<EncoderKind>,
+    /// What may scale the pictures within a layout in place of the processor, the first that the machine has.
+    pub scalers: Vec<Scaler>,
     /// The ways out, at most 16, wired first.
     pub uplinks: Vec<UplinkSlot>,
     /// The display, if there is one.
@@ -427,6 +429,7 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Board {
         mixer_b: sound(root.section("mixer_b"), folder),
         embedded: sound(root.section("embedded"), folder),
         encoders: encoders(root),
+        scalers: scalers(root),
         display: display(root.section("display")),
         keys: keys(root.section("keys")),
         lamps: lamps(root, &uplinks),
@@ -481,6 +484,16 @@ fn facts(section: &mut Section<'_>) -> CaptureFacts {
             }
         }
     }
+    CaptureFacts {
+        driver: section.text("driver"),
+        signal: section.choice("signal", &truths, SignalTruth::All),
+        keeps_edid: section.choice("edid", &[("own", false), ("keep", true)], false),
+        quirks,
+        scalers: scalers(section),
+    }
+}
+
+fn scalers(section: &mut Section<'_>) -> Vec<Scaler> {
     let line = section.line_of("scalers");
     let mut scalers = Vec::new();
     for name in section.texts("scalers") {
@@ -492,13 +505,7 @@ fn facts(section: &mut Section<'_>) -> CaptureFacts {
             }
         }
     }
-    CaptureFacts {
-        driver: section.text("driver"),
-        signal: section.choice("signal", &truths, SignalTruth::All),
-        keeps_edid: section.choice("edid", &[("own", false), ("keep", true)], false),
-        quirks,
-        scalers,
-    }
+    scalers
 }
 
 fn sound(mut section: Section<'_>, folder: &Path) -> Option<SoundDevice> {
@@ -736,7 +743,7 @@ mod tests {
 
     #[test]
     fn a_profile_says_what_hangs_where() {
-        let text = "name = \"desk\"\nencoders = [\"vah264enc\"]\n\
+        let text = "name = \"desk\"\nencoders = [\"vah264enc\"]\nscalers = [\"vapostproc\", \"v4l2convert\"]\n\
                     [camera]\nkind = \"v4l2\"\nbus = \"usb-1\"\n\
                     controls = { power_line_frequency = 1, hue = -20 }\n\
                     driver = \"uvcvideo\"\nsignal = \"pictures\"\nquirks = [\"no_stamps\"]\nscalers = [\"v4l2convert\"]\n\
@@ -766,6 +773,7 @@ mod tests {
         let card = CardMatch::Bus("usb-0000:00:14.0-2".into());
         assert_eq!(board.embedded, Some(SoundDevice::Alsa { card, device: 0, channels: vec![1, 2] }));
         assert_eq!(board.encoders, [EncoderKind::Vah264enc]);
+        assert_eq!(board.scalers, [Scaler::Vapostproc, Scaler::V4l2convert]);
         assert_eq!((board.uplinks[0].metered, board.uplinks[1].metered), (false, true));
         assert!(board.uplinks[1].bind_address);
         let wire = DisplayWire::I2c(I2cPlace { bus: "panel-sim".into(), address: 0x3c });

@@ -63,6 +63,7 @@ pub(crate) fn board() -> Board {
         mixer_a: Some(SoundDevice::Tone { hertz: 1000.0, outages: vec![] }),
         mixer_b: Some(SoundDevice::Tone { hertz: 440.0, outages: vec![] }),
         encoders: vec![],
+        scalers: vec![],
         uplinks: vec![],
         display: None,
         keys: Keys::default(),

@@ -447,6 +447,7 @@ mod programme {
             slides: None,
             mixer_b: None,
             encoders: vec![],
+            scalers: vec![],
             uplinks: vec![],
             display: None,
             keys: Keys::default(),

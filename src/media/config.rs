@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::line::Settings as Sound;
 use super::road::Roads;
 use super::slates::Slates;
+use super::sound::held_back;
 use super::stream::{FrameRate, PictureSize};
 use crate::table::{SecretRef, Section};
 use crate::units::Bitrate;
@@ -128,6 +129,18 @@ impl Config {
 }
 
 impl Config {
+    /// From one picture to the next.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        Duration::from_nanos(self.rate.nanos_of(1))
+    }
+
+    /// By so much the time stamps of coded sound are put back, to be heard with its picture.
+    #[must_use]
+    pub fn held_back(&self) -> Duration {
+        held_back(self.period())
+    }
+
     /// Every far end of the bond, the preferred one first.
     pub fn far_ends(&self) -> impl Iterator<Item = &Destination> {
         std::iter::once(&self.destination).chain(&self.fallback)

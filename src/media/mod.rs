@@ -1,5 +1,6 @@
 //! Pictures and sound, as plain data: sources, layouts, the encoder, the plan of what to build.
 
+pub mod backdate;
 mod config;
 pub mod counter;
 pub mod delay;

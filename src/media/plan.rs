@@ -399,6 +399,21 @@ fn hardware_tail(size: PictureSize, scaler: Scaler) -> Chain {
     tail
 }
 
+/// From a picture of the programme to one that fills a place of `width` × `height` pixels, by the element `scaler`.
+#[must_use]
+pub fn inset(size: PictureSize, scaler: &'static str, place: PictureSize) -> Chain {
+    vec![
+        element(
+            "appsrc",
+            ENTRANCE,
+            &[("caps", text(picture_caps(size))), ("format", text("time")), ("is-live", Value::Flag(true))],
+        ),
+        element(scaler, "", &[]),
+        Step::Caps(picture_caps(place)),
+        exit(false, 2),
+    ]
+}
+
 /// Two halves of a picture made one, at the rate of the halves: what moves does not comb, what stands stays sharp.
 #[must_use]
 pub fn woven() -> Step {

@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use super::sound::ahead;
-
 /// The most that a busy machine makes of it.
 const MOST: Duration = Duration::from_millis(200);
 /// What a card hands over at once.
@@ -27,12 +25,11 @@ impl Reserve {
     /// A reserve of at least `wanted` for pictures that are `period` apart.
     ///
     /// Whole pictures and a half: a source on the programme's grid is never on an edge. And at least what the
-    /// sound needs: that of a tick is as long as a picture, a card hands over pieces, and limiter and coder
-    /// hold it back.
+    /// sound needs: that of a tick is as long as a picture, and a card hands over pieces.
     #[must_use]
     pub fn new(period: Duration, wanted: Duration) -> Self {
         let each = period.as_micros().max(1);
-        let needs = (period / 2 + ahead() + PIECE).as_micros().div_ceil(each);
+        let needs = (period / 2 + PIECE).as_micros().div_ceil(each);
         let whole = (wanted.as_micros() / each).max(needs) as u32;
         let least = period * whole + period / 2;
         Self { period, least, stutters: 0, waits: 0 }
@@ -86,12 +83,12 @@ mod tests {
 
     #[test]
     fn it_is_whole_pictures_and_a_half_and_long_enough_for_the_sound_of_one() {
-        assert_eq!(Reserve::new(ms(40), ms(60)).delay(), ms(100));
+        assert_eq!(Reserve::new(ms(40), ms(60)).delay(), ms(60));
         assert_eq!(Reserve::new(ms(40), ms(200)).delay(), ms(220));
-        assert_eq!(Reserve::new(ms(40), ms(0)).delay(), ms(100));
+        assert_eq!(Reserve::new(ms(40), ms(0)).delay(), ms(60));
         assert_eq!(Reserve::new(ms(20), ms(60)).delay(), ms(70));
         for period in [16, 20, 33, 40, 66].map(ms) {
-            let sound = Reserve::new(period, ms(20)).delay() - ahead();
+            let sound = Reserve::new(period, ms(0)).delay();
             assert!(sound >= period + PIECE, "{period:?}: what a tick asks for was handed over by then: {sound:?}");
         }
     }
@@ -102,8 +99,8 @@ mod tests {
 
         let grew: Vec<bool> = (0..6).map(|_| reserve.handle_stutter()).collect();
 
-        assert_eq!(grew, [true, true, false, false, false, false]);
-        assert_eq!((reserve.delay(), reserve.grown()), (ms(180), ms(80)));
+        assert_eq!(grew, [true, true, true, false, false, false]);
+        assert_eq!((reserve.delay(), reserve.grown()), (ms(180), ms(120)));
     }
 
     #[test]
@@ -115,7 +112,7 @@ mod tests {
             reserve.delay().as_millis()
         });
 
-        assert_eq!(delays, [100, 100, 140, 140, 180, 300]);
+        assert_eq!(delays, [60, 60, 100, 100, 140, 260]);
         assert_eq!((reserve.late(), reserve.waits()), (ms(0), ms(200)));
     }
 

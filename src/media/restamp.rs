@@ -333,15 +333,26 @@ impl Restamp {
     }
 }
 
+/// Puts the time stamps of the PES packet that begins here back by `ticks` of 90 kHz, fewer than 2³³.
+pub(super) fn put_back(packet: &mut [u8], ticks: u64) {
+    if let Some(at) = stamp_at(packet) {
+        move_stamps(packet, at, WRAP - ticks % WRAP);
+    }
+}
+
+fn move_stamps(packet: &mut [u8], at: usize, shift: u64) {
+    let both = packet[at - 2] & 0x40 != 0 && packet.len() >= at + 10;
+    for at in [at, at + 5].into_iter().take(if both { 2 } else { 1 }) {
+        let time = get(&packet[at..at + 5]) + shift;
+        put(&mut packet[at..at + 5], time);
+    }
+}
+
 fn move_times(packet: &mut [u8], kind: Kind, shift: u64) {
     if matches!(kind, Kind::Picture { .. } | Kind::Sound { .. })
         && let Some(at) = stamp_at(packet)
     {
-        let both = packet[at - 2] & 0x40 != 0 && packet.len() >= at + 10;
-        for at in [at, at + 5].into_iter().take(if both { 2 } else { 1 }) {
-            let time = get(&packet[at..at + 5]) + shift;
-            put(&mut packet[at..at + 5], time);
-        }
+        move_stamps(packet, at, shift);
     }
     let clocked = adaptation(packet).is_some_and(|a| a.len() >= 7 && a[0] & 0x10 != 0);
     if clocked {

@@ -25,10 +25,14 @@ pub const SAMPLE_RATE: u32 = 48_000;
 /// that went through it and came back, and by a test ever since.
 pub const CODER_DELAY: usize = 1600;
 
-/// So much earlier than its picture a sample is taken, to be heard with it: the limiter and the coder hold it back.
+/// By so much the time stamps of coded sound are put back, to be heard with its picture: the limiter and the coder
+/// hold it back, and a camera of the programme's own rate is shown from three quarters of a `period` before its turn
+/// to one quarter after ([`Slot`](super::slot::Slot)), as it lies on the programme's grid: a quarter before, in the
+/// middle.
 #[must_use]
-pub fn ahead() -> Duration {
-    Duration::from_micros((Bus::DELAY + CODER_DELAY) as u64 * 1_000_000 / u64::from(SAMPLE_RATE))
+pub fn held_back(period: Duration) -> Duration {
+    let samples = (Bus::DELAY + CODER_DELAY) as u64;
+    Duration::from_micros(samples * 1_000_000 / u64::from(SAMPLE_RATE)) + period / 4
 }
 /// Fade at an edge between sound and silence, samples: 5 ms is no click and no loss.
 const FADE: usize = 240;

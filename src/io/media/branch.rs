@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use anyhow::Context;
 use gst::prelude::*;
@@ -199,7 +198,7 @@ impl Branch {
         let mut kinds = {
             let mut state = lock(&self.shared.state);
             if let Some(run) = state.run.take() {
-                discard(run.pipe);
+                pipeline::discard(run.pipe);
             }
             state.barren += 1;
             if state.barren > 1 {
@@ -338,11 +337,6 @@ fn complaint(pipe: &gst::Pipeline) -> Option<Text> {
         }
     }
     None
-}
-
-/// Ends on a thread of its own: a driver that hangs keeps that thread and nothing else.
-fn discard(pipe: gst::Pipeline) {
-    let _ = thread::Builder::new().name("encoder-end".into()).spawn(move || pipe.set_state(gst::State::Null));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,13 +2,16 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use anyhow::Context;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 
+use super::inset::{self, Inset};
 use super::shelf::Shelf;
+use crate::board::Scaler;
 use crate::media::raster;
 use crate::media::{Layout, PictureSize, Place, Rect, Slate, SourceId};
 
@@ -53,11 +56,15 @@ pub(super) struct Composer {
     slates: [OnceCell<gst::Buffer>; 3],
     shelf: Arc<Shelf>,
     scalers: Vec<(Rect, gst_video::VideoConverter)>,
+    /// Hardware for the same, as it becomes ready.
+    insets: Vec<Inset>,
+    coming: Receiver<Inset>,
 }
 
 impl Composer {
-    /// A compositor; the slates from files and the logo stand on the shelf.
-    pub(super) fn new(size: PictureSize, shelf: Arc<Shelf>) -> anyhow::Result<Self> {
+    /// A compositor; the slates from files and the logo stand on the shelf. `scalers` is the board's hardware for
+    /// pictures within a layout.
+    pub(super) fn new(size: PictureSize, shelf: Arc<Shelf>, scalers: &[Scaler]) -> anyhow::Result<Self> {
         Ok(Self {
             size,
             info: info(size)?,
@@ -65,6 +72,8 @@ impl Composer {
             slates: Default::default(),
             shelf,
             scalers: Vec::new(),
+            insets: Vec::new(),
+            coming: inset::make(size, scalers),
         })
     }
 
@@ -113,7 +122,19 @@ impl Composer {
                 places.as_slice()
             }
         };
+        self.insets.extend(self.coming.try_iter());
+        // all of them at once, and then one after the other
+        self.insets.retain(|inset| {
+            let mut wanted = rest.iter().filter(|place| place.area == inset.area());
+            wanted.all(|place| useful(inset.push(&of[index(place.source)])))
+        });
         for Place { source, area } in rest {
+            if let Some(at) = self.insets.iter().position(|inset| inset.area() == *area) {
+                if useful(self.insets[at].finish(canvas, &self.info)) {
+                    continue;
+                }
+                self.insets.swap_remove(at);
+            }
             let scaler = scaler(&mut self.scalers, &self.info, *area)?;
             let from = gst_video::VideoFrameRef::from_buffer_ref_readable(&of[index(*source)], &self.info)?;
             let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(canvas, &self.info)?;
@@ -157,6 +178,10 @@ fn lay(
 ) -> anyhow::Result<()> {
     let mut to = gst_video::VideoFrameRef::from_buffer_ref_writable(canvas, info)?;
     logo.blend(&mut to).context("the logo does not lie on the picture")
+}
+
+fn useful(done: anyhow::Result<()>) -> bool {
+    done.inspect_err(|error| tracing::warn!("the processor scales from now on: {error:#}")).is_ok()
 }
 
 fn index(source: SourceId) -> usize {
@@ -213,7 +238,7 @@ mod tests {
     #[test]
     fn the_slate_that_was_asked_for_is_built_in_where_there_is_no_file() {
         crate::io::media::init().unwrap();
-        let composer = Composer::new(SIZE, Shelf::new(SIZE)).unwrap();
+        let composer = Composer::new(SIZE, Shelf::new(SIZE), &[]).unwrap();
         let bytes = |picture: &gst::Buffer| picture.map_readable().unwrap().to_vec();
         let all = Slate::ALL.map(|which| bytes(&composer.slate(which, None)));
         for (n, one) in all.iter().enumerate() {
@@ -228,7 +253,7 @@ mod tests {
     #[test]
     fn each_layout_shows_each_source_at_its_place_with_a_readable_counter() {
         crate::io::media::init().unwrap();
-        let mut composer = Composer::new(SIZE, Shelf::new(SIZE)).unwrap();
+        let mut composer = Composer::new(SIZE, Shelf::new(SIZE), &[]).unwrap();
         for layout in Layout::ALL {
             let (picture, slate) = composer.compose(layout, sources()).unwrap();
             let of = |p: Place| [(0, 77), (1, 88), (2, 99)][index(p.source)];
@@ -239,10 +264,57 @@ mod tests {
         }
     }
 
+    /// A composer whose insets are made by this element.
+    fn with(scaler: &'static str) -> anyhow::Result<Composer> {
+        let mut composer = Composer::new(SIZE, Shelf::new(SIZE), &[])?;
+        for place in Layout::ALL.into_iter().flat_map(|layout| layout.places(SIZE)) {
+            composer.insets.push(Inset::new(SIZE, scaler, place.area)?);
+        }
+        Ok(composer)
+    }
+
+    #[test]
+    fn an_element_of_the_board_lays_every_picture_where_the_processor_would() {
+        crate::io::media::init().unwrap();
+        // the one that every machine has, in place of v4l2convert and vapostproc
+        let (mut by_element, mut by_us) = (with("videoscale").unwrap(), with("videoscale").unwrap());
+        by_us.insets.clear();
+        let bytes = |picture: &gst::Buffer| picture.map_readable().unwrap().to_vec();
+        for layout in [Layout::PictureInPicture, Layout::SideBySide, Layout::ThreeSplit] {
+            for _ in 0..2 {
+                let [(a, _), (b, _)] = [&mut by_element, &mut by_us].map(|c| c.compose(layout, sources()).unwrap());
+                let (a, b) = (bytes(&a), bytes(&b));
+                let apart: u64 = a.iter().zip(&b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+                assert!(apart < 2 * a.len() as u64, "{layout}: {apart} in {} samples", a.len());
+            }
+        }
+        assert!(by_element.insets.len() > 5, "none was late or gave something else");
+    }
+
+    #[test]
+    fn an_element_that_hangs_costs_no_picture() {
+        crate::io::media::init().unwrap();
+        let mut composer = with("videoscale").unwrap();
+        for inset in &composer.insets {
+            inset.hang();
+        }
+        let before = composer.insets.len();
+
+        let (picture, _) = composer.compose(Layout::ThreeSplit, sources()).unwrap();
+
+        let wanted = [(2, 99), (0, 77), (1, 88)];
+        let mut seen = marks(&picture, Layout::ThreeSplit);
+        seen.sort_by_key(|mark| mark.map(|mark| mark.source));
+        let mut wanted: Vec<_> = wanted.map(|(source, count)| Some(Mark { source, count })).to_vec();
+        wanted.sort_by_key(|mark| mark.map(|mark| mark.source));
+        assert_eq!(seen, wanted);
+        assert_eq!(composer.insets.len(), before - 3, "they are not asked again");
+    }
+
     #[test]
     fn a_lost_camera_is_a_slate_at_its_own_place_and_the_slides_stay() {
         crate::io::media::init().unwrap();
-        let mut composer = Composer::new(SIZE, Shelf::new(SIZE)).unwrap();
+        let mut composer = Composer::new(SIZE, Shelf::new(SIZE), &[]).unwrap();
         let (picture, slate) = composer.compose(Layout::PictureInPicture, [None, Some(pattern(1, 5)), None]).unwrap();
         assert!(slate);
         assert_eq!(marks(&picture, Layout::PictureInPicture), [Some(Mark { source: 1, count: 5 }), None]);
@@ -261,7 +333,7 @@ mod tests {
     #[test]
     fn a_picture_that_fills_the_screen_is_handed_over_and_not_copied() {
         crate::io::media::init().unwrap();
-        let mut composer = Composer::new(SIZE, Shelf::new(SIZE)).unwrap();
+        let mut composer = Composer::new(SIZE, Shelf::new(SIZE), &[]).unwrap();
         let camera = pattern(0, 1);
         let (picture, _) = composer.compose(Layout::Camera, [Some(camera.clone()), None, None]).unwrap();
         assert_eq!(picture.map_readable().unwrap().as_ptr(), camera.map_readable().unwrap().as_ptr());

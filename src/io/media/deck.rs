@@ -103,7 +103,7 @@ impl Deck {
         let mut branches = Vec::new();
         let mux = |muxes: &mut Vec<Arc<OnceLock<Mux>>>, programs: &[u8], out: Box<dyn Fn(Bytes) + Send + Sync>| {
             let made = Arc::new(OnceLock::new());
-            let _ = made.set(Mux::start(programs, out)?);
+            let _ = made.set(Mux::start(programs, config.held_back(), out)?);
             muxes.push(Arc::clone(&made));
             anyhow::Ok(made)
         };

@@ -11,11 +11,11 @@ use crate::media::Reserve;
 use crate::media::line::{Look, Watch};
 use crate::media::lipsync::Clapper;
 use crate::media::slot::Slot;
-use crate::media::sound::{Stereo, Store, ahead};
+use crate::media::sound::{Stereo, Store};
 use crate::media::timings::Timings;
 use crate::media::{Config, Line, SourceId};
 use crate::message::LossCause;
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 
 /// Looks that wait for the pump at most: half a minute of a pump that stands still.
 const LOOKS: usize = 300;
@@ -99,9 +99,8 @@ impl Feed {
     ///
     /// `claps` is given to the sources that the lip-sync test listens to or looks at.
     pub(super) fn new(source: SourceId, fitted: bool, config: &Config, claps: Option<Arc<Claps>>) -> Self {
-        let period = Duration::from_nanos(config.rate.nanos_of(1));
-        // what the programme's own limiter and coder delay is taken off here
-        let delay = Reserve::new(period, config.reserve).delay().saturating_sub(ahead());
+        let period = config.period();
+        let delay = Reserve::new(period, config.reserve).delay();
         Self {
             source,
             fitted,

@@ -6,6 +6,7 @@ mod deck;
 mod dv;
 mod encoder;
 mod feed;
+mod inset;
 pub mod judge;
 mod mux;
 mod outlet;
@@ -315,6 +316,7 @@ impl Programme {
             prover,
             film: Arc::clone(&programme.film),
             shelf: Arc::clone(&programme.shelf),
+            scalers: board.scalers.clone(),
             feeds,
             claps,
             desk: Arc::clone(&programme.desk),

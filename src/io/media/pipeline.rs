@@ -1,5 +1,7 @@
 //! Translates a plan into GStreamer elements, and reads their complaints.
 
+use std::thread;
+
 use anyhow::{Context, anyhow, bail};
 use gst::prelude::*;
 use gstreamer as gst;
@@ -110,6 +112,11 @@ impl Guard {
     pub(super) fn let_go(self) {
         std::mem::forget(self);
     }
+}
+
+/// Ends a pipeline on a thread of its own: a driver that hangs keeps that thread and nothing else.
+pub(super) fn discard(pipe: gst::Pipeline) {
+    let _ = thread::Builder::new().name("pipeline-end".into()).spawn(move || pipe.set_state(gst::State::Null));
 }
 
 /// An error of the pipeline is the end of its part.

@@ -18,6 +18,7 @@ use super::shelf::Shelf;
 use super::slides::Turns;
 use super::stop::{CLOCKED, Stop, urgent};
 use super::tell::Tell;
+use crate::board::Scaler;
 use crate::io::clock;
 use crate::lang::{Text, said};
 use crate::media::line::{Mixer, SoundOrders};
@@ -100,6 +101,8 @@ pub(super) struct Pump {
     pub(super) film: Arc<Feed>,
     /// Slates and logo.
     pub(super) shelf: Arc<Shelf>,
+    /// Hardware for the pictures within a layout.
+    pub(super) scalers: Vec<Scaler>,
     /// Compares what the encoder makes; none where the processor is too weak to look.
     pub(super) prover: Option<Arc<Prover>>,
     /// The lip-sync test.
@@ -154,7 +157,7 @@ impl Pump {
         let rate = self.config.rate;
         let period = Duration::from_nanos(rate.nanos_of(1));
         let mut reserve = Reserve::new(period, self.config.reserve);
-        let mut composer = Composer::new(self.config.size, Arc::clone(&self.shelf))?;
+        let mut composer = Composer::new(self.config.size, Arc::clone(&self.shelf), &self.scalers)?;
         let mut mixer = {
             let wanted = self.wanted();
             let new = if self.config.sound.watched { Mixer::new } else { Mixer::plain };

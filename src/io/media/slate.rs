@@ -9,7 +9,7 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 
 use super::deck::Deck;
-use super::mux::Mux;
+use super::mux;
 use super::outlet::Outlet;
 use super::pipeline;
 use crate::media::delay::Slate;
@@ -69,7 +69,7 @@ fn encoded(deck: &Deck, config: &Config, output: OutputId) -> anyhow::Result<Sla
         Ok(block)
     });
     let sound = encode(&plan::sound(config.audio_bitrate), silence)?;
-    Ok(Slate::of(&muxed(&coded, &sound)?))
+    Ok(Slate::of(&mux::all_at_once([&coded, &sound], config.held_back())?))
 }
 
 fn stamped(buffer: &mut gst::Buffer, from: u64, to: u64) -> anyhow::Result<()> {
@@ -110,25 +110,4 @@ fn encode(
     pipeline::check(&pipe)?;
     anyhow::ensure!(!coded.is_empty(), "nothing was encoded within {} s", WITHIN.as_secs());
     Ok(coded)
-}
-
-fn muxed(coded: &[(gst::Buffer, gst::Caps)], sound: &[(gst::Buffer, gst::Caps)]) -> anyhow::Result<Vec<u8>> {
-    let (give, take) = std::sync::mpsc::channel();
-    let mux = Mux::start(&[1, 1], move |bytes| drop(give.send(bytes)))?;
-    for (n, units) in [coded, sound].into_iter().enumerate() {
-        for (buffer, caps) in units {
-            mux.push(n, buffer.clone(), caps);
-        }
-    }
-    mux.finish();
-    let mut stream = Vec::new();
-    while let Ok(bytes) = take.recv_timeout(Duration::from_secs(2)) {
-        stream.extend_from_slice(&bytes);
-        if mux.has_ended() {
-            break;
-        }
-    }
-    stream.extend(take.try_iter().flat_map(|bytes| bytes.to_vec()));
-    mux.check()?;
-    Ok(stream)
 }

@@ -250,6 +250,7 @@ impl Show {
             camera2: None,
             embedded: None,
             encoders,
+            scalers: vec![],
             uplinks: vec![],
             display: None,
             keys: Keys::default(),

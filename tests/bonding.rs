@@ -1,6 +1,6 @@
 //! One stream over many links: what is lost, what is late, and what the SRT caller hears.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
@@ -152,6 +152,8 @@ struct Rig {
     next: u32,
     /// How long an echo takes, and those on their way.
     away: Duration,
+    /// By how much longer than that over which link.
+    further: BTreeMap<u8, Duration>,
     echoes: VecDeque<(Instant, Transmit)>,
 }
 
@@ -162,7 +164,15 @@ impl Rig {
         for at in 0..links {
             sender.add_link(now, LinkId(at), LinkConfig { name: format!("link{at}"), metered: false });
         }
-        Self { sender, now, group: GroupId([7; 256]), next: 0, away: Duration::ZERO, echoes: VecDeque::new() }
+        Self {
+            sender,
+            now,
+            group: GroupId([7; 256]),
+            next: 0,
+            away: Duration::ZERO,
+            further: BTreeMap::new(),
+            echoes: VecDeque::new(),
+        }
     }
 
     /// All links let in, an SRT session opened, nothing under way.
@@ -231,9 +241,11 @@ impl Rig {
             for transmit in &sent {
                 let keepalive = matches!(srtla::parse(&transmit.payload), Ok(Repr::Keepalive(_)));
                 if keepalive && !silent.contains(&transmit.link.0) {
-                    self.echoes.push_back((self.now + self.away, transmit.clone()));
+                    let further = self.further.get(&transmit.link.0).copied().unwrap_or_default();
+                    self.echoes.push_back((self.now + self.away + further, transmit.clone()));
                 }
             }
+            self.echoes.make_contiguous().sort_by_key(|(at, _)| *at);
             while let Some((_, echo)) = self.echoes.pop_front_if(|(at, _)| *at <= self.now) {
                 self.sender.handle_datagram(self.now, echo.link, &echo.payload);
             }
@@ -573,6 +585,25 @@ fn a_handshake_waits_for_the_first_link_and_only_the_newest_travels() {
     assert_eq!(shakes.len(), 1);
     let Ok(Packet::Handshake(handshake)) = srt::peek(&shakes[0].payload) else { panic!("a handshake") };
     assert_eq!(handshake.socket, 2);
+}
+
+#[test]
+fn a_handshake_goes_over_the_quickest_link_alone() {
+    let ms = Duration::from_millis;
+    for quickest in 0..3 {
+        let mut rig = Rig::connected(3);
+        rig.further = [(0, ms(60)), (1, ms(80)), (2, ms(40))].into();
+        rig.further.insert(quickest, ms(5));
+        // until the quicker ways of the beginning are forgotten
+        rig.answer(25_000);
+        rig.far(0, &shake(LISTENER, Step::Conclusion, true));
+        rig.frames();
+
+        rig.caller(shake(0xbeef, Step::Conclusion, false));
+
+        let shakes = rig.frames().into_iter().filter(|t| t.payload.starts_with(&[0x80, 0x00]));
+        assert_eq!(shakes.map(|t| t.link).collect::<Vec<_>>(), [LinkId(quickest)]);
+    }
 }
 
 #[test]

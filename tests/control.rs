@@ -175,6 +175,7 @@ pub(crate) fn group(target: Bitrate, phase: LinkPhase) -> GroupStats {
         naks_swallowed: 0,
         ack_copies_dropped: 0,
         strange_packets: 0,
+        dropped_datagrams: std::collections::BTreeMap::new(),
     }
 }
 

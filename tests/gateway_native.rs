@@ -384,7 +384,14 @@ fn who_is_not_listed_is_refused_and_counted_and_who_is_taken_out_is_out() {
     plain.plays(50, |_, _| {});
     cloud.until_figure(&["livebox_gateway_groups "], |groups| groups == 1.0);
 
-    allow(&cloud.folder.path().join("boxes"), &[(&key(5), "hall-5")]);
+    // as long as it was and as old: nothing but the signal tells of it
+    let boxes = cloud.folder.path().join("boxes");
+    let (beside, written) = (cloud.folder.path().join("new"), std::fs::metadata(&boxes).unwrap().modified().unwrap());
+    allow(&beside, &[(&key(5), "hall-5")]);
+    std::fs::File::options().write(true).open(&beside).unwrap().set_modified(written).unwrap();
+    std::fs::rename(&beside, &boxes).unwrap();
+    plain.plays(600, |_, _| {});
+    assert_eq!(cloud.figure(&["livebox_gateway_groups "]), Some(1.0), "the files are looked at every second");
     cloud.gateway.signal(Signal::SIGHUP);
 
     cloud.gateway.says(&["box is gone", "Revoked"]);
@@ -395,6 +402,40 @@ fn who_is_not_listed_is_refused_and_counted_and_who_is_taken_out_is_out() {
     std::fs::write(cloud.folder.path().join("boxes"), "nonsense\n").unwrap();
     cloud.gateway.signal(Signal::SIGHUP);
     cloud.gateway.says(&["the old settings and boxes stand", "boxes:1"]);
+}
+
+#[test]
+fn a_destination_that_is_written_down_later_counts_for_boxes_that_come_afterwards() {
+    let (own, other, port) = (key(2), key(3), free_port());
+    let mut cloud = Cloud::starts(&[(&own, "hall-1"), (&other, "hall-2")], "");
+    let mut first = cloud.ts(own, 1).comes();
+    first.send(&Frame::Probe { padding: 9 }, 0);
+    cloud.gateway.says(&["no destination takes this stream", "hall-1"]);
+    let studio = Studio::listens(port, "");
+
+    let file = cloud.folder.path().join("gateway.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.clone() + &to("studio", &format!("to = \"127.0.0.1:{port}\""))).unwrap();
+    cloud.gateway.signal(Signal::SIGHUP);
+    cloud.gateway.says(&["settings and boxes read again"]);
+    let mut second = cloud.ts(other, 1).comes();
+    second.send(&Frame::Probe { padding: 9 }, 0);
+    let is_open =
+        |plain: &Plain| plain.echoes.iter().any(|echo| echo.destinations.iter().any(|d| d.session == Session::Open));
+    second.until("open", is_open);
+    second.plays(300, |_, _| {
+        first.payload();
+        first.turn();
+    });
+
+    studio.has_all(300 * 7);
+    assert!(first.echoes.iter().all(|echo| echo.destinations.is_empty()), "its sessions stay as they are");
+    // settings that cannot be read leave everything as it is
+    std::fs::write(&file, config.replace("to = ", "too = ")).unwrap();
+    cloud.gateway.signal(Signal::SIGHUP);
+    cloud.gateway.says(&["the old settings and boxes stand", "too"]);
+    second.plays(100, |_, _| {});
+    studio.has_all(400 * 7);
 }
 
 #[test]

@@ -187,7 +187,8 @@ fn a_flood_of_garbage_on_the_gateways_port_and_the_callers_costs_a_live_group_no
     let folder = tempfile::tempdir().unwrap();
     let stats = folder.path().join("stats.json");
     let listener = Listener::open();
-    let (gateway, far) = gateway(listener.port);
+    let (theirs, _) = keys(folder.path());
+    let (mut gateway, far) = gateway_with(listener.port, &theirs.each_ref().map(String::as_str));
     let emulator = Emulator::start(THREE, far);
     let (_bond, port) = bond(emulator.port, 3, &stats, &[]);
     // all that a stranger can think of: nothing, noise, half frames, whole frames for nobody, forged data
@@ -207,6 +208,11 @@ fn a_flood_of_garbage_on_the_gateways_port_and_the_callers_costs_a_live_group_no
             socket: 1,
             payload: &[0; 1316],
         }),
+        // of the native dialect: sealed by nobody, an ask, a hello without a cookie, a later version
+        vec![0xa1; 1375],
+        [&[0xb0, 1][..], &[7; 62]].concat(),
+        [&[0xb2, 1][..], &[7; 150]].concat(),
+        vec![0xd0; 60],
     ];
 
     let over = std::sync::atomic::AtomicBool::new(false);
@@ -234,6 +240,8 @@ fn a_flood_of_garbage_on_the_gateways_port_and_the_callers_costs_a_live_group_no
     assert_eq!((&figures["dropped_late"], &figures["connected"]), (&0.into(), &true.into()), "{figures:#}");
     assert!(figures["strange_packets"].as_u64() > Some(1000), "{figures:#}");
     assert!(!listener.was_left(), "a stranger's SHUTDOWN is none");
+    let reasons = ["unreadable", "stranger", "native_unknown_session", "native_bad_cookie", "native_unknown_version"];
+    gateway.says(&reasons.iter().copied().chain(["so far"]).collect::<Vec<_>>());
     assert_eq!(gateway.ends().0, Some(0));
 }
 
@@ -354,9 +362,10 @@ fn what_is_incomplete_or_not_understood_is_refused_before_anything_starts() {
 }
 
 /// Through stock libsrt at both ends; `listener` and `caller` are their options.
-fn through_libsrt(listener: &str, caller: &str) {
+fn through_libsrt(listener: &str, caller: &str, sealed: bool) {
     let listener = format!("&lossmaxttl=40{listener}");
-    let line = Line::lay(&Plan { scenario: THREE, session_ms: 1000, listener: &listener, caller, ..Plan::default() });
+    let plan = Plan { scenario: THREE, session_ms: 1000, listener: &listener, caller, sealed, ..Plan::default() };
+    let line = Line::lay(&plan);
 
     let flow = line.carries_all(Bitrate::mbps(4), 7);
 
@@ -365,15 +374,23 @@ fn through_libsrt(listener: &str, caller: &str) {
 
 #[test]
 fn stock_libsrt_with_its_periodic_loss_reports_gets_every_payload() {
-    through_libsrt("&nakreport=1", "");
+    through_libsrt("&nakreport=1", "", false);
 }
 
 #[test]
 fn stock_libsrt_without_periodic_loss_reports_gets_every_payload() {
-    through_libsrt("&nakreport=0", "");
+    through_libsrt("&nakreport=0", "", false);
 }
 
 #[test]
 fn an_encrypted_session_with_a_stream_id_passes_untouched() {
-    through_libsrt("&passphrase=correct-horse-battery", "&passphrase=correct-horse-battery&streamid=live/hall-1");
+    through_libsrt(SECRET, &format!("{SECRET}&streamid=live/hall-1"), false);
 }
+
+#[test]
+fn in_the_native_dialect_too_an_encrypted_session_with_a_stream_id_passes_untouched() {
+    through_libsrt(SECRET, &format!("{SECRET}&streamid=live/hall-1"), true);
+}
+
+/// Whoever has another secret, or none, hears nothing: the session is encrypted from end to end.
+const SECRET: &str = "&passphrase=correct-horse-battery";

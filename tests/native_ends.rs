@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use livebox::bond::native::{Cutter, Initiator, InitiatorConfig, Offer, PrivateKey};
-use livebox::bond::{Config, LinkConfig, LinkId, Receiver, Sender};
+use livebox::bond::{Config, LinkConfig, LinkId, Receiver, ReceiverConfig, Sender};
 use livebox::gateway::{Gateway, Limits, Registry};
 use livebox::rng::Rng;
 use livebox::time::Instant;
-use livebox::wire::native::{Data, DataKind, Fragment, Frame};
+use livebox::wire::native::{Data, DataKind, Fragment, Frame, StreamKind};
 
 const L: Duration = Duration::from_millis(500);
 const PACKET: usize = 188;
@@ -194,6 +194,100 @@ fn a_payload_that_is_too_long_for_a_link_travels_as_two_halves_and_arrives_whole
     assert!(whole > 3 && halves > 700, "{whole} of seven packets, {halves} datagrams");
     assert!(ends.paths[0].longest <= 1472);
     ends.gave_all();
+}
+
+#[test]
+fn what_comes_from_strangers_and_liars_is_dropped_unread_and_counted_by_reason_in_the_boxs_figures() {
+    let mut ends = Ends::new(&[(1472, false), (1472, false)]);
+    ends.run(1_000, true);
+    let said = |ends: &mut Ends, datagram: &[u8]| ends.sender.handle_datagram(ends.now, LinkId(0), datagram);
+    let before = ends.sender.stats(ends.now).dropped_datagrams;
+    let genuine = ends.paths[0].back.pop_front().expect("feedback is under way").1;
+    let changed = |at: usize, byte: u8| {
+        let mut datagram = genuine.to_vec();
+        datagram[at] ^= byte;
+        datagram
+    };
+
+    said(&mut ends, &genuine[..9]);
+    said(&mut ends, &[0x33; 40]);
+    said(&mut ends, &[0xd0; 100]);
+    said(&mut ends, &changed(genuine.len() - 1, 1));
+    said(&mut ends, &changed(3, 0x80));
+    said(&mut ends, &genuine);
+    said(&mut ends, &genuine);
+    said(&mut ends, &genuine);
+    ends.run(1_000, true);
+    ends.end();
+
+    let after = ends.sender.stats(ends.now).dropped_datagrams;
+    let more = |reason: &str| after.get(reason).copied().unwrap_or(0) - before.get(reason).copied().unwrap_or(0);
+    let counted = ["truncated", "unknown_type", "unknown_version", "bad_tag", "unknown_session", "replayed"].map(more);
+    assert_eq!(counted, [1, 1, 1, 1, 1, 2], "{after:?}");
+    ends.gave_all();
+}
+
+// what the box is told, and when
+
+/// When a receiver told its box something in so many milliseconds, and over which links; each millisecond `comes` says
+/// over which link what comes.
+fn told(receiver: &mut Receiver, span: std::ops::Range<u64>, comes: impl Fn(u64) -> Vec<(u8, bool)>) -> Told {
+    let (mut all, mut counters) = (Vec::new(), [span.start * 4; 16]);
+    for ms in span {
+        let now = Instant::from_millis(ms);
+        for (link, is_data) in comes(ms) {
+            let data = Data { stream: 0, seq: ms as u32, stamp: (ms * 1000) as u32, kind: DataKind::Ts, payload: &[1] };
+            let (mut frame, what) = (Vec::new(), if is_data { Frame::Data(data) } else { Frame::Probe { padding: 0 } });
+            what.emit(&mut frame);
+            let counter = &mut counters[usize::from(link)];
+            receiver.handle_frame(now, link, *counter, 100, &frame.into()).expect("it can be read");
+            *counter += 1;
+        }
+        if receiver.next_timeout().is_some_and(|at| at <= now) {
+            receiver.handle_timeout(now);
+        }
+        while receiver.poll_output().is_some() {}
+        let links: Vec<u8> = std::iter::from_fn(|| receiver.poll_frame()).map(|(link, _)| link).collect();
+        if !links.is_empty() {
+            all.push((ms, links));
+        }
+    }
+    all
+}
+
+type Told = Vec<(u64, Vec<u8>)>;
+
+#[test]
+fn while_data_flows_the_box_is_told_every_10_ms_over_the_links_heard_last_and_the_others_by_turns() {
+    let config = ReceiverConfig { latency: L, streams: vec![(0, StreamKind::Ts)] };
+    let mut receiver = Receiver::new(Instant::ZERO, config);
+    // links 0 and 1 carry the stream, 2 and 3 are only probed
+    let carried = |ms: u64| (ms / 7 % 2) as u8;
+    let flows = |ms: u64| -> Vec<(u8, bool)> {
+        let probed = (ms % 100 == 1).then_some([(2, false), (3, false)]);
+        probed.into_iter().flatten().chain([(carried(ms), true)]).collect()
+    };
+    told(&mut receiver, 0..1_000, flows);
+
+    let busy = told(&mut receiver, 1_000..3_000, flows);
+    let after = told(&mut receiver, 3_000..4_500, |_| vec![]);
+    let quiet = told(&mut receiver, 4_500..6_500, |ms| if ms % 100 == 7 { vec![(2, false)] } else { vec![] });
+
+    assert_eq!(busy.len(), 200);
+    assert!(busy.windows(2).all(|two| two[1].0 - two[0].0 == 10), "{busy:?}");
+    for (ms, links) in &busy {
+        assert_eq!(links[..2], [carried(*ms), 1 - carried(*ms)], "at {ms}: the one heard last, and then the other");
+        assert!(links.len() <= 3, "at {ms}: {links:?}");
+    }
+    for idle in [2, 3] {
+        let turns: Vec<u64> = busy.iter().filter(|(_, links)| links.contains(&idle)).map(|(ms, _)| *ms).collect();
+        assert!(turns.windows(2).all(|two| two[1] - two[0] == 100) && turns.len() == 20, "{idle}: {turns:?}");
+    }
+    // it flows for a second more, and then what is told is told every 100 ms
+    assert!(after.iter().filter(|(ms, _)| *ms < 3_990).count() > 95, "{after:?}");
+    let gaps: Vec<u64> = quiet.windows(2).map(|two| two[1].0 - two[0].0).collect();
+    assert!((19..=22).contains(&quiet.len()), "{quiet:?}");
+    assert!(gaps.iter().all(|gap| *gap <= 100), "{gaps:?}");
 }
 
 // what a group keeps

@@ -291,6 +291,13 @@ impl Sender {
             naks_swallowed: self.core.counters.naks_swallowed,
             ack_copies_dropped: self.core.counters.ack_copies_dropped,
             strange_packets: self.core.counters.strange_packets,
+            dropped_datagrams: self
+                .drops()
+                .iter()
+                .flat_map(|drops| drops.iter())
+                .filter(|(_, count)| *count > 0)
+                .map(|(reason, count)| (reason.name(), count))
+                .collect(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the engine measured: of each link, and of the group.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -101,6 +102,9 @@ pub struct GroupStats {
     pub ack_copies_dropped: u64,
     /// Datagrams on the caller's port that are no SRT, or from somebody who is not the caller.
     pub strange_packets: u64,
+    /// Datagrams of the far side that were dropped unread, by reason, those that have happened; none in the field's
+    /// dialect, which cannot tell.
+    pub dropped_datagrams: BTreeMap<&'static str, u64>,
 }
 
 fn millis<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
@@ -199,6 +203,7 @@ mod tests {
             naks_swallowed: 5,
             ack_copies_dropped: 6,
             strange_packets: 7,
+            dropped_datagrams: [("bad_tag", 9)].into(),
         };
 
         let wanted = serde_json::json!({
@@ -212,6 +217,7 @@ mod tests {
             "offered": 2_000_000, "delivered": 2_000_000, "target": 5_000_000, "limited": false, "latency_ms": 1000.0, "waiting_ms": 12.0,
             "packets": 1, "dropped_late": 2, "resent": 3, "caller_retransmits_dropped": 4,
             "naks_swallowed": 5, "ack_copies_dropped": 6, "strange_packets": 7,
+            "dropped_datagrams": { "bad_tag": 9 },
         });
         assert_eq!(serde_json::to_value(group).expect("plain numbers"), wanted);
     }

@@ -42,17 +42,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let loaded = load(&args).and_then(|config| {
         let registry = registry(&config)?;
+        works(&config)?;
         Ok((config, registry))
     });
     let (config, registry) = match loaded {
         Ok(loaded) => loaded,
         Err(faults) => return Ok(refused(&faults)),
     };
-    if !config.destinations.is_empty()
-        && let Err(error) = io::gateway::destinations_work()
-    {
-        return Ok(refused(&[format!("livebox gateway: {error:#}")]));
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stopped()?;
@@ -79,7 +75,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
                         seen = now;
                     }
                 }
-                match renew(&args) {
+                match renew(&args).await {
                     Ok(renewed) => {
                         tracing::info!(boxes = renewed.allow.len(), "settings and boxes read again");
                         tell.send_replace(Some(renewed));
@@ -160,9 +156,24 @@ fn load(args: &Args) -> Result<Config, Vec<String>> {
     Ok(config)
 }
 
-fn renew(args: &Args) -> Result<Renewed, Vec<String>> {
+/// Makes ready what the settings' destinations need; the first of them may be written down long after the start.
+///
+/// # Errors
+/// If this build or this machine cannot pass `ts` streams on.
+fn works(config: &Config) -> Result<(), Vec<String>> {
+    if config.destinations.is_empty() {
+        return Ok(());
+    }
+    io::gateway::destinations_work().map_err(|error| vec![format!("livebox gateway: {error:#}")])
+}
+
+async fn renew(args: &Args) -> Result<Renewed, Vec<String>> {
     let config = load(args)?;
     let allow = boxes(&config)?;
+    let wanted = config.clone();
+    // the first time it looks through every plugin there is: not on the thread that streams pass through
+    let ready = tokio::task::spawn_blocking(move || works(&wanted)).await;
+    ready.unwrap_or_else(|ended| Err(vec![ended.to_string()]))?;
     Ok(Renewed { config, allow })
 }
 

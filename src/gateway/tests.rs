@@ -233,6 +233,19 @@ fn when_every_group_is_on_air_a_new_one_is_refused() {
 }
 
 #[test]
+fn a_group_that_has_all_its_links_takes_no_other_and_keeps_those_it_has() {
+    let mut story = Story::new(Limits { links: 3, ..Limits::default() });
+    let id = story.group_of(3);
+
+    let answers = story.says(link(4), Repr::Reg2(id).to_vec());
+
+    assert_eq!(srtla::parse(&answers[0].payload), Ok(Repr::RegErr));
+    assert_eq!((story.gateway.stats().links, story.gateway.stats().refused), (3, 1));
+    // one that is a link already may ask again: its answer was lost
+    story.joins(link(2), id);
+}
+
+#[test]
 fn strangers_and_nonsense_are_counted_and_dropped() {
     let mut story = Story::new(Limits::default());
     story.group_of(1);

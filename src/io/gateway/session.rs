@@ -273,16 +273,11 @@ impl Call {
     }
 
     fn pipeline(&self) -> anyhow::Result<Made> {
-        let Destination { way, latency, passphrase, .. } = &self.destination;
-        let (place, mode) = match way {
-            Way::Call(to) => (to.clone(), "caller"),
-            Way::Listen(address) => (address.to_string(), "listener"),
-        };
-        let uri = format!("srt://{place}?mode={mode}&latency={}&payloadsize=1316", latency.as_millis());
+        let Destination { passphrase, .. } = &self.destination;
         let caps = gst::Caps::builder("video/mpegts").field("systemstream", true).field("packetsize", 188).build();
         let entrance = gst_app::AppSrc::builder().caps(&caps).format(gst::Format::Time).is_live(true).build();
         let mut sink = gst::ElementFactory::make("srtsink")
-            .property("uri", uri)
+            .property("uri", uri(&self.destination))
             .property("wait-for-connection", false)
             // what is sent before the handshake is through would end the session for good otherwise
             .property("auto-reconnect", true)
@@ -301,6 +296,15 @@ impl Call {
         let bus = pipe.bus().context("a pipeline has a bus")?;
         Ok(Made { pipe, entrance, sink, bus })
     }
+}
+
+/// Where to, who calls whom, and what the far end waits; secrets are no part of it.
+fn uri(destination: &Destination) -> String {
+    let (place, mode) = match &destination.way {
+        Way::Call(to) => (to.clone(), "caller"),
+        Way::Listen(address) => (address.to_string(), "listener"),
+    };
+    format!("srt://{place}?mode={mode}&latency={}&payloadsize=1316", destination.latency.as_millis())
 }
 
 /// One payload that every receiver passes over.
@@ -384,5 +388,22 @@ impl Figures {
         self.dropped += count("packets-sent-dropped");
         self.bytes += stats.get::<u64>("bytes-sent").unwrap_or(0);
         self.rtt_ms = self.rtt_ms.max(stats.get::<f64>("rtt-ms").unwrap_or(0.0) as u16);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Config;
+
+    #[test]
+    fn each_destination_has_a_latency_and_a_way_of_its_own() {
+        let text = "to = \"127.0.0.1:1\"\n[[destination]]\nname = \"a\"\nto = \"studio.example:9000\"\nlatency = \"120ms\"\n\
+                    [[destination]]\nname = \"b\"\nbox = \"hall-1\"\nlisten = \"0.0.0.0:9001\"\nlatency = \"2s\"\n";
+
+        let uris: Vec<_> = Config::read("g.toml", text).unwrap().destinations.iter().map(uri).collect();
+
+        assert_eq!(uris[0], "srt://studio.example:9000?mode=caller&latency=120&payloadsize=1316");
+        assert_eq!(uris[1], "srt://0.0.0.0:9001?mode=listener&latency=2000&payloadsize=1316");
     }
 }

@@ -129,6 +129,7 @@ impl Field {
                 })
                 .collect(),
             copies: group.copies,
+            unread: 0,
             echoes: group.echo.iter().cloned().collect(),
         })
     }

@@ -29,6 +29,11 @@ pub fn page(uptime: f64, stats: &Stats, groups: &[GroupFigures]) -> String {
         let key = group.key.0.to_string();
         page.line("livebox_group_copies_total", &of(group, &key), group.copies);
     }
+    page.head("livebox_group_unread_total", "counter", "Frames of a box that nobody could read, or of a later version");
+    for group in groups {
+        let key = group.key.0.to_string();
+        page.line("livebox_group_unread_total", &of(group, &key), group.unread);
+    }
     streams(&mut page, groups);
     destinations(&mut page, groups);
     page.0
@@ -178,6 +183,7 @@ mod tests {
             speaks: Speaks::Native,
             links: vec![link],
             copies: 1,
+            unread: 8,
             echoes: vec![echo],
         };
 
@@ -187,6 +193,7 @@ mod tests {
             "livebox_gateway_uptime_seconds 12.5",
             "livebox_gateway_dropped_total{reason=\"unreadable\"} 9",
             "livebox_link_bytes_total{group=\"4\",box=\"hall-1\",dialect=\"native\",link=\"3\",address=\"10.0.0.1:9\"} 5",
+            "livebox_group_unread_total{group=\"4\",box=\"hall-1\",dialect=\"native\"} 8",
             "livebox_stream_heard{group=\"4\",box=\"hall-1\",dialect=\"native\",stream=\"1\",what=\"picture\"} 0.5",
             "livebox_stream_heard{group=\"4\",box=\"hall-1\",dialect=\"native\",stream=\"1\",what=\"sound\"} -1",
             "livebox_destination_open{group=\"4\",box=\"hall-1\",dialect=\"native\",stream=\"1\",destination=\"stu\\\"dio\"} 1",

@@ -214,6 +214,7 @@ impl Native {
                 speaks: Speaks::Native,
                 links: self.responder.links(*group).map(link).collect(),
                 copies: stats.streams.values().map(|stream| stream.copies).sum(),
+                unread: stats.strange + stats.unknown,
                 echoes: member.echoes.values().cloned().collect(),
             }
         })

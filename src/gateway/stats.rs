@@ -99,6 +99,8 @@ pub struct GroupFigures {
     pub links: Vec<LinkFigures>,
     /// Copies that went no further.
     pub copies: u64,
+    /// Sealed frames that nobody could read, or of a type that a later version may have; SRTLA has none.
+    pub unread: u64,
     /// The last whole second of each stream.
     pub echoes: Vec<Echo>,
 }

@@ -477,6 +477,25 @@ fn a_ts_stream_is_opened_by_name_released_at_l_and_echoed() {
 }
 
 #[test]
+fn frames_of_a_later_version_and_broken_ones_are_passed_over_and_counted_for_their_box() {
+    let mut native = Native::new(Limits::default(), Offer::ts(Duration::from_millis(300), &["main"]));
+    native.sends(0);
+    let before = native.gateway.figures().next().unwrap().unread;
+
+    for frame in [&[0x3f, 1, 2][..], &[0x05]] {
+        let mut datagram = Vec::new();
+        native.counter += 1;
+        native.initiator.seal(native.now, LinkId(0), native.counter, frame, &mut datagram).unwrap();
+        native.gateway.handle_datagram(native.now, link(1), &datagram);
+    }
+    native.sends(1);
+    native.waits(Duration::from_millis(400));
+
+    assert_eq!((before, native.gateway.figures().next().unwrap().unread), (0, 2));
+    assert_eq!(native.released(), 2);
+}
+
+#[test]
 fn more_streams_than_a_group_may_have_are_refused_and_a_box_taken_out_is_out() {
     let limits = Limits { streams: 2, ..Limits::default() };
     let l = Duration::from_millis(300);

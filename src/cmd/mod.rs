@@ -59,6 +59,8 @@ pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| quiet());
     let ansi = std::io::stderr().is_terminal();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
+    #[cfg(feature = "gstreamer")]
+    let srt = matches!(cli.command, Verb::Run(_) | Verb::Gateway(_));
     let end = match cli.command {
         #[cfg(feature = "gstreamer")]
         Verb::Run(args) => run::run(args),
@@ -75,6 +77,10 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "gstreamer")]
         Verb::Judge(args) => judge::run(args),
     };
+    #[cfg(feature = "gstreamer")]
+    if srt && end.as_ref().is_ok_and(|code| *code == ExitCode::SUCCESS) {
+        crate::io::media::leave();
+    }
     end.unwrap_or_else(|error| {
         eprintln!("livebox: {error:#}");
         ExitCode::FAILURE

@@ -67,7 +67,7 @@ def rates(sim):
             value = sum(found) / len(found) if mean else min(found)
             said = f"{value:.4f}" + (" mean" if mean else " least of the seeds")
             row(f"{dialect} {scenario.split('/')[-1]}, L {latency}", must or "reported", aim or "", said,
-                None if must is None else value >= must)
+                None if must is None else round(value, 4) >= must)
 
     for latency, steady, moving, radio in (("1s", (0.955, 0.97), (0.945, 0.965), (0.89, 0.94)),
                                            ("500ms", (0.95, 0.965), (0.90, 0.94), (0.78, 0.86))):

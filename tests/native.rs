@@ -332,6 +332,30 @@ fn an_unplugged_line_delays_no_packet_by_more_than_100_ms() {
 }
 
 #[test]
+fn of_seven_lines_five_that_are_unplugged_together_delay_no_packet_by_more_than_100_ms() {
+    let dead5 = scenario("dead5").part(Duration::from_secs(45), Duration::from_secs(30)).told();
+
+    for seed in [0, 1, 5] {
+        let play = Play { seed, rate: Bitrate::mbps(6), latency: L, dialect: Dialect::Native, ..Play::default() };
+
+        let score = World::new(&dead5, play).finish();
+
+        assert!(score.bad() == 0 && score.max_ms <= 100.0, "{}\n{}", Score::head(), score.row());
+    }
+}
+
+#[test]
+fn modems_that_share_cells_and_stall_together_cost_no_packet_at_half_the_oracles_rate() {
+    for seed in 0..4 {
+        let rate = oracle(&scenario("cells"), seed, L).scaled(0.5);
+
+        let score = played("cells", seed, rate, L);
+
+        assert_eq!(score.bad(), 0, "\n{}\n{}", Score::head(), score.row());
+    }
+}
+
+#[test]
 fn an_encoder_that_follows_is_not_kept_down_by_modems_that_fall_silent_for_a_moment_and_come_back() {
     let play = Play { rate: Bitrate::mbps(3), dialect: Dialect::Native, ..Play::default() };
 

@@ -36,6 +36,11 @@ const ACTIVE: Duration = Duration::from_secs(2);
 pub(super) const MOST_WAITING: usize = 16_384;
 /// Payload bytes held at most, whatever the latency.
 const MOST_BYTES: usize = 48 << 20;
+/// A stream that takes less than this share of what the links have shown over so long (µs) is at ease, and with less
+/// than that at rest.
+const EASE: f64 = 0.66;
+const REST: f64 = 0.5;
+const SHOWN_OVER: f64 = 10e6;
 /// Overload (µs) below which a last chance is taken on two links.
 const DOUBLING: f64 = 10_000.0;
 /// One acknowledgement of the field's far ends.
@@ -114,6 +119,10 @@ pub(super) struct Core {
     /// How long what waits would take on all links together while none has room, smoothed, µs.
     pub(super) overload_us: f64,
     blocked: bool,
+    /// Bytes per microsecond that all links have shown, smoothed.
+    shown: f64,
+    /// The share of it that the stream takes.
+    load: f64,
     standing: Standing,
     last_packet: Option<Instant>,
     /// How long after a link's acknowledgement the listener's own comes, for a packet that met no trouble; smoothed.
@@ -143,6 +152,8 @@ impl Core {
             gone: false,
             overload_us: 0.0,
             blocked: false,
+            shown: 0.0,
+            load: f64::INFINITY,
             standing: Standing::default(),
             last_packet: None,
             behind: None,
@@ -271,7 +282,8 @@ impl Core {
     pub(super) fn next_choice(&mut self, now: Instant) -> Option<(Seq, usize, Option<Way>)> {
         let latency_us = self.latency_us();
         self.seats.clear();
-        self.seats.extend(self.links.iter().map(|link| Seat::look(now, link, MOST_PAYLOAD, latency_us)));
+        let at_rest = self.is_certain() && self.load < REST;
+        self.seats.extend(self.links.iter().map(|link| Seat::look(now, link, MOST_PAYLOAD, latency_us, at_rest)));
         let mut booked = [0.0; MOST_LINKS];
         // repairs that travel ahead are the better second copy
         let coded = self.tunnel.is_some() && self.config.latency <= PARITY_UP_TO;
@@ -362,6 +374,7 @@ impl Core {
         let keep = 0.95_f64.powf(dt.as_micros() as f64 / 1000.0);
         self.overload_us = self.overload_us * keep + overload * (1.0 - keep);
         self.standing.take(now, self.waiting(now).as_micros() as f64);
+        self.measure_load(now, dt);
         let view = View {
             delivered: std::mem::take(&mut self.delivered_since),
             overload_us: self.overload_us,
@@ -376,6 +389,20 @@ impl Core {
             ceiling: self.config.ceiling,
         };
         self.target.tick(now, view);
+    }
+
+    /// Silent links count with what they had shown: most of them come back.
+    fn measure_load(&mut self, now: Instant, dt: Duration) {
+        let inside = self.links.iter().filter(|link| link.carrier && link.is_inside());
+        let all: f64 = inside.map(|link| link.capacity.rate()).sum();
+        let keep = (-(dt.as_micros() as f64) / SHOWN_OVER).exp();
+        self.shown = self.shown * keep + all * (1.0 - keep);
+        self.load = self.offered.rate(now).bytes_per_micro() / self.shown.max(f64::MIN_POSITIVE);
+    }
+
+    /// The stream leaves room, and the far end's clock tells what will be late: copies make nobody else late.
+    pub(super) fn is_at_ease(&self) -> bool {
+        self.is_certain() && self.load < EASE
     }
 
     /// Share of what was sent in the last second that went over links that can be used; a removed one was among them.

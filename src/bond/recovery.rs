@@ -22,6 +22,8 @@ pub(super) const PATIENT: Duration = Duration::from_secs(1);
 /// What a rescue just in time leaves as a reserve, as a share of L, since most silent links come back; by tens or with
 /// parity, below that latency, one comes when that share of L is left.
 const RESERVE: f64 = 0.15;
+/// While the stream leaves room, waiting longer gains nothing: the links that take over may have shown little lately.
+const RESERVE_AT_EASE: f64 = 0.3;
 const HALF: f64 = 0.5;
 /// With less than this share of L left a rescue ignores the budget.
 const URGENT: f64 = 0.4;
@@ -45,6 +47,8 @@ const UNTOLD: f64 = 0.45;
 const LAST: f64 = 0.25;
 /// Only links whose queue is at least this share of L are searched for such packets.
 const LONG_QUEUE: f64 = 0.2;
+/// While the stream leaves room: a link that slows down makes its last packets late behind a short queue.
+const SHORT_QUEUE: f64 = 0.1;
 /// While packets wait for links longer than that share of L, a copy would only make others late instead; where the far
 /// end's clock tells for certain what will be late, longer than this as well.
 const CROWDED: Duration = Duration::from_millis(200);
@@ -218,16 +222,18 @@ impl Core {
                 self.rescue_silent(now, at, Others { wait, sum, silent_bytes, calm }, &mut spare);
                 continue;
             }
-            // copies while packets wait for a link would only make them wait longer
-            if crowded {
+            // copies while packets wait for a link would only make them wait longer; at ease those that one rescue has not
+            // saved are few
+            if crowded && !self.is_at_ease() {
                 continue;
             }
             if self.tunnel.is_none() {
                 self.rescue_untold(now, at);
             }
             let link = &self.links[at];
-            if link.usable() && link.queue_us(now) > LONG_QUEUE * latency_us {
-                self.rescue_late(now, at);
+            let long = if calm && self.is_at_ease() { SHORT_QUEUE } else { LONG_QUEUE };
+            if link.usable() && link.queue_us(now) > long * latency_us {
+                self.rescue_late(now, at, if crowded { 2 } else { 1 });
             }
         }
     }
@@ -240,7 +246,7 @@ impl Core {
 
     /// The far end's clock tells for certain what will be late, and no repairs that travel ahead have spent already what
     /// there is to spend.
-    fn is_certain(&self) -> bool {
+    pub(super) fn is_certain(&self) -> bool {
         self.tunnel.is_some() && self.config.latency > PARITY_UP_TO
     }
 
@@ -254,7 +260,8 @@ impl Core {
         let needed = if patient {
             others.take(sole.len() as f64 * FULL) + RESERVE * latency_us
         } else if in_time && self.is_certain() {
-            others.take(others.silent_bytes) + RESERVE * latency_us
+            let reserve = if self.is_at_ease() { RESERVE_AT_EASE } else { RESERVE };
+            others.take(others.silent_bytes) + reserve * latency_us
         } else {
             HALF * latency_us
         };
@@ -311,7 +318,8 @@ impl Core {
         self.send_elsewhere(at, &untold);
     }
 
-    fn rescue_late(&mut self, now: Instant, at: usize) {
+    /// What was sent at least `sends` times and is predicted late here.
+    fn rescue_late(&mut self, now: Instant, at: usize, sends: u8) {
         let link = &self.links[at];
         let mut lates: Vec<(u64, Seq)> = Vec::new();
         // what is overdue can arrive now at the earliest
@@ -321,7 +329,8 @@ impl Core {
             let Some(held) = self.store.get(seq) else { continue };
             arrival += held.size / link.capacity.believed();
             let deadline = held.deadline.as_micros() as f64;
-            if arrival > deadline - NARROW && held.delivered.is_none() && held.deadline > now {
+            let late = arrival > deadline - NARROW && held.deadline > now;
+            if late && held.sends >= sends && held.delivered.is_none() {
                 lates.push((number, seq));
             }
         }

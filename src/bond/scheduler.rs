@@ -45,11 +45,14 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn look(now: Instant, link: &Link, size: usize, latency_us: f64) -> Self {
+    pub(super) fn look(now: Instant, link: &Link, size: usize, latency_us: f64, at_rest: bool) -> Self {
         let usable = link.usable();
+        let room = usable && link.has_room(size, latency_us);
+        // with no queue to be seen a full window says nothing of the bottleneck, only that answers are still to come
+        let answers = if at_rest && !room && !link.capacity.is_busy() { link.answers_at() } else { 0.0 };
         Self {
             usable,
-            free_at: link.free_at(now),
+            free_at: link.free_at(now).max(answers),
             rate: link.capacity.believed(),
             one_way: link.one_way(),
             jitter: link.rtt.jitter_us(),
@@ -58,7 +61,7 @@ impl Seat {
             loss_cost: LOSS_COST * link.loss,
             staleness: link.staleness(now),
             stalled: link.stalled(),
-            room: usable && link.has_room(size, latency_us),
+            room,
             bit: link_bit(link),
         }
     }

@@ -64,6 +64,9 @@ pub(super) const LATER_PACKETS: usize = 3;
 /// Ten packets or more that miss their acknowledgement together: it may itself be lost, and the SRT ACK gets this long to say so.
 pub(super) const DOUBT: Duration = Duration::from_millis(30);
 
+/// An acknowledgement's own time beyond the least round trip (µs): feedback's pace, and jitter both ways.
+const ANSWER: f64 = 30_000.0;
+
 /// The longest datagram that is tried: Ethernet's over IPv4.
 pub(super) const MOST_DATAGRAM: usize = 1472;
 
@@ -370,6 +373,11 @@ impl Link {
         let served = self.departed.as_micros() as f64 + self.stalled_us;
         let drained = served + self.in_flight / self.capacity.believed();
         drained.max(now.as_micros() as f64)
+    }
+
+    /// When the oldest under way will be acknowledged if nothing waits there, µs on the sender's clock.
+    pub(in crate::bond) fn answers_at(&self) -> f64 {
+        self.sent.front().map_or(0.0, |oldest| oldest.at.as_micros() as f64 + self.rtt.least_us() + ANSWER)
     }
 
     /// How long the link has served nothing although something was due: it may well do so as long again, µs.

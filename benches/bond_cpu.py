@@ -95,7 +95,8 @@ def main():
     parser.add_argument("--livebox", default=line.LIVEBOX, help="the program to measure")
     parser.add_argument("--srtla-send", type=pathlib.Path, help="a built sender of the field, for comparison")
     args = parser.parse_args()
-    line.LIVEBOX = args.livebox
+    # the processes are started in a folder of their own
+    line.LIVEBOX = str(pathlib.Path(args.livebox).resolve())
     if not pathlib.Path(args.livebox).exists():
         parser.error(f"{args.livebox} is not built; run `cargo build --release`, or name another with --livebox")
     cases = [("livebox " + dialect, dialect, args.mbit, None) for dialect in args.dialect]

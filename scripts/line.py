@@ -25,7 +25,8 @@ import tomllib
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LIVEBOX = os.environ.get("LIVEBOX", str(ROOT / "target/release/livebox"))
+# absolute, since processes are started in folders of their own
+LIVEBOX = str(pathlib.Path(os.environ.get("LIVEBOX", ROOT / "target/release/livebox")).resolve())
 # the listener waits so much longer than L; as src/bond/config.rs has it
 BEYOND = 250
 
